@@ -1,0 +1,27 @@
+/**
+ * The one error of runv. It is made where things go wrong, carries what was being tried, and is printed once, at the
+ * edge (`src/cli/main.ts`). `docs/errors.md` lists the codes.
+ */
+export class RunvError extends Error {
+  override readonly name = "RunvError";
+  /** Stable, upper-case, for scripts and the documentation: `CONFIG_INVALID`, `VM_KERNEL_SILENT`. */
+  readonly code: string;
+  /** What the user can do about it, when there is something to say. */
+  readonly hint: string | undefined;
+
+  /**
+   * @param code stable code, listed in docs/errors.md
+   * @param message what was being tried and why it failed: lower case, no full stop
+   * @param options cause: the error below; hint: what to do
+   */
+  constructor(code: string, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+  }
+}
+
+/** The text of any thrown value, without a stack. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
