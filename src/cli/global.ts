@@ -1,0 +1,59 @@
+/** The flags before the command. */
+import { resolve } from "node:path";
+import type { LogFormat } from "../base/log";
+import { bool, type FlagValues, int, string } from "./flags";
+import { usage } from "./parse";
+
+export const globalFlags = {
+  debug: bool("enable debug logging"),
+  log: string("set the log file to write runv logs to (default is '/dev/stderr')"),
+  "log-format": string("set the log format ('text' (default), or 'json')", { default: "text" }),
+  root: string("root directory for storage of container state (this should be located in tmpfs)", {
+    default: "/run/runv",
+  }),
+  criu: string("accepted for runc's callers; the VM is saved whole", { hidden: true }),
+  "systemd-cgroup": bool(
+    'enable systemd cgroup support, expects cgroupsPath to be of form "slice:prefix:name" for e.g. "system.slice:runv:434234"',
+  ),
+  rootless: string("ignore cgroup permission errors ('true', 'false', or 'auto')", { default: "auto" }),
+  kernel: string("kernel of the VMs"),
+  initrd: string("initrd of the VMs, made by 'runv image build'"),
+  driver: string("hypervisor driver ('auto', 'qemu', 'kvm', 'tcg')"),
+  default_cpus: int("virtual CPUs of a VM whose container asks for none"),
+  default_memory: int("memory in MiB of a VM whose container asks for none"),
+} as const;
+
+export interface GlobalOptions {
+  /** Absolute. */
+  root: string;
+  log: string | undefined;
+  logFormat: LogFormat;
+  debug: boolean;
+  systemdCgroup: boolean;
+  rootless: string;
+  /** These five override /etc/runv/config.toml: see settings.ts. */
+  kernel: string | undefined;
+  initrd: string | undefined;
+  driver: string | undefined;
+  defaultCpus: number | undefined;
+  defaultMemory: number | undefined;
+}
+
+/** Reads the values of the global flags. */
+export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOptions {
+  const format = values["log-format"];
+  if (format !== "text" && format !== "json" && format !== "") throw usage(`invalid log-format: ${format}`);
+  return {
+    root: resolve(values.root),
+    log: values.log || undefined,
+    logFormat: format || "text",
+    debug: values.debug,
+    systemdCgroup: values["systemd-cgroup"],
+    rootless: values.rootless,
+    kernel: values.kernel,
+    initrd: values.initrd,
+    driver: values.driver,
+    defaultCpus: values.default_cpus,
+    defaultMemory: values.default_memory,
+  };
+}
