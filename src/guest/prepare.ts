@@ -1,0 +1,49 @@
+import { AT_FDCWD, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY } from "../linux/constants";
+import { Assembler } from "../program/assembler";
+import { close, writeFile } from "../program/files";
+import type { Program } from "../program/program";
+
+/** Where the guest mounts what the host shares with it. */
+export const sharePath = "/run/share";
+/** Where the guest's cgroup v2 hierarchy is. */
+export const cgroupPath = "/sys/fs/cgroup";
+/** Controllers that containers may be limited by; a kernel without one does not have its files. */
+const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
+
+/** The share as the guest mounts it. */
+export interface ShareMount {
+  /** The file system, "9p". */
+  type: string;
+  /** Its tag. */
+  source: string;
+  /** As mount(8) writes them. */
+  options: string;
+}
+
+/** Loads modules, files of the initrd, in this order. One that the kernel has already is left alone. */
+export function loadModules(paths: readonly string[]): Program {
+  const p = new Assembler();
+  for (const path of paths) {
+    p.doing(`load the module ${path}`);
+    const fd = p.value("openat", [AT_FDCWD, p.text(path), O_RDONLY | O_CLOEXEC]);
+    p.syscall("finit_module", [fd, p.text(""), 0], { accept: ["EEXIST"] });
+    close(p, fd);
+  }
+  return p.assemble();
+}
+
+/** Makes a VM ready for containers: cgroups with their controllers, and the host's share. */
+export function prepareGuest(share: ShareMount): Program {
+  const p = new Assembler();
+  const secure = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  p.doing("mount the guest's cgroup hierarchy");
+  p.syscall("mount", [p.text("cgroup2"), p.text(cgroupPath), p.text("cgroup2"), secure, p.text("nsdelegate")]);
+  for (const controller of controllers) {
+    p.doing(`enable the cgroup controller ${controller}`);
+    writeFile(p, `${cgroupPath}/cgroup.subtree_control`, `+${controller}`, { accept: "any" });
+  }
+  p.doing(`mount the host's share (${share.type})`);
+  p.syscall("mkdirat", [AT_FDCWD, p.text(sharePath), 0o700], { accept: ["EEXIST"] });
+  p.syscall("mount", [p.text(share.source), p.text(sharePath), p.text(share.type), 0, p.text(share.options)]);
+  return p.assemble();
+}

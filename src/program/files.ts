@@ -1,0 +1,31 @@
+/** Pieces of programs that work on files by their path. */
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_WRONLY } from "../linux/constants";
+import type { Assembler, Operand, Register, SyscallOptions } from "./assembler";
+
+/** Closes a descriptor and gives its register back. */
+export function close(p: Assembler, ...fds: Register[]): void {
+  for (const fd of fds) p.syscall("close", [fd]);
+  p.release(...fds);
+}
+
+/** Writes text to an open file in one write(2), as the files of /proc and /sys want it. */
+export function writeText(p: Assembler, fd: Operand, text: string, options: SyscallOptions = {}): void {
+  p.syscall("write", [fd, p.text(text), Buffer.byteLength(text)], options);
+}
+
+/** Opens a file of the guest and writes text to it. */
+export function writeFile(p: Assembler, path: string, text: string, options: SyscallOptions = {}): void {
+  const fd = p.value("openat", [AT_FDCWD, p.text(path), O_WRONLY | O_CLOEXEC]);
+  writeText(p, fd, text, options);
+  close(p, fd);
+}
+
+/** Puts out the beginning of a file: as much as one read(2) of `most` bytes gives. */
+export function outputFile(p: Assembler, path: string, most: number): void {
+  const buffer = p.zeroed(most);
+  const fd = p.value("openat", [AT_FDCWD, p.text(path), O_RDONLY | O_CLOEXEC]);
+  const length = p.value("read", [fd, buffer, most]);
+  p.output(buffer, length);
+  close(p, fd);
+  p.release(length);
+}

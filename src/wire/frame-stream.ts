@@ -1,0 +1,113 @@
+import { FrameDecoder } from "./decoder";
+import { encodeFrame, type Frame } from "./frame";
+
+/** What a frame stream writes to: a socket, or a driver's channel to the guest. */
+export interface ByteChannel {
+  /** Sends bytes. @returns how many were taken; a negative number means that the channel is broken */
+  write(bytes: Uint8Array): number;
+  /** Ends the channel once all that was taken is sent. */
+  close(): void;
+}
+
+export interface FrameHandlers {
+  /** A frame; its payload is good until the call returns. What it throws ends the stream. */
+  frame(frame: Frame): void;
+  /** The end, once: the peer closed, or sent what is no frame (then with the error). */
+  close(error?: Error): void;
+}
+
+/**
+ * Frames over a duplex byte channel. What the peer does not take at once is kept and sent when it does; the senders'
+ * credits bound how much that is. The channel's owner calls `take`, `drain` and `end`.
+ */
+export class FrameStream {
+  readonly #decoder: FrameDecoder;
+  readonly #handlers: FrameHandlers;
+  #channel: ByteChannel | undefined;
+  #unsent: Uint8Array[] = [];
+  #closing = false;
+  #closed = false;
+
+  /** @param maxPayload most bytes that the peer may put into a frame */
+  constructor(maxPayload: number, handlers: FrameHandlers) {
+    this.#decoder = new FrameDecoder(maxPayload);
+    this.#handlers = handlers;
+  }
+
+  /** Gives the stream its channel. What was sent before goes out now. */
+  attach(channel: ByteChannel): void {
+    this.#channel = channel;
+    this.drain();
+  }
+
+  /** Sends a frame. Nothing happens on a closed stream: `close` has told or will tell. */
+  send(type: number, process: number, payload?: Uint8Array, stream?: number): void {
+    if (this.#closed || this.#closing) return;
+    const bytes = encodeFrame(type, process, payload, stream);
+    if (this.#unsent.length > 0) {
+      this.#unsent.push(bytes);
+      return;
+    }
+    const sent = this.#write(bytes);
+    if (sent < bytes.length) this.#unsent.push(bytes.subarray(sent));
+  }
+
+  /** Sends a frame about no process, with a payload in JSON. */
+  sendJson(type: number, value: unknown): void {
+    this.send(type, 0, Buffer.from(JSON.stringify(value)));
+  }
+
+  /** Closes once everything that was sent is on its way. */
+  close(): void {
+    this.#closing = true;
+    if (this.#unsent.length === 0) this.#channel?.close();
+  }
+
+  /** Takes bytes of the peer. */
+  take(chunk: Uint8Array): void {
+    if (this.#closed) return;
+    try {
+      this.#decoder.push(chunk, (frame) => {
+        if (!this.#closed) this.#handlers.frame(frame);
+      });
+    } catch (error) {
+      this.end(error instanceof Error ? error : new Error(String(error)));
+      this.#channel?.close();
+    }
+  }
+
+  /** Goes on sending: the channel takes bytes again. */
+  drain(): void {
+    let index = 0;
+    for (; index < this.#unsent.length; index++) {
+      const bytes = this.#unsent[index]!;
+      const sent = this.#write(bytes);
+      if (sent === bytes.length) continue;
+      this.#unsent[index] = bytes.subarray(sent);
+      break;
+    }
+    this.#unsent.splice(0, index);
+    if (this.#closing && this.#unsent.length === 0) this.#channel?.close();
+  }
+
+  /** Says that the channel has ended. */
+  end(error?: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#unsent = [];
+    this.#handlers.close(error);
+  }
+
+  #write(bytes: Uint8Array): number {
+    return Math.max(0, this.#channel?.write(bytes) ?? 0);
+  }
+}
+
+/** Reads a JSON payload; undefined when it is none. */
+export function decodeJson(payload: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
