@@ -1,0 +1,119 @@
+/** Makes a kernel and an initrd that runv's VMs start from. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { RunvError } from "../base/error";
+import { extractVmlinux } from "./bzimage";
+import { debianKernel } from "./debian";
+import { writeInitrd } from "./initrd";
+import { type ImageManifest, type ImageModules, manifestFormat, protocolVersion } from "./manifest";
+import { readModuleInfo } from "./module-info";
+import { bootModules, extraModules, requiredModules } from "./module-names";
+import { type Picked, pickModules } from "./module-pick";
+import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } from "./module-tree";
+import { prepareVmlinux } from "./vmlinux";
+import { writeWhole } from "./write-file";
+
+export interface ImageOptions {
+  /** A kernel of one's own; Debian's if undefined. */
+  kernel?: string | undefined;
+  /** Its modules; a kernel of one's own without them has everything built in. */
+  modules?: string | undefined;
+  /** Where a distribution's kernel is kept. */
+  cache: string;
+  /** The init program for the guest. */
+  init: Uint8Array;
+  /** Where to write the results. */
+  output: { kernel: string; initrd: string };
+  progress(line: string): void;
+}
+
+export interface BuiltImage {
+  manifest: ImageManifest;
+  /** Where the kernel came from. */
+  source: string;
+  kernelSize: number;
+  initrdSize: number;
+}
+
+export async function buildImage({
+  kernel,
+  modules,
+  cache,
+  init,
+  output,
+  progress,
+}: ImageOptions): Promise<BuiltImage> {
+  const origin =
+    kernel === undefined ? await debianKernel(cache, progress) : { name: kernel, kernel, modules: modules ?? "" };
+  progress(`taking the kernel of ${origin.name}`);
+  const vmlinux = prepareVmlinux(await extractVmlinux(read(origin.kernel), origin.kernel), origin.kernel);
+  const tree = origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release);
+  progress(`choosing modules of ${vmlinux.release}`);
+  const chosen = await chooseModules(tree, vmlinux.release);
+  const manifest: ImageManifest = {
+    format: manifestFormat,
+    protocol: protocolVersion,
+    arch: vmlinux.arch,
+    kernelRelease: vmlinux.release,
+    initSha256: sha256(init),
+    kernelSha256: sha256(vmlinux.bytes),
+    modules: chosen.listed,
+  };
+  const initrd = writeInitrd({ manifest, init, modules: chosen.files });
+  writeWhole(output.kernel, vmlinux.bytes);
+  writeWhole(output.initrd, initrd);
+  return { manifest, source: origin.name, kernelSize: vmlinux.bytes.length, initrdSize: initrd.length };
+}
+
+interface ChosenModules {
+  listed: ImageModules;
+  files: Map<string, Uint8Array>;
+}
+
+async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenModules> {
+  const loaded = new Map<string, Promise<Uint8Array>>();
+  const load = (name: string) => {
+    const file = tree.files.get(name)!;
+    const module = loaded.get(name) ?? readModule(file);
+    loaded.set(name, module);
+    return module;
+  };
+  const source = {
+    has: (name: string) => tree.files.has(name),
+    isBuiltin: (name: string) => tree.builtin.has(name),
+    info: async (name: string) => readModuleInfo(await load(name), tree.files.get(name)!),
+  };
+  const picked = await pickModules(source, { boot: bootModules, extra: extraModules, required: requiredModules });
+  const pathOf = (name: string) => `/lib/modules/${release}/${name}.ko`;
+  const files = new Map<string, Uint8Array>();
+  for (const name of [...picked.boot, ...picked.extra.keys()]) files.set(pathOf(name), await load(name));
+  return { listed: list(picked, tree, pathOf), files };
+}
+
+function list(picked: Picked, tree: ModuleTree, pathOf: (name: string) => string): ImageModules {
+  const extra = [...picked.extra].map(([name, depends]) => [name, { path: pathOf(name), depends }] as const);
+  const known = new Set([...bootModules, ...extraModules]);
+  return {
+    boot: picked.boot.map(pathOf),
+    extra: Object.fromEntries(extra),
+    builtin: [...known].filter((name) => tree.builtin.has(name)).sort(),
+  };
+}
+
+/** A kernel that came without modules: what it has built in is said by a `modules.builtin` beside it, or taken on trust. */
+function builtinTree(kernel: string): ModuleTree {
+  const beside = join(dirname(kernel), "modules.builtin");
+  return noModules(existsSync(beside) ? readBuiltin(beside) : [...bootModules, ...extraModules]);
+}
+
+function read(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new RunvError("IMAGE_NOT_FOUND", `read the kernel ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
+}

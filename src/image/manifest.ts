@@ -1,0 +1,67 @@
+/** What an initrd of runv says about itself, in its first file. */
+
+export const manifestPath = "runv/image.json";
+/** The version of the manifest, and that of the guest protocol that the image's init speaks. */
+export const manifestFormat = 1;
+export const protocolVersion = 1;
+
+export interface ImageManifest {
+  format: number;
+  protocol: number;
+  /** As `uname -m` says it. */
+  arch: string;
+  kernelRelease: string;
+  initSha256: string;
+  kernelSha256: string;
+  modules: ImageModules;
+}
+
+export interface ImageModules {
+  /** Paths of the modules that init loads before it says hello. */
+  boot: string[];
+  /** Modules that the host has loaded when they are needed. */
+  extra: Record<string, ImageModule>;
+  /** Those that runv may need and this kernel has built in. */
+  builtin: string[];
+}
+
+export interface ImageModule {
+  path: string;
+  /** Modules of `extra` to be loaded before this one, in this order: all of them, not only the nearest. */
+  depends: string[];
+}
+
+export function encodeManifest(manifest: ImageManifest): Uint8Array {
+  return Buffer.from(`${JSON.stringify(manifest)}\n`);
+}
+
+/** The manifest in this text; undefined when it is none of format 1. Its protocol is for the caller to judge. */
+export function parseManifest(text: string): ImageManifest | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  return isManifest(value) ? value : undefined;
+}
+
+function isManifest(value: unknown): value is ImageManifest {
+  if (!isRecord(value) || value.format !== manifestFormat || !Number.isSafeInteger(value.protocol)) return false;
+  const texts = ["arch", "kernelRelease", "initSha256", "kernelSha256"];
+  return texts.every((key) => typeof value[key] === "string") && isModules(value.modules);
+}
+
+function isModules(value: unknown): value is ImageModules {
+  if (!isRecord(value) || !isRecord(value.extra)) return false;
+  const isModule = (module: unknown) => isRecord(module) && typeof module.path === "string" && isTexts(module.depends);
+  return isTexts(value.boot) && isTexts(value.builtin) && Object.values(value.extra).every(isModule);
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
