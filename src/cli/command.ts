@@ -1,6 +1,7 @@
 /** What a command is. One file per command declares one; `main.ts` parses its flags and runs it. */
+
+import type { GlobalOptions } from "../base/settings";
 import type { Flags, FlagValues } from "./flags";
-import type { GlobalOptions } from "./global";
 
 export interface Context<F extends Flags = Flags> {
   flags: FlagValues<F>;

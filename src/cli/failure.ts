@@ -20,8 +20,12 @@ export function report(thrown: unknown): number {
   const message = messageOf(thrown);
   const { code, hint } = detailsOf(thrown);
   for (let at = thrown; at instanceof Error; at = at.cause) log.debug(at.stack ?? at.message);
-  log.error(message, { code });
-  if (!logsToStderr()) writeAll(2, `${escapeControls(message)}\n`);
+  if (logsToStderr()) {
+    log.error(message, { code });
+  } else {
+    log.error(message, { code, hint });
+    writeAll(2, `${escapeControls(message)}\n`);
+  }
   if (hint !== undefined) writeAll(2, `hint: ${escapeControls(hint)}\n`);
   return thrown instanceof Failure ? thrown.exitCode : 1;
 }

@@ -1,6 +1,6 @@
 /** The flags before the command. */
 import { resolve } from "node:path";
-import type { LogFormat } from "../base/log";
+import type { GlobalOptions } from "../base/settings";
 import { bool, type FlagValues, int, string } from "./flags";
 import { usage } from "./parse";
 
@@ -23,26 +23,13 @@ export const globalFlags = {
   default_memory: int("memory in MiB of a VM whose container asks for none"),
 } as const;
 
-export interface GlobalOptions {
-  /** Absolute. */
-  root: string;
-  log: string | undefined;
-  logFormat: LogFormat;
-  debug: boolean;
-  systemdCgroup: boolean;
-  rootless: string;
-  /** These five override /etc/runv/config.toml: see settings.ts. */
-  kernel: string | undefined;
-  initrd: string | undefined;
-  driver: string | undefined;
-  defaultCpus: number | undefined;
-  defaultMemory: number | undefined;
-}
-
 /** Reads the values of the global flags. */
 export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOptions {
   const format = values["log-format"];
   if (format !== "text" && format !== "json" && format !== "") throw usage(`invalid log-format: ${format}`);
+  for (const name of ["default_cpus", "default_memory"] as const) {
+    if ((values[name] ?? 1) < 1) throw usage(`--${name} must be above 0`);
+  }
   return {
     root: resolve(values.root),
     log: values.log || undefined,

@@ -49,7 +49,7 @@ export function commandHelp({ name, summary, usage, description, flags }: Comman
   const options = rows.length > 0 ? " [command options]" : "";
   return sections([
     ["NAME", `runv ${name} - ${summary}`],
-    ["USAGE", `runv ${name}${options} ${usage ?? ""}`.trimEnd()],
+    ["USAGE", `runv ${name}${options} ${usage ?? ""}`.replaceAll(/ +$/gm, "")],
     ["DESCRIPTION", description ?? ""],
     ["OPTIONS", columns(rows)],
   ]);

@@ -1,5 +1,6 @@
 /** The executable's first file: the command line in, the exit code out. */
-import { report } from "./failure";
-import { run } from "./run";
 
-process.exit(await run(process.argv.slice(2)).catch(report));
+import { dispatch } from "./dispatch";
+import { report } from "./failure";
+
+process.exit(await dispatch(process.argv.slice(2)).catch(report));

@@ -1,0 +1,71 @@
+/**
+ * The administrator's choices: /etc/runv/config.toml, or the file that RUNV_CONFIG names. No file, no choices. An
+ * unknown key is refused, because a misspelt one would be a choice that silently does nothing.
+ */
+import { readFileSync } from "node:fs";
+import { messageOf, RunvError } from "./error";
+
+export const defaultConfigFile = "/etc/runv/config.toml";
+
+/** `path`: an absolute path. `count`: a whole number of at least one. */
+const keys = {
+  kernel: "path",
+  initrd: "path",
+  driver: "text",
+  default_cpus: "count",
+  default_memory: "count",
+  qemu: "path",
+  virtiofsd: "path",
+} as const;
+
+type Key = keyof typeof keys;
+
+/** `default_memory` is in MiB. */
+export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string };
+
+/** Reads the configuration. A file that RUNV_CONFIG names must be there. */
+export function readConfig(named = process.env.RUNV_CONFIG): Config {
+  const file = named || defaultConfigFile;
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if (!named && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    throw invalid(file, messageOf(error), error);
+  }
+  return parseConfig(text, file);
+}
+
+/** Reads the text of a configuration; the file's name is for the errors. */
+export function parseConfig(text: string, file: string): Config {
+  const table = parseToml(text, file);
+  for (const [key, value] of Object.entries(table)) {
+    if (!Object.hasOwn(keys, key)) {
+      throw invalid(file, `unknown key ${key}`, undefined, `the keys are ${Object.keys(keys).join(", ")}`);
+    }
+    const problem = problemOf(keys[key as Key], value);
+    if (problem !== undefined) throw invalid(file, `${key}: ${problem}`);
+  }
+  return table as Config;
+}
+
+function parseToml(text: string, file: string): Record<string, unknown> {
+  try {
+    return Bun.TOML.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw invalid(file, messageOf(error), error);
+  }
+}
+
+function problemOf(kind: "path" | "text" | "count", value: unknown): string | undefined {
+  if (kind === "count") {
+    return Number.isSafeInteger(value) && (value as number) > 0 ? undefined : "must be a whole number above 0";
+  }
+  if (typeof value !== "string" || value === "") return "must be a text in quotes";
+  return kind === "path" && !value.startsWith("/") ? "must be an absolute path" : undefined;
+}
+
+function invalid(file: string, problem: string, cause?: unknown, hint?: string): RunvError {
+  const options = { ...(cause === undefined ? {} : { cause }), ...(hint === undefined ? {} : { hint }) };
+  return new RunvError("CONFIG_FILE_INVALID", `${file}: ${problem}`, options);
+}

@@ -1,0 +1,33 @@
+/** What holds for every command of one call of runv. Types only: `src/cli/global.ts` and `settings.ts` fill them. */
+import type { LogFormat } from "./log";
+
+/** The flags before the command. */
+export interface GlobalOptions {
+  /** Where the containers' state is. Absolute. */
+  root: string;
+  log: string | undefined;
+  logFormat: LogFormat;
+  debug: boolean;
+  systemdCgroup: boolean;
+  rootless: string;
+  /** These five override the configuration file: see `Settings`. */
+  kernel: string | undefined;
+  initrd: string | undefined;
+  driver: string | undefined;
+  defaultCpus: number | undefined;
+  defaultMemory: number | undefined;
+}
+
+/** How VMs are made. */
+export interface Settings {
+  kernel: string;
+  initrd: string;
+  driver: string;
+  /** For a container that asks for none. */
+  defaultCpus: number;
+  /** In MiB, likewise. */
+  defaultMemory: number;
+  /** Where they are not on the PATH. */
+  qemu: string | undefined;
+  virtiofsd: string | undefined;
+}

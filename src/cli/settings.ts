@@ -1,0 +1,18 @@
+/** How VMs are made: what the global flags say, else the configuration file, else the defaults. */
+import { resolve } from "node:path";
+import { type Config, readConfig } from "../base/config";
+import type { GlobalOptions, Settings } from "../base/settings";
+import { defaultInitrd, defaultKernel } from "../image/paths";
+
+/** The settings that a command is to use. Reads the configuration file. */
+export function settings(global: GlobalOptions, config: Config = readConfig()): Settings {
+  return {
+    kernel: resolve(global.kernel ?? config.kernel ?? defaultKernel),
+    initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
+    driver: global.driver ?? config.driver ?? "auto",
+    defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
+    defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
+    qemu: config.qemu,
+    virtiofsd: config.virtiofsd,
+  };
+}
