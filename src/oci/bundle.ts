@@ -1,0 +1,88 @@
+/** A bundle on disk: bundle.md. And the two parts of a config.json that commands take alone. */
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { messageOf, RunvError } from "../base/error";
+import { type Config, readConfig } from "./config";
+import { parseJson } from "./json";
+import { type Process, process as processReader } from "./process";
+import { readDocument } from "./reader";
+import { type Resources, resources as resourcesReader } from "./resources";
+
+/** A bundle that was read and found good. */
+export interface Bundle {
+  /** Its directory, absolute. */
+  bundle: string;
+  config: Config;
+  /** The directory of the root file system on the host, absolute and without symbolic links. */
+  rootfs: string;
+}
+
+/**
+ * Reads a bundle.
+ * @param directory as the user gave it
+ * @throws RunvError BUNDLE_INVALID when a file or directory is missing, CONFIG_SYNTAX when config.json is not JSON,
+ *   CONFIG_INVALID when it is not a configuration
+ */
+export function loadBundle(directory: string): Bundle {
+  const bundle = resolve(directory);
+  requireDirectory(bundle, `bundle ${directory}`);
+  const config = readConfig(parseJson(readText(join(bundle, "config.json"), "config.json"), "config.json"));
+  const path = resolve(bundle, config.root.path);
+  requireDirectory(path, `root.path: root file system ${path}`);
+  return { bundle, config, rootfs: realpathSync(path) };
+}
+
+/**
+ * Reads the process that `exec --process` is given.
+ * @throws RunvError as loadBundle
+ */
+export function loadProcess(file: string): Process {
+  return readDocument(processReader, parseJson(readText(file, file), file));
+}
+
+/**
+ * Reads the resources that `update --resources` is given. In them 0 means "unchanged".
+ * @param file its path; `-` is standard input
+ * @throws RunvError as loadBundle
+ */
+export function loadResources(file: string): Resources {
+  const name = file === "-" ? "standard input" : file;
+  return readDocument(resourcesReader, parseJson(readText(file === "-" ? 0 : file, name), name));
+}
+
+/**
+ * What went wrong with a file, in words that Docker does not take for a missing command of the container: it looks for
+ * "no such file or directory" and "permission denied".
+ */
+function problemOf(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" || code === "ENOTDIR") return "not found";
+  if (code === "EACCES" || code === "EPERM") return "access denied";
+  if (code === "EISDIR") return "is a directory";
+  if (code === "ELOOP") return "too many levels of symbolic links";
+  return code ?? messageOf(error);
+}
+
+function requireDirectory(path: string, name: string): void {
+  let problem = "is not a directory";
+  try {
+    if (statSync(path).isDirectory()) return;
+  } catch (error) {
+    problem = problemOf(error);
+  }
+  throw new RunvError("BUNDLE_INVALID", `${name}: ${problem}`);
+}
+
+function readText(file: string | number, name: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    // runc's words, which scripts look for
+    const problem = problemOf(error);
+    const message =
+      problem === "not found"
+        ? `JSON specification file ${name} not found`
+        : `JSON specification file ${name}: ${problem}`;
+    throw new RunvError("BUNDLE_INVALID", message, { cause: error });
+  }
+}

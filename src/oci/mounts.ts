@@ -1,0 +1,34 @@
+/** mounts: config.md, "Mounts". */
+import { idMappings } from "./ids";
+import { checked, type Infer, list, object, optional, optionalString, string } from "./reader";
+
+const fields = object({
+  /** Absolute, inside the container. */
+  destination: checked(string, (path) => (path.startsWith("/") ? undefined : "must be an absolute path")),
+  /** The file system's type; meaningless for a bind mount. */
+  type: optionalString(string),
+  /** A device, or for a bind mount a host path, relative to the bundle. */
+  source: optionalString(string),
+  options: list(string, "strings"),
+  uidMappings: optional(idMappings),
+  gidMappings: optional(idMappings),
+});
+
+export interface Mount extends Infer<typeof fields> {}
+
+/** Whether a mount shows a part of another file system, which its options say and not its type. */
+export function isBind({ type, options }: Pick<Mount, "type" | "options">): boolean {
+  return type === "bind" || options.includes("bind") || options.includes("rbind");
+}
+
+export const mounts = list(
+  checked(fields, (mount) => {
+    const { uidMappings, gidMappings } = mount;
+    if (isBind(mount) && mount.source === undefined) return "a bind mount needs a source";
+    if ((uidMappings === undefined) !== (gidMappings === undefined)) {
+      return "an id-mapped mount needs both uidMappings and gidMappings";
+    }
+    if (uidMappings !== undefined && !isBind(mount)) return "only a bind mount can be id-mapped";
+    return undefined;
+  }),
+);

@@ -1,0 +1,82 @@
+/** How a process is scheduled: config.md, "Linux Process": scheduler, ioPriority, execCPUAffinity. */
+import {
+  array,
+  checked,
+  type Infer,
+  int32,
+  integer,
+  object,
+  oneOf,
+  optional,
+  optionalString,
+  string,
+  uint64,
+} from "./reader";
+
+/** linux/sched.h */
+export const schedulerPolicies = {
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_ISO: 4,
+  SCHED_IDLE: 5,
+  SCHED_DEADLINE: 6,
+} as const;
+
+/** linux/sched.h: sched_attr.sched_flags */
+export const schedulerFlags = {
+  SCHED_FLAG_RESET_ON_FORK: 0x01,
+  SCHED_FLAG_RECLAIM: 0x02,
+  SCHED_FLAG_DL_OVERRUN: 0x04,
+  SCHED_FLAG_KEEP_POLICY: 0x08,
+  SCHED_FLAG_KEEP_PARAMS: 0x10,
+  SCHED_FLAG_UTIL_CLAMP_MIN: 0x20,
+  SCHED_FLAG_UTIL_CLAMP_MAX: 0x40,
+} as const;
+
+/** linux/ioprio.h */
+export const ioPriorityClasses = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 } as const;
+
+function keys<T extends object>(table: T): (keyof T & string)[] {
+  return Object.keys(table) as (keyof T & string)[];
+}
+
+const fields = object({
+  policy: oneOf("scheduling policy", keys(schedulerPolicies)),
+  nice: optional(int32),
+  priority: optional(int32),
+  flags: optional(array(oneOf("scheduling flag", keys(schedulerFlags)), "strings")),
+  /** Nanoseconds, for SCHED_DEADLINE. */
+  runtime: optional(uint64),
+  deadline: optional(uint64),
+  period: optional(uint64),
+});
+
+export interface Scheduler extends Infer<typeof fields> {}
+
+export const scheduler = checked(fields, ({ policy, nice = 0, priority, runtime, deadline, period }) => {
+  if ((policy === "SCHED_OTHER" || policy === "SCHED_BATCH") && (nice < -20 || nice > 19)) {
+    return `nice must be between -20 and 19, got ${nice}`;
+  }
+  if (priority && policy !== "SCHED_FIFO" && policy !== "SCHED_RR") {
+    return "priority can only be set with SCHED_FIFO or SCHED_RR";
+  }
+  if ((runtime || deadline || period) && policy !== "SCHED_DEADLINE") {
+    return "runtime, deadline and period can only be set with SCHED_DEADLINE";
+  }
+  return undefined;
+});
+
+export const ioPriority = object({
+  class: oneOf("I/O priority class", keys(ioPriorityClasses)),
+  priority: integer(0, 7),
+});
+
+/** A list of numbers and ranges as the kernel writes cpus and memory nodes: `0-3,7`. */
+export const numberList = checked(string, (text) =>
+  /^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/.test(text) ? undefined : 'must be a list such as "0-3,7"',
+);
+
+/** The cpus on which `exec` starts a process, before and after it joins the container's cgroup. */
+export const execCPUAffinity = object({ initial: optionalString(numberList), final: optionalString(numberList) });

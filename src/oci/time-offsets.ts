@@ -1,0 +1,10 @@
+/** linux.timeOffsets: config-linux.md, "Offset for Time Namespace". */
+import { defaulted, int64, integer, object, optional } from "./reader";
+
+const offset = object({
+  secs: defaulted(int64, () => 0),
+  nanosecs: defaulted(integer(0, 999_999_999), () => 0),
+});
+
+/** The two clocks that a time namespace has. */
+export const timeOffsets = object({ monotonic: optional(offset), boottime: optional(offset) });
