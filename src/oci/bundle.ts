@@ -4,9 +4,10 @@ import { join, resolve } from "node:path";
 import { messageOf, RunvError } from "../base/error";
 import { type Config, readConfig } from "./config";
 import { parseJson } from "./json";
+import { readDocument } from "./mismatch";
 import { type Process, process as processReader } from "./process";
-import { readDocument } from "./reader";
 import { type Resources, resources as resourcesReader } from "./resources";
+import { assertSupported } from "./unsupported";
 
 /** A bundle that was read and found good. */
 export interface Bundle {
@@ -21,12 +22,13 @@ export interface Bundle {
  * Reads a bundle.
  * @param directory as the user gave it
  * @throws RunvError BUNDLE_INVALID when a file or directory is missing, CONFIG_SYNTAX when config.json is not JSON,
- *   CONFIG_INVALID when it is not a configuration
+ *   CONFIG_INVALID when it is not a configuration, CONFIG_UNSUPPORTED when runv cannot honour it
  */
 export function loadBundle(directory: string): Bundle {
   const bundle = resolve(directory);
   requireDirectory(bundle, `bundle ${directory}`);
   const config = readConfig(parseJson(readText(join(bundle, "config.json"), "config.json"), "config.json"));
+  assertSupported(config);
   const path = resolve(bundle, config.root.path);
   requireDirectory(path, `root.path: root file system ${path}`);
   return { bundle, config, rootfs: realpathSync(path) };

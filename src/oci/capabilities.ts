@@ -1,5 +1,6 @@
 /** Capabilities: config.md, "Linux Process". */
-import { array, type Infer, object, oneOf, optional, type Reader } from "./reader";
+import { array, type Infer, object, optional, type Reader } from "./reader";
+import { oneOf } from "./scalars";
 
 /** The names of linux/capability.h, each at the place of its number. */
 export const capabilityNames = [

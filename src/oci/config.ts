@@ -1,22 +1,12 @@
 /** config.json as a whole: config.md of the OCI runtime specification 1.2. */
 import { hooks } from "./hooks";
 import { linux } from "./linux";
+import { quote, readDocument, refuse } from "./mismatch";
 import { mounts } from "./mounts";
 import { checkNamespaces, findNamespace, type NamespaceType } from "./namespaces";
 import { process } from "./process";
-import {
-  boolean,
-  checked,
-  defaulted,
-  type Infer,
-  map,
-  object,
-  optionalString,
-  quote,
-  readDocument,
-  refuse,
-  string,
-} from "./reader";
+import { checked, defaulted, type Infer, map, object, optionalString } from "./reader";
+import { boolean, string } from "./scalars";
 import { checkSysctls } from "./sysctl";
 
 /** Semantic versioning 2.0.0; drafts of 2016 call themselves 0.6.0-dev. */

@@ -1,19 +1,6 @@
 /** linux.devices and the device rules of linux.resources: config-linux.md, "Devices" and "Allowed Device list". */
-import {
-  absolutePath,
-  boolean,
-  checked,
-  type Infer,
-  int64,
-  integer,
-  list,
-  object,
-  oneOf,
-  optional,
-  optionalString,
-  string,
-  uint32,
-} from "./reader";
+import { checked, type Infer, list, object, optional, optionalString } from "./reader";
+import { absolutePath, boolean, int64, integer, oneOf, string, uint32 } from "./scalars";
 
 const fields = object({
   path: absolutePath,
@@ -46,7 +33,9 @@ const rule = object({
   minor: optional(int64),
   /** Letters of rwm; absent: all three. */
   access: optionalString(
-    checked(string, (access) => (/^[rwm]+$/.test(access) ? undefined : "must be made of the letters r, w and m")),
+    checked(string, (access) =>
+      [...access].every((letter) => "rwm".includes(letter)) ? undefined : "must be made of the letters r, w and m",
+    ),
   ),
 });
 

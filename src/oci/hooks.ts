@@ -1,5 +1,6 @@
 /** hooks: config.md, "POSIX-platform Hooks". */
-import { absolutePath, type Infer, integer, list, object, optional, strings } from "./reader";
+import { type Infer, list, object, optional } from "./reader";
+import { absolutePath, integer, strings } from "./scalars";
 
 const hook = object({
   path: absolutePath,

@@ -1,5 +1,6 @@
 /** User and group id mappings: config-linux.md, "User namespace mappings". */
-import { array, checked, type Infer, integer, object, uint32 } from "./reader";
+import { array, checked, type Infer, object } from "./reader";
+import { integer, uint32 } from "./scalars";
 
 const idMapping = object({
   /** The first id inside. */

@@ -1,5 +1,6 @@
 /** linux.intelRdt: config-linux.md, "IntelRdt". */
-import { boolean, checked, type Infer, list, object, optional, optionalString, string } from "./reader";
+import { checked, type Infer, list, object, optional, optionalString } from "./reader";
+import { boolean, string } from "./scalars";
 
 const line = checked(string, (text) => (text.includes("\n") ? "must not contain a newline" : undefined));
 

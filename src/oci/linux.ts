@@ -5,20 +5,9 @@ import { intelRdt } from "./intel-rdt";
 import { rootfsPropagations } from "./mount-options";
 import { namespaces } from "./namespaces";
 import { netDevices } from "./net-devices";
-import {
-  absolutePath,
-  defaulted,
-  type Infer,
-  list,
-  map,
-  object,
-  oneOf,
-  optional,
-  optionalString,
-  string,
-  strings,
-} from "./reader";
+import { defaulted, type Infer, list, map, object, optional, optionalString } from "./reader";
 import { resources } from "./resources";
+import { absolutePath, oneOf, string, strings } from "./scalars";
 import { seccomp } from "./seccomp";
 import { timeOffsets } from "./time-offsets";
 

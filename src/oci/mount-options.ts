@@ -3,6 +3,7 @@
  * for the file system.
  */
 import {
+  MOUNT_ATTR__ATIME,
   MOUNT_ATTR_NOATIME,
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NODIRATIME,
@@ -118,3 +119,49 @@ export const mountExtensions = ["tmpcopyup"] as const;
 
 /** Options that map ids between a mount and its source. */
 export const idMapOptions = ["idmap", "ridmap"] as const;
+
+/** Mount options, taken apart. */
+export interface MountOptions {
+  /** For mount(2). */
+  flags: number;
+  /** Flags that an option asked to be off, which a bind mount inherits otherwise. */
+  cleared: number;
+  /** In their order, each for a mount(2) of its own. */
+  propagation: number[];
+  /** For mount_setattr(2) with AT_RECURSIVE; undefined when no option asks for it. */
+  recursive: { set: number; clear: number } | undefined;
+  tmpcopyup: boolean;
+  /** What is left, for the file system. */
+  data: string[];
+}
+
+/** Takes mount options apart. Of two that contradict each other the later one holds. */
+export function parseMountOptions(options: readonly string[]): MountOptions {
+  const out: MountOptions = { flags: 0, cleared: 0, propagation: [], recursive: undefined, tmpcopyup: false, data: [] };
+  for (const option of options) {
+    const flag = own(mountFlags, option);
+    const propagation = own(propagationFlags, option);
+    const attribute = own(recursiveAttributes, option);
+    if (flag !== undefined) {
+      out.flags = flag.clear ? out.flags & ~flag.flag : out.flags | flag.flag;
+      out.cleared = flag.clear ? out.cleared | flag.flag : out.cleared & ~flag.flag;
+    } else if (propagation !== undefined) out.propagation.push(propagation);
+    else if (attribute !== undefined) out.recursive = withAttribute(out.recursive, attribute);
+    else if (option === "tmpcopyup") out.tmpcopyup = true;
+    else out.data.push(option);
+  }
+  return out;
+}
+
+function withAttribute(old = { set: 0, clear: 0 }, { flag, clear }: { flag: number; clear: boolean }) {
+  const next = clear
+    ? { set: old.set & ~flag, clear: old.clear | flag }
+    : { set: old.set | flag, clear: old.clear & ~flag };
+  // The kernel wants the whole field cleared where one of the access-time values is set.
+  if ((flag & MOUNT_ATTR__ATIME) === flag) next.clear |= MOUNT_ATTR__ATIME;
+  return next;
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}

@@ -1,6 +1,7 @@
 /** mounts: config.md, "Mounts". */
 import { idMappings } from "./ids";
-import { checked, type Infer, list, object, optional, optionalString, string } from "./reader";
+import { checked, type Infer, list, object, optional, optionalString } from "./reader";
+import { string } from "./scalars";
 
 const fields = object({
   /** Absolute, inside the container. */

@@ -9,7 +9,9 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
 } from "../linux/constants";
-import { absolutePath, type Infer, list, object, oneOf, optionalString, refuse } from "./reader";
+import { refuse } from "./mismatch";
+import { type Infer, list, object, optionalString } from "./reader";
+import { absolutePath, oneOf } from "./scalars";
 
 /** Each namespace by the specification's name: its clone(2) flag and its file in /proc/PID/ns. */
 export const namespaceKinds = {

@@ -1,5 +1,6 @@
 /** linux.netDevices: config-linux.md, "Network Devices". Keys are names of the host's devices. */
-import { checked, map, object, optionalString, string } from "./reader";
+import { checked, map, object, optionalString } from "./reader";
+import { string } from "./scalars";
 
 /** What the kernel's dev_valid_name() accepts. */
 function isDeviceName(name: string): boolean {

@@ -1,22 +1,8 @@
 /** The process object: config.md, "Process". It is a part of config.json, and alone what `exec --process` reads. */
 import { capabilities } from "./capabilities";
-import {
-  absolutePath,
-  boolean,
-  checked,
-  defaulted,
-  type Infer,
-  integer,
-  list,
-  object,
-  optional,
-  optionalString,
-  string,
-  strings,
-  uint16,
-  uint32,
-} from "./reader";
+import { checked, defaulted, type Infer, list, object, optional, optionalString } from "./reader";
 import { rlimits } from "./rlimits";
+import { absolutePath, boolean, integer, string, strings, uint16, uint32 } from "./scalars";
 import { execCPUAffinity, ioPriority, scheduler } from "./scheduling";
 
 const user = object({

@@ -1,21 +1,7 @@
 /** linux.resources, in the names of cgroup v1 as the specification has them: config-linux.md, "Control groups". */
 import { deviceRules } from "./devices";
-import {
-  boolean,
-  checked,
-  type Infer,
-  int64,
-  list,
-  map,
-  object,
-  optional,
-  optionalString,
-  type Reader,
-  string,
-  uint16,
-  uint32,
-  uint64,
-} from "./reader";
+import { checked, type Infer, list, map, object, optional, optionalString, type Reader } from "./reader";
+import { boolean, int64, string, uint16, uint32, uint64 } from "./scalars";
 import { numberList } from "./scheduling";
 
 /** Bytes; -1 is "unlimited". */

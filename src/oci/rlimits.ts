@@ -1,5 +1,6 @@
 /** Resource limits: config.md, "POSIX process". */
-import { array, checked, exactUint64, type Infer, object, oneOf } from "./reader";
+import { array, checked, type Infer, object } from "./reader";
+import { exactUint64, oneOf } from "./scalars";
 
 /** The resources of setrlimit(2), each at the place of its number (asm-generic/resource.h). */
 export const rlimitNames = [

@@ -1,17 +1,6 @@
 /** How a process is scheduled: config.md, "Linux Process": scheduler, ioPriority, execCPUAffinity. */
-import {
-  array,
-  checked,
-  type Infer,
-  int32,
-  integer,
-  object,
-  oneOf,
-  optional,
-  optionalString,
-  string,
-  uint64,
-} from "./reader";
+import { array, checked, type Infer, object, optional, optionalString } from "./reader";
+import { int32, integer, oneOf, string, uint64 } from "./scalars";
 
 /** linux/sched.h */
 export const schedulerPolicies = {

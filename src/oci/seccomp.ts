@@ -1,19 +1,6 @@
 /** linux.seccomp: config-linux.md, "Seccomp". */
-import {
-  array,
-  checked,
-  exactUint64,
-  type Infer,
-  integer,
-  list,
-  object,
-  oneOf,
-  optional,
-  optionalString,
-  string,
-  strings,
-  uint16,
-} from "./reader";
+import { array, checked, type Infer, list, object, optional, optionalString } from "./reader";
+import { exactUint64, integer, oneOf, string, strings, uint16 } from "./scalars";
 import {
   type SeccompAction,
   seccompActions,

@@ -1,7 +1,7 @@
 /** Which sysctls a container may set: those of a namespace of its own, as runc decides it. */
 import type { Linux } from "./linux";
+import { quote, refuse } from "./mismatch";
 import type { NamespaceType } from "./namespaces";
-import { quote, refuse } from "./reader";
 
 const ipcSysctls = new Set(
   ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"].map(

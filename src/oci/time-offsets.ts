@@ -1,5 +1,6 @@
 /** linux.timeOffsets: config-linux.md, "Offset for Time Namespace". */
-import { defaulted, int64, integer, object, optional } from "./reader";
+import { defaulted, object, optional } from "./reader";
+import { int64, integer } from "./scalars";
 
 const offset = object({
   secs: defaulted(int64, () => 0),

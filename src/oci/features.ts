@@ -1,0 +1,47 @@
+/** What `features` tells: features.md of the specification. Every list comes from the table that the code works by. */
+import { commit, specVersion, version } from "../base/version";
+import { capabilityNames } from "./capabilities";
+import { hookNames } from "./hooks";
+import { mountExtensions, mountFlags, propagationFlags, recursiveAttributes } from "./mount-options";
+import { namespaceTypes } from "./namespaces";
+import { seccompActions, seccompArchitectures, seccompFlags, seccompOperators } from "./seccomp-names";
+import { isSupportedAction, isSupportedFlag } from "./unsupported";
+
+/** The features document. What a virtual machine cannot give (see unsupported.ts) is false here, not left out. */
+export function features() {
+  return {
+    ociVersionMin: "1.0.0",
+    ociVersionMax: specVersion,
+    hooks: hookNames,
+    mountOptions: [
+      ...Object.keys(mountFlags),
+      ...Object.keys(propagationFlags),
+      ...Object.keys(recursiveAttributes),
+      ...mountExtensions,
+    ].sort(),
+    linux: {
+      namespaces: namespaceTypes,
+      capabilities: capabilityNames,
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: false },
+      seccomp: {
+        enabled: true,
+        actions: seccompActions.filter(isSupportedAction),
+        operators: seccompOperators,
+        archs: seccompArchitectures,
+        knownFlags: seccompFlags,
+        supportedFlags: seccompFlags.filter(isSupportedFlag),
+      },
+      apparmor: { enabled: false },
+      selinux: { enabled: false },
+      intelRdt: { enabled: false },
+      mountExtensions: { idmap: { enabled: false } },
+      netDevices: { enabled: false },
+    },
+    annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit },
+  };
+}
+
+/** What `runv features` prints: runc's indentation, without a newline at its end. */
+export function formatFeatures(): string {
+  return JSON.stringify(features(), undefined, 4);
+}

@@ -1,0 +1,43 @@
+/**
+ * What the specification allows and a container in a virtual machine cannot have. It is refused, not passed over: each
+ * of these would promise something to somebody who relies on it.
+ */
+import { RunvError } from "../base/error";
+import type { Config } from "./config";
+import { idMapOptions } from "./mount-options";
+import type { SeccompAction, SeccompFlag } from "./seccomp-names";
+
+/** Whether seccomp filters with this action are made. A supervisor on the host cannot hold a guest's file descriptors. */
+export function isSupportedAction(action: SeccompAction): boolean {
+  return action !== "SCMP_ACT_NOTIFY";
+}
+
+/** Whether a seccomp flag has its effect; one that speaks of supervisors is accepted and has none. */
+export function isSupportedFlag(flag: SeccompFlag): boolean {
+  return flag !== "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV";
+}
+
+/**
+ * Refuses a configuration that asks for what runv does not do.
+ * @throws RunvError CONFIG_UNSUPPORTED, the path of the field first
+ */
+export function assertSupported({ mounts, linux }: Config): void {
+  for (const [index, { options, uidMappings }] of mounts.entries()) {
+    const option = options.find((option) => (idMapOptions as readonly string[]).includes(option));
+    if (option !== undefined) unsupported(`mounts[${index}].options`, `${option}: id-mapped mounts are not supported`);
+    if (uidMappings !== undefined) unsupported(`mounts[${index}].uidMappings`, "id-mapped mounts are not supported");
+  }
+  const { seccomp, intelRdt, netDevices = {} } = linux;
+  const notify = "SCMP_ACT_NOTIFY is not supported: the supervisor would be outside the virtual machine";
+  if (seccomp !== undefined) {
+    if (!isSupportedAction(seccomp.defaultAction)) unsupported("linux.seccomp.defaultAction", notify);
+    const rule = seccomp.syscalls.findIndex(({ action }) => !isSupportedAction(action));
+    if (rule >= 0) unsupported(`linux.seccomp.syscalls[${rule}].action`, notify);
+  }
+  if (intelRdt !== undefined) unsupported("linux.intelRdt", "is not supported: a guest has no resctrl");
+  if (Object.keys(netDevices).length > 0) unsupported("linux.netDevices", "host devices cannot move into a guest");
+}
+
+function unsupported(path: string, says: string): never {
+  throw new RunvError("CONFIG_UNSUPPORTED", `${path}: ${says}`);
+}
