@@ -1,0 +1,157 @@
+/**
+ * What runv asks of a hypervisor. A driver knows nothing of containers: it starts a machine from a kernel and an initrd, gives a byte
+ * stream to the agent in it and a directory of the host, and says truthfully what it can and cannot do.
+ *
+ * To add one: a folder here that exports a `Driver`, and its line in `index.ts`.
+ */
+import type { RunvError } from "../base/error";
+
+/** What a driver can do beyond starting and ending machines. What is false is refused with `UNSUPPORTED`, never ignored. */
+export interface Capabilities {
+  /** Stop and continue the virtual processors. */
+  pause: boolean;
+  /** Save a machine and start others from it. */
+  template: boolean;
+  /** Change the memory that the guest has while it runs. */
+  balloon: boolean;
+  /** Pages that the guest frees go back to the host by themselves. */
+  freePageReporting: boolean;
+  hotplugNic: boolean;
+  hotplugDisk: boolean;
+  hotplugCpu: boolean;
+  hotplugMemory: boolean;
+}
+
+/** Something that is missing on this machine. */
+export interface Problem {
+  /** What is missing or wrong: lower case, no full stop. */
+  message: string;
+  /** The command or the step that mends it. */
+  fix?: string;
+}
+
+/** Whether a driver works on this machine. */
+export interface Probe {
+  available: boolean;
+  /** The hypervisor's program and version, where there is one. */
+  binary?: string;
+  version?: string;
+  /** How the guest's instructions are executed: "kvm", "tcg". */
+  accelerator?: string;
+  /** Why this accelerator, in words. */
+  reason?: string;
+  /** Why it is not available. */
+  problems: readonly Problem[];
+}
+
+/** A directory of the host that the guest can mount. */
+export interface Share {
+  /** The name by which the guest mounts it. */
+  tag: string;
+  /**
+   * The directory. It exists. What is mounted below it later is seen by the guest too, provided that the directory
+   * is a mount point with shared propagation.
+   */
+  path: string;
+}
+
+/** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
+export interface MachineSpec {
+  /** Shows in `ps` and in error messages. */
+  name: string;
+  /** The sandbox's private directory; exists. The console's log is written here. */
+  directory: string;
+  kernel: string;
+  initrd: string;
+  /** Words for the guest kernel's command line, after the driver's own (console, agent's port). */
+  commandLine?: readonly string[];
+  cpus: number;
+  memoryMiB: number;
+  share?: Share;
+  /** How long the hypervisor may take until it answers; 10 s unless told. The guest's boot is not part of it. */
+  startTimeoutMs?: number;
+}
+
+/** What reads from a channel. */
+export interface ChannelHandlers {
+  /** Bytes from the guest; they are good until this returns. */
+  data(bytes: Uint8Array): void;
+  /** A `write` that took less than all was given may be continued. */
+  drain(): void;
+  /** The channel has ended: nothing comes any more. Called once. */
+  close(): void;
+}
+
+/** A duplex byte stream to the agent in the guest. */
+export interface Channel {
+  /** Sends bytes. @returns how many were taken, maybe 0; `drain` tells when the rest may be offered */
+  write(bytes: Uint8Array): number;
+  /** Stops and restarts reading, to slow a guest down. */
+  pause(): void;
+  resume(): void;
+  close(): void;
+}
+
+/** How the hypervisor's process ended. */
+export interface MachineExit {
+  /** The exit code, or null when a signal ended it. */
+  code: number | null;
+  /** SIGKILL and so on, or null. */
+  signal: string | null;
+  /** The last of what it wrote on standard error, without control characters. */
+  stderr: string;
+}
+
+/** A machine that was started. */
+export interface Machine {
+  /** The hypervisor's process, child of this one; it dies with this process. */
+  readonly pid: number;
+  readonly driver: string;
+  readonly accelerator: string;
+  readonly capabilities: Capabilities;
+  /** The file to which the guest's console goes. */
+  readonly consoleLog: string;
+  /** Fulfilled, never rejected, when the hypervisor's process has ended and been reaped. */
+  readonly exited: Promise<MachineExit>;
+  /**
+   * Opens the channel to the agent. To be called once; what the guest says before is not lost.
+   * @throws RunvError VM_AGENT_CHANNEL
+   */
+  connectAgent(handlers: ChannelHandlers): Promise<Channel>;
+  /** Stops the virtual processors. @throws RunvError VM_QMP_… or UNSUPPORTED */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Ends the machine at once, and fulfils when its process is gone and nothing is left of it. Never rejects. */
+  kill(): Promise<MachineExit>;
+  /**
+   * Finds out why the agent has not said hello: which stage of the start failed, with the evidence.
+   * @param waitedMs how long the caller waited
+   * @returns the error to report: VM_QEMU_DIED, VM_KERNEL_SILENT, VM_KERNEL_PANIC, VM_IMAGE_WRONG, VM_AGENT_FAILED, VM_AGENT_SILENT, VM_STALLED
+   */
+  diagnose(waitedMs: number): Promise<RunvError>;
+}
+
+export interface Driver {
+  /** The word for `--driver`. */
+  readonly name: string;
+  /** One line for `runv check`. */
+  readonly summary: string;
+  /** What it can do with the newest hypervisor; a machine says what it can do with the one that is installed. */
+  readonly capabilities: Capabilities;
+  /** Looks at this machine; quick enough to be asked before each start. Never rejects. */
+  probe(): Promise<Probe>;
+  /**
+   * Starts a machine and returns as soon as the hypervisor answers; the guest's kernel is booting then.
+   * When it fails nothing is left behind.
+   * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_TIMEOUT, VM_DRIVER_UNAVAILABLE
+   */
+  launch(spec: MachineSpec): Promise<Machine>;
+}
+
+/** Settings of the drivers, from /etc/runv/config.toml. */
+export interface DriverOptions {
+  /** Path of the QEMU program, if it is not to be looked for. */
+  qemu?: string | undefined;
+  /** Where to keep what is costly to find out; /var/lib/runv/cache unless told. */
+  cacheDirectory?: string | undefined;
+}

@@ -1,0 +1,27 @@
+/** The drivers there are, and which one to take. */
+import { RunvError } from "../base/error";
+import type { Driver, DriverOptions } from "./driver";
+import { qemuDrivers } from "./qemu/driver";
+
+/** All drivers. `auto` takes the first that is available. */
+export function drivers(options: DriverOptions = {}): readonly Driver[] {
+  return [...qemuDrivers(options)];
+}
+
+/**
+ * Finds the driver for `--driver`.
+ * @param name the name of a driver, or "auto"
+ * @throws RunvError VM_DRIVER_UNKNOWN, VM_DRIVER_UNAVAILABLE (no driver works), VM_QEMU_MISSING, VM_QEMU_OLD (nor does the only one)
+ */
+export async function chooseDriver(name = "auto", options: DriverOptions = {}): Promise<Driver> {
+  const all = drivers(options);
+  if (name !== "auto") {
+    const driver = all.find((driver) => driver.name === name);
+    if (driver !== undefined) return driver;
+    const known = ["auto", ...all.map((driver) => driver.name)].join(", ");
+    throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
+  }
+  for (const driver of all) if ((await driver.probe()).available) return driver;
+  // None works: the launch of the first says best why.
+  return all[0]!;
+}

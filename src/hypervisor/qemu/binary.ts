@@ -1,0 +1,85 @@
+/** Finds QEMU's program and its version. */
+import { accessSync, constants, statSync } from "node:fs";
+import { delimiter, isAbsolute, join } from "node:path";
+import { messageOf, RunvError } from "../../base/error";
+import { escapeControls } from "../../base/escape";
+import { atLeast, formatVersion, oldest, parseVersion, type QemuVersion } from "./version";
+import { readCached, writeCached } from "./version-cache";
+
+export interface QemuBinary {
+  path: string;
+  version: QemuVersion;
+}
+
+/** How Debian and its kin, Fedora and its kin, and Alpine call the package. */
+export const installHint = "apt-get install qemu-system-x86 (dnf install qemu-kvm; apk add qemu-system-x86_64)";
+
+const program = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+/** Besides PATH, which containerd and Docker may have cut short. */
+const usual = ["/usr/local/bin", "/usr/bin", "/bin"];
+/** Where RHEL and its kin put it. */
+const elsewhere = "/usr/libexec/qemu-kvm";
+
+/**
+ * Finds QEMU.
+ * @param wanted its path or name, if the user said
+ * @returns its path
+ * @throws RunvError VM_QEMU_MISSING
+ */
+export function findQemu(wanted: string | undefined = undefined, path = process.env.PATH ?? ""): string {
+  if (wanted !== undefined && isAbsolute(wanted)) {
+    if (isProgram(wanted)) return wanted;
+    throw new RunvError("VM_QEMU_MISSING", `no program at ${wanted}`, { hint: "say where QEMU is in config.toml" });
+  }
+  const directories = [...path.split(delimiter).filter(isAbsolute), ...usual];
+  const candidates = directories.map((directory) => join(directory, wanted ?? program));
+  const found = [...candidates, ...(wanted === undefined ? [elsewhere] : [])].find(isProgram);
+  if (found !== undefined) return found;
+  throw new RunvError("VM_QEMU_MISSING", `no ${wanted ?? program} on PATH`, { hint: installHint });
+}
+
+/**
+ * Finds QEMU and asks it for its version, which takes it 20 ms; so the answer is kept for as long as the file is the same.
+ * @param cacheDirectory where to keep it; undefined: do not
+ * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_OLD
+ */
+export async function identifyQemu(wanted?: string, cacheDirectory?: string): Promise<QemuBinary> {
+  const path = findQemu(wanted);
+  const { ino, size, mtimeMs } = statSync(path);
+  const key = `${path} ${ino} ${size} ${mtimeMs}`;
+  const known = cacheDirectory && parseVersion(readCached(cacheDirectory, key) ?? "");
+  if (known) return { path, version: known };
+  const text = await askVersion(path);
+  const version = parseVersion(text);
+  if (version === undefined) {
+    throw new RunvError(
+      "VM_QEMU_START",
+      `${path} --version: not a version of QEMU: ${escapeControls(text.slice(0, 200))}`,
+    );
+  }
+  if (!atLeast(version, oldest)) {
+    const message = `${path} is QEMU ${formatVersion(version)}, runv needs ${oldest} or later`;
+    throw new RunvError("VM_QEMU_OLD", message, { hint: installHint });
+  }
+  if (cacheDirectory) writeCached(cacheDirectory, key, text);
+  return { path, version };
+}
+
+async function askVersion(path: string): Promise<string> {
+  try {
+    const child = Bun.spawn([path, "--version"], { stdio: ["ignore", "pipe", "pipe"], timeout: 10_000 });
+    const [output, errors] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+    return output || errors;
+  } catch (error) {
+    throw new RunvError("VM_QEMU_START", `${path} --version: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

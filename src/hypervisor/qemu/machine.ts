@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import { messageOf, RunvError } from "../../base/error";
+import { consoleName, consoleTail } from "../console";
+import { diagnose } from "../diagnose";
+import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec } from "../driver";
+import { type Child, closeQuietly } from "./child";
+import type { Qmp, QmpEvent } from "./qmp";
+
+export interface QemuMachineOptions {
+  driver: string;
+  accelerator: string;
+  capabilities: Capabilities;
+  spec: MachineSpec;
+}
+
+/** A machine that QEMU runs. */
+export class QemuMachine implements Machine {
+  readonly pid: number;
+  readonly driver: string;
+  readonly accelerator: string;
+  readonly capabilities: Capabilities;
+  readonly consoleLog: string;
+  readonly exited: Promise<MachineExit>;
+  readonly #child: Child;
+  #qmp: Qmp | undefined;
+  #exit: MachineExit | undefined;
+  /** Whether the guest has opened the agent's port. */
+  #portOpen = false;
+  #connected = false;
+
+  constructor(child: Child, { driver, accelerator, capabilities, spec }: QemuMachineOptions) {
+    this.pid = child.pid;
+    this.driver = driver;
+    this.accelerator = accelerator;
+    this.capabilities = capabilities;
+    this.consoleLog = join(spec.directory, consoleName);
+    this.#child = child;
+    this.exited = child.exited.then((exit) => {
+      this.#exit = exit;
+      this.#qmp?.close();
+      if (!this.#connected) closeQuietly(child.agent);
+      return exit;
+    });
+  }
+
+  /** Takes up the control channel. */
+  async attach(connect: (onEvent: (event: QmpEvent) => void) => Promise<Qmp>): Promise<void> {
+    this.#qmp = await connect((event) => {
+      if (event.event === "VSERPORT_CHANGE" && event.data.id === "agent") this.#portOpen = event.data.open === true;
+    });
+  }
+
+  /** The control channel, for what only QEMU can do. */
+  get qmp(): Qmp {
+    if (this.#qmp === undefined) throw new RunvError("VM_QMP_CLOSED", "the control channel of qemu is not open");
+    return this.#qmp;
+  }
+
+  async connectAgent(handlers: ChannelHandlers): Promise<Channel> {
+    if (this.#connected) throw new RunvError("VM_AGENT_CHANNEL", "the agent's channel was opened already");
+    this.#connected = true;
+    let open = true;
+    const end = () => {
+      if (open) handlers.close();
+      open = false;
+    };
+    try {
+      const socket = await Bun.connect({
+        fd: this.#child.agent,
+        socket: {
+          data: (_, bytes: Uint8Array) => handlers.data(bytes),
+          drain: () => handlers.drain(),
+          close: end,
+          error: end,
+        },
+      });
+      return {
+        write: (bytes) => Math.max(0, socket.write(bytes)),
+        pause: () => socket.pause(),
+        resume: () => socket.resume(),
+        close: () => socket.terminate(),
+      };
+    } catch (cause) {
+      throw new RunvError("VM_AGENT_CHANNEL", `open the agent's channel: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  async pause(): Promise<void> {
+    await this.qmp.execute("stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.qmp.execute("cont");
+  }
+
+  async kill(): Promise<MachineExit> {
+    this.#child.kill();
+    return await this.exited;
+  }
+
+  async diagnose(waitedMs: number): Promise<RunvError> {
+    // A machine that has just died has not been reaped yet.
+    await Promise.race([this.exited, Bun.sleep(100)]);
+    return diagnose({
+      hypervisor: "qemu",
+      waitedMs,
+      exit: this.#exit,
+      status: this.#exit === undefined ? await this.#status() : undefined,
+      portOpen: this.#portOpen,
+      console: consoleTail(this.consoleLog, 400),
+    });
+  }
+
+  /** QEMU's word for the machine's state, "running" or so; undefined when it does not answer. */
+  async #status(): Promise<string | undefined> {
+    try {
+      return String((await this.qmp.execute<{ status?: unknown }>("query-status", undefined, 1000)).status);
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * QEMU's command line, a pure function of what is to be started. All that depends on QEMU's version is decided in `versions`.
+ *
+ * @see https://www.qemu.org/docs/master/system/invocation.html
+ */
+import type { MachineSpec } from "../driver";
+import { atLeast, type QemuVersion } from "./version";
+
+export type Accelerator = "kvm" | "tcg";
+
+/** Descriptors that QEMU inherits. */
+export interface QemuDescriptors {
+  /** A connected stream socket: the control channel. */
+  qmp: number;
+  /** A connected stream socket: the agent's channel. */
+  agent: number;
+  /** The console's log, open for appending. */
+  console: number;
+}
+
+export interface QemuMachine
+  extends Pick<MachineSpec, "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share"> {
+  version: QemuVersion;
+  accelerator: Accelerator;
+  descriptors: QemuDescriptors;
+}
+
+/** What changed between versions: each line is said to the versions from `since` to before `until`. */
+const versions: readonly { since: string; until?: string; options?: string[]; machine?: string }[] = [
+  { since: "5.0", until: "8.0", options: ["-no-hpet"] },
+  { since: "8.0", machine: "hpet=off" },
+];
+
+/** The arguments of QEMU, without its own name. */
+export function qemuArguments(machine: QemuMachine): string[] {
+  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share } = machine;
+  const changes = versions.filter(
+    ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
+  );
+  return [
+    ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ["-machine", [machineType, ...changes.flatMap((change) => change.machine ?? [])].join(",")],
+    changes.flatMap((change) => change.options ?? []),
+    accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"],
+    ["-smp", String(cpus), "-m", `${memoryMiB}M`],
+    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
+    ["-add-fd", `set=1,fd=${descriptors.console}`],
+    ["-chardev", "file,id=console,path=/dev/fdset/1,append=on", "-serial", "chardev:console"],
+    ["-device", "virtio-serial-pci,id=serial"],
+    ["-chardev", `socket,id=agent,fd=${descriptors.agent}`],
+    ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
+    share === undefined ? [] : shareOptions(share.tag, share.path),
+    ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")],
+  ].flat();
+}
+
+/** The name of the virtio port at which the guest's init looks for its channel. */
+export const agentPort = "runv.agent";
+
+/** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
+const machineType = "pc,usb=off,vmport=off,smbus=off,graphics=off,dump-guest-core=off,mem-merge=off";
+
+function shareOptions(tag: string, path: string): string[] {
+  return [
+    "-fsdev",
+    `local,id=share,path=${value(path)},security_model=passthrough,multidevs=remap`,
+    "-device",
+    `virtio-9p-pci,fsdev=share,mount_tag=${value(tag)}`,
+  ];
+}
+
+/** What the guest's kernel is told: a panic or a reboot ends the machine at once. */
+function kernelCommandLine({ accelerator, commandLine = [] }: QemuMachine): string[] {
+  const ours = ["console=ttyS0", "reboot=t", "panic=-1"];
+  // A TCG machine's timers are late on a busy host: without this the kernel may find its timer broken.
+  if (accelerator === "tcg") ours.push("no_timer_check", "tsc=reliable");
+  return [...ours, ...commandLine];
+}
+
+/** A value of an option with parts: its commas are doubled. */
+function value(text: string): string {
+  return text.replaceAll(",", ",,");
+}

@@ -1,0 +1,32 @@
+/** Keeps what `qemu --version` said, since it takes as long to say it as to start a machine. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const file = "qemu-version.json";
+
+interface Cached {
+  key: string;
+  text: string;
+}
+
+/** What is kept under this key; undefined when nothing is, or what is there is damaged. */
+export function readCached(directory: string, key: string): string | undefined {
+  try {
+    const cached: Partial<Cached> = JSON.parse(readFileSync(join(directory, file), "utf8"));
+    return cached.key === key && typeof cached.text === "string" ? cached.text : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps it in place of what was there. A directory that cannot be written to is no error: the next start asks again. */
+export function writeCached(directory: string, key: string, text: string): void {
+  const temporary = join(directory, `.${file}.${process.pid}`);
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, `${JSON.stringify({ key, text } satisfies Cached)}\n`, { mode: 0o600 });
+    renameSync(temporary, join(directory, file));
+  } catch {
+    // Nothing is lost but the next start's 20 ms.
+  }
+}
