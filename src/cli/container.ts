@@ -1,6 +1,7 @@
 /** What the commands that act on a container share. */
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
+import { assertContainerId } from "../oci/container-id";
 import type { GlobalOptions } from "../base/settings";
 import { Failure } from "./failure";
 import { int, string } from "./flags";
@@ -39,12 +40,12 @@ export const processFlags = {
   }),
 } as const;
 
-/** A name that can be a file's name; those with a leading dot are runv's own. */
-export function containerId(id: string | undefined): string {
-  if (id === undefined || id === "") throw new RunvError("ID_INVALID", "container id cannot be empty");
-  if (/^[\w+,-][\w+,.-]{0,254}$/.test(id)) return id;
+/** A container's id as given; names with a leading dot are runv's own directories. */
+export function containerId(id = ""): string {
+  assertContainerId(id);
+  if (id.length <= 255 && !id.startsWith(".")) return id;
   throw new RunvError("ID_INVALID", "invalid container ID format", {
-    hint: "an id has at most 255 letters, digits and the signs _ + - . and does not begin with a dot",
+    hint: "an id has at most 255 characters and does not begin with a dot",
   });
 }
 

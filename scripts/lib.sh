@@ -1,0 +1,60 @@
+# What ./build, ./demo, ./test, ./install and ./uninstall share. They source it first; it changes to the project's root.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $*"
+  exit 1
+}
+
+need_root() { [ "$(id -u)" = 0 ] || die "$1 needs root: sudo $1"; }
+
+# need_packages COMMAND=PACKAGE…: installs the Debian packages whose commands are missing.
+need_packages() {
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+  done
+  [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+# need_static_busybox: what the smallest rootfs is made of. The package `busybox` has a dynamic one, which is of no use there.
+need_static_busybox() {
+  if [ ! -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then install_packages busybox-static; fi
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || die "please install (Debian's names): $*"
+  [ "$(id -u)" = 0 ] || die "please install, or run this as root: apt-get install $*"
+  say "installing $*"
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2
+}
+
+# need_toolchain: Bun, TypeScript and Biome, from the lock file, into node_modules. Nothing is downloaded twice.
+need_toolchain() {
+  local bun
+  if ! cmp -s package-lock.json node_modules/.runv-lock; then
+    need_packages npm=npm
+    say "installing the toolchain into node_modules"
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    # What Bun's postinstall script would do: put the binary that runs here in the place of a placeholder.
+    for bun in node_modules/@oven/*/bin/bun; do
+      if "$bun" --version >/dev/null 2>&1; then ln -f "$bun" node_modules/bun/bin/bun.exe; fi
+    done
+    bun --version >/dev/null || die "Bun does not run on this machine ($(uname -m))"
+    cp package-lock.json node_modules/.runv-lock
+  fi
+}
+
+bun() { node_modules/bun/bin/bun.exe "$@"; }
+
+# up_to_date RESULT INPUT…: whether RESULT was made from files and directories with exactly this content.
+up_to_date() { [ -e "$1" ] && [ "$(digest "${@:2}")" = "$(cat "$1.inputs" 2>/dev/null)" ]; }
+
+# built RESULT INPUT…: notes what it was made from.
+built() { digest "${@:2}" >"$1.inputs"; }
+
+digest() { find "$@" -type f ! -name '*.test.ts' -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
