@@ -1,0 +1,322 @@
+/*
+ * The init of a runv guest: pid 1 of the small virtual machine in which a container runs. It knows nothing of containers;
+ * the host sends it programs of system calls. docs/guest-protocol.md is the contract.
+ *
+ *	init		as pid 1: boots, then serves the host
+ *	init --fd N	serves the channel on descriptor N
+ *	init --exec N	runs the program that it reads from descriptor N
+ */
+#define _GNU_SOURCE
+#include "guest.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum {
+	/* From the kernel's linux/module.h: finit_module(2) is given a compressed file. */
+	MODULE_INIT_COMPRESSED_FILE = 4,
+	UEVENT_MULTICAST_GROUP = 1,
+};
+
+static void say_error(const char *format, va_list arguments)
+{
+	char text[256];
+	int fd = -1;
+	int length;
+
+	/* In the kernel's log a line begins with its level (3: error), and is shown on the console. */
+	length = snprintf(text, sizeof(text), "%srunv-init: ", getpid() == 1 ? "<3>" : "");
+	length += vsnprintf(text + length, sizeof(text) - (size_t)length - 1, format, arguments);
+	if (length > (int)sizeof(text) - 2)
+		length = sizeof(text) - 2;
+	text[length++] = '\n';
+	if (getpid() == 1)
+		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (write(fd < 0 ? STDERR_FILENO : fd, text, (size_t)length) < 0)
+		errno = 0;
+	if (fd >= 0)
+		close(fd);
+}
+
+void complain(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say_error(format, arguments);
+	va_end(arguments);
+}
+
+noreturn void die(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say_error(format, arguments);
+	va_end(arguments);
+	_exit(125);
+}
+
+void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* What an ignored signal of the one who started us would be to every program. */
+static void unignore_signals(void)
+{
+	for (int number = 1; number < NSIG; number++) {
+		struct sigaction action;
+
+		if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			signal(number, SIG_DFL);
+	}
+}
+
+/* Descriptors 0, 1 and 2 must be something, or pipes would be made there. */
+static void hold_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+}
+
+/* Boot */
+
+static void mount_on(const char *type, const char *path)
+{
+	mkdir(path, 0755);
+	if (mount(type, path, type, MS_NOSUID | MS_NOEXEC, NULL) < 0)
+		complain("cannot mount %s: %m", type);
+}
+
+/*
+ * The root directory is that of the initramfs, which has no parent mount, so that pivot_root(2) would refuse it. A bind of it
+ * moved over it is another mount of the same files, and has one.
+ */
+static void make_root_a_mount(void)
+{
+	mkdir("/.root", 0755);
+	if (mount("/", "/.root", NULL, MS_BIND, NULL) < 0 || chdir("/.root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	    chroot(".") < 0 || chdir("/") < 0)
+		complain("cannot make the initramfs a mount: %m");
+	rmdir("/.root");
+}
+
+static void load_module(const char *path)
+{
+	size_t length = strlen(path);
+	bool plain = length > 3 && !strcmp(path + length - 3, ".ko");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || (syscall(SYS_finit_module, fd, "", plain ? 0 : MODULE_INIT_COMPRESSED_FILE) < 0 && errno != EEXIST))
+		complain("cannot load module %s: %m", path);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void load_modules(void)
+{
+	FILE *list = fopen("/runv/modules", "re");
+	char path[512];
+
+	if (!list)
+		return;
+	while (fgets(path, sizeof(path), list)) {
+		path[strcspn(path, "\n")] = '\0';
+		if (path[0])
+			load_module(path);
+	}
+	fclose(list);
+}
+
+/* Reads a small file as text. Returns false if it cannot. */
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+/* The channel that `runv.agent=` on the kernel's command line names. */
+static bool named_channel(char *path, size_t size)
+{
+	static const char option[] = "runv.agent=";
+	char line[4096];
+
+	if (!read_text("/proc/cmdline", line, sizeof(line)))
+		return false;
+	for (char *word = strtok(line, " \n"); word; word = strtok(NULL, " \n")) {
+		if (!strncmp(word, option, sizeof(option) - 1)) {
+			snprintf(path, size, "%s", word + sizeof(option) - 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The virtio port with the agent's name, once its driver has found it. */
+static bool agent_port(char *path, size_t size)
+{
+	static const char class[] = "/sys/class/virtio-ports";
+	DIR *ports = opendir(class);
+	bool found = false;
+
+	if (!ports)
+		return false;
+	for (struct dirent *port; !found && (port = readdir(ports));) {
+		char file[512];
+		char name[64];
+
+		snprintf(file, sizeof(file), "%s/%s/name", class, port->d_name);
+		if (!read_text(file, name, sizeof(name)))
+			continue;
+		found = !strcmp(name, "runv.agent\n");
+		snprintf(path, size, "/dev/%s", port->d_name);
+	}
+	closedir(ports);
+	return found;
+}
+
+/* A socket with the kernel's messages about devices that come: netlink(7), NETLINK_KOBJECT_UEVENT. */
+static int open_uevents(void)
+{
+	/* struct sockaddr_nl, which the headers of a libc alone do not have. */
+	struct {
+		sa_family_t family;
+		unsigned short pad;
+		uint32_t port, groups;
+	} address = { .family = AF_NETLINK, .groups = UEVENT_MULTICAST_GROUP };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, 15);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die("cannot listen for devices: %m");
+	return fd;
+}
+
+static int open_port(void)
+{
+	char path[512];
+	int uevents = -1;
+	int fd;
+
+	while (!agent_port(path, sizeof(path))) {
+		char event[4096];
+
+		/* Listen, then look again, then wait: whatever comes after the look is heard. */
+		if (uevents < 0) {
+			uevents = open_uevents();
+			continue;
+		}
+		if (recv(uevents, event, sizeof(event), 0) < 0 && errno != ENOBUFS && errno != EINTR)
+			die("cannot wait for devices: %m");
+	}
+	if (uevents >= 0)
+		close(uevents);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		die("cannot open %s: %m", path);
+	return fd;
+}
+
+static int open_named(const char *path)
+{
+	struct termios mode;
+	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		die("cannot open %s: %m", path);
+	if (tcgetattr(fd, &mode) == 0) {
+		cfmakeraw(&mode);
+		tcsetattr(fd, TCSANOW, &mode);
+	}
+	return fd;
+}
+
+static int boot(void)
+{
+	char path[512];
+
+	make_root_a_mount();
+	mount_on("devtmpfs", "/dev");
+	mount_on("proc", "/proc");
+	mount_on("sysfs", "/sys");
+	load_modules();
+	hold_stdio();
+	return named_channel(path, sizeof(path)) ? open_named(path) : open_port();
+}
+
+/* The other ways to start */
+
+static int inherited_channel(int given)
+{
+	int fd = fcntl(given, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd < 0 || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		die("descriptor %d: %m", given);
+	close(given);
+	return fd;
+}
+
+static noreturn void run_alone(int fd)
+{
+	static _Alignas(8) uint8_t payload[MAX_TO_GUEST];
+	struct program program;
+	size_t length = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, payload + length, sizeof(payload) - length);
+		if (n > 0)
+			length += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	close(fd);
+	if (n < 0)
+		die("cannot read the program: %m");
+	if (!parse_program(payload, length, &program))
+		die("malformed program");
+	reset_signals();
+	run_program(&program, -1);
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() == 1 && argc < 3) {
+		channel_open(boot(), true);
+		serve();
+	}
+	if (argc == 3)
+		unignore_signals();
+	if (argc == 3 && !strcmp(argv[1], "--exec"))
+		run_alone(atoi(argv[2]));
+	if (argc == 3 && !strcmp(argv[1], "--fd")) {
+		hold_stdio();
+		channel_open(inherited_channel(atoi(argv[2])), false);
+		serve();
+	}
+	die("usage: init --fd N | init --exec N");
+}
