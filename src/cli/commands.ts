@@ -6,7 +6,11 @@ import type { Command } from "./command";
 
 type Load = () => Promise<Command>;
 
-const table: Readonly<Record<string, Load>> = {};
+const table: Readonly<Record<string, Load>> = {
+  spec: async () => (await import("./spec")).spec,
+  features: async () => (await import("./features")).features,
+  image: async () => (await import("./image")).image,
+};
 
 /** The command of that name. */
 export async function findCommand(name: string): Promise<Command | undefined> {

@@ -1,8 +1,8 @@
 /** What the commands that act on a container share. */
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
-import { assertContainerId } from "../oci/container-id";
 import type { GlobalOptions } from "../base/settings";
+import { assertContainerId } from "../oci/container-id";
 import { Failure } from "./failure";
 import { int, string } from "./flags";
 

@@ -1,0 +1,19 @@
+/** `runv features` */
+import { print } from "../base/output";
+import { command } from "./command";
+
+export const features = command({
+  name: "features",
+  summary: "show the enabled features",
+  usage: "",
+  description: `Show the enabled features.
+   The result is parsable as a JSON.
+   See https://github.com/opencontainers/runtime-spec/blob/main/features.md for the type definition.`,
+  flags: {},
+  args: [0, 0],
+  async run() {
+    const { formatFeatures } = await import("../oci/features");
+    print(`${formatFeatures()}\n`);
+    return 0;
+  },
+});
