@@ -45,7 +45,8 @@ export class Guest {
    */
   async call(program: Program): Promise<Uint8Array> {
     const { at, output } = await this.run(program).next();
-    if (at !== "done") throw new RunvError("GUEST_CALL_FAILED", `${program.notes[0]}: its process ended early (${at})`);
+    if (at !== "done")
+      throw new RunvError("GUEST_CALL_FAILED", `${program.notes[0]?.doing}: its process ended early (${at})`);
     return output;
   }
 
@@ -80,9 +81,6 @@ export interface Hello {
   /** The kernel's release, with control characters removed. */
   release: string;
 }
-
-/** The version of the guest protocol that this runv speaks. */
-export const protocolVersion = 1;
 
 /** Reads a HELLO frame; undefined if it is none. */
 export function decodeHello(frame: Frame): Hello | undefined {

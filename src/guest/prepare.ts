@@ -5,6 +5,8 @@ import type { Program } from "../program/program";
 
 /** Where the guest mounts what the host shares with it. */
 export const sharePath = "/run/share";
+/** An empty directory on which a container's root file system is mounted, in its own mount namespace. */
+export const rootPath = "/run/root";
 /** Where the guest's cgroup v2 hierarchy is. */
 export const cgroupPath = "/sys/fs/cgroup";
 /** Controllers that containers may be limited by; a kernel without one does not have its files. */
@@ -43,7 +45,18 @@ export function prepareGuest(share: ShareMount): Program {
     writeFile(p, `${cgroupPath}/cgroup.subtree_control`, `+${controller}`, { accept: "any" });
   }
   p.doing(`mount the host's share (${share.type})`);
-  p.syscall("mkdirat", [AT_FDCWD, p.text(sharePath), 0o700], { accept: ["EEXIST"] });
+  for (const path of [sharePath, rootPath]) {
+    p.syscall("mkdirat", [AT_FDCWD, p.text(path), 0o700], { accept: ["EEXIST"] });
+  }
   p.syscall("mount", [p.text(share.source), p.text(sharePath), p.text(share.type), 0, p.text(share.options)]);
+  return p.assemble();
+}
+
+/** Has the guest write back what it holds of the share. */
+export function syncShare(): Program {
+  const p = new Assembler();
+  p.doing("write back the share");
+  const share = p.value("openat", [AT_FDCWD, p.text(sharePath), O_RDONLY | O_CLOEXEC]);
+  p.syscall("syncfs", [share]);
   return p.assemble();
 }

@@ -156,3 +156,11 @@ export function errnoText(errno: number): string {
   for (const [name, [number, text]] of Object.entries(errnos)) if (number === errno) return `${text} (${name})`;
   return `errno ${errno}`;
 }
+
+/** What an errno says of the container's own command, in strerror(3)'s words. */
+export function commandErrnoText(errno: number): string {
+  if (errno === errnos.ENOENT[0]) return "no such file or directory";
+  if (errno === errnos.EACCES[0]) return "permission denied";
+  for (const [number, text] of Object.values(errnos)) if (number === errno) return text;
+  return `errno ${errno}`;
+}

@@ -20,7 +20,7 @@ import {
   noRegister,
   Op,
 } from "./instruction";
-import { Program, type ProgramHead } from "./program";
+import { type Note, Program, type ProgramHead } from "./program";
 
 /** One of the 255 registers of a program. */
 export class Register {
@@ -72,7 +72,7 @@ interface Instruction {
 
 export class Assembler {
   readonly #instructions: Instruction[] = [];
-  readonly #notes: string[] = [];
+  readonly #notes: Note[] = [];
   readonly #free: Register[] = [];
   readonly #texts = new Map<string, Address>();
   readonly #data: { offset: number; bytes: Uint8Array }[] = [];
@@ -80,16 +80,16 @@ export class Assembler {
   #registers = 0;
   #dataSize = 0;
   #zeroedSize = 0;
-  #doing = "";
+  #note: Note = { doing: "run a program in the guest" };
 
   /** Says what the instructions from here on are for: the text of the error when one of them fails. */
-  doing(what: string): void {
-    this.#doing = what;
+  doing(what: string, options: Omit<Note, "doing"> = {}): void {
+    this.#note = { doing: what, ...options };
   }
 
-  /** What the current instructions are for. */
-  get current(): string {
-    return this.#doing;
+  /** How many instructions there are so far. */
+  get length(): number {
+    return this.#instructions.length;
   }
 
   /** Takes a register. Give it back with `release` where a program needs many. */
@@ -276,7 +276,7 @@ export class Assembler {
     if (args.length > 6) throw new Error("an instruction has at most six arguments");
     const { into, number = 0, target, accept = [] } = more;
     this.#instructions.push({ op, into: into?.index ?? noRegister, args, number, target, accept });
-    this.#notes.push(this.#doing);
+    this.#notes.push(this.#note);
   }
 }
 

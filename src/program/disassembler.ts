@@ -22,8 +22,8 @@ export function disassemble(program: Program): string {
   const lines: string[] = [];
   let note: string | undefined;
   for (let index = 0; index < count; index++) {
-    if (notes[index] !== note) {
-      note = notes[index];
+    if (notes[index]?.doing !== note) {
+      note = notes[index]?.doing;
       lines.push(`# ${note}`);
     }
     lines.push(`${String(index).padStart(4)}  ${instruction(view, headSize + index * instructionSize, data)}`);

@@ -1,5 +1,5 @@
 import { RunvError } from "../base/error";
-import { errnoText } from "../linux/errno";
+import { commandErrnoText, errnoText } from "../linux/errno";
 
 /** What is said of the process that runs a program, before its first instruction. */
 export interface ProgramHead {
@@ -13,6 +13,15 @@ export interface ProgramHead {
   credit?: number;
 }
 
+/** What an instruction is for: the beginning of the error when it fails. */
+export interface Note {
+  doing: string;
+  /** The failure is that of the container's command: told in the words that Docker takes an exit code from. */
+  command?: boolean;
+  /** `doing` is the whole error; the errno adds nothing. */
+  complete?: boolean;
+}
+
 /** A program in the form that the guest takes, with the source map that explains its failures. */
 export class Program {
   /**
@@ -21,12 +30,19 @@ export class Program {
    */
   constructor(
     readonly bytes: Uint8Array,
-    readonly notes: readonly string[],
+    readonly notes: readonly Note[],
   ) {}
 
   /** What failed when the guest answers FAILED with an instruction's index and an errno. */
   failure(index: number, errno: number): RunvError {
-    const doing = this.notes[index] || `instruction ${index} of a guest program`;
-    return new RunvError("GUEST_CALL_FAILED", `${doing}: ${errnoText(errno)}`);
+    return explain(this.notes[index], errno);
   }
+}
+
+/** The error of an instruction with this note. */
+export function explain(note: Note = { doing: "run a program in the guest" }, errno: number): RunvError {
+  const { doing, command = false, complete = false } = note;
+  const text = command ? commandErrnoText(errno) : errnoText(errno);
+  const code = command || complete ? "COMMAND_FAILED" : "GUEST_CALL_FAILED";
+  return new RunvError(code, complete ? doing : `${doing}: ${text}`);
 }

@@ -25,6 +25,7 @@ export class FrameStream {
   readonly #handlers: FrameHandlers;
   #channel: ByteChannel | undefined;
   #unsent: Uint8Array[] = [];
+  #unsentBytes = 0;
   #closing = false;
   #closed = false;
 
@@ -32,6 +33,11 @@ export class FrameStream {
   constructor(maxPayload: number, handlers: FrameHandlers) {
     this.#decoder = new FrameDecoder(maxPayload);
     this.#handlers = handlers;
+  }
+
+  /** How many bytes wait for the peer to take them. */
+  get unsent(): number {
+    return this.#unsentBytes;
   }
 
   /** Gives the stream its channel. What was sent before goes out now. */
@@ -44,12 +50,10 @@ export class FrameStream {
   send(type: number, process: number, payload?: Uint8Array, stream?: number): void {
     if (this.#closed || this.#closing) return;
     const bytes = encodeFrame(type, process, payload, stream);
-    if (this.#unsent.length > 0) {
-      this.#unsent.push(bytes);
-      return;
-    }
-    const sent = this.#write(bytes);
-    if (sent < bytes.length) this.#unsent.push(bytes.subarray(sent));
+    const sent = this.#unsent.length > 0 ? 0 : this.#write(bytes);
+    if (sent === bytes.length) return;
+    this.#unsent.push(bytes.subarray(sent));
+    this.#unsentBytes += bytes.length - sent;
   }
 
   /** Sends a frame about no process, with a payload in JSON. */
@@ -82,6 +86,7 @@ export class FrameStream {
     for (; index < this.#unsent.length; index++) {
       const bytes = this.#unsent[index]!;
       const sent = this.#write(bytes);
+      this.#unsentBytes -= sent;
       if (sent === bytes.length) continue;
       this.#unsent[index] = bytes.subarray(sent);
       break;
@@ -95,6 +100,7 @@ export class FrameStream {
     if (this.#closed) return;
     this.#closed = true;
     this.#unsent = [];
+    this.#unsentBytes = 0;
     this.#handlers.close(error);
   }
 

@@ -20,6 +20,9 @@ export const FrameType = {
   refused: 41,
 } as const;
 
+/** The version of the guest protocol. */
+export const protocolVersion = 1;
+
 export const frameHeaderSize = 16;
 /** Most bytes of a payload, to the guest and from it. */
 export const maxToGuest = 1 << 20;

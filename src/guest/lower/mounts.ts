@@ -1,0 +1,130 @@
+/** The mounts of config.json, in its order (config.md, "Mounts"). */
+import { RunvError } from "../../base/error";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_RECURSIVE,
+  FSCONFIG_CMD_CREATE,
+  FSCONFIG_SET_FLAG,
+  FSCONFIG_SET_STRING,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MOVE_MOUNT_T_EMPTY_PATH,
+  MS_REC,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from "../../linux/constants";
+import { isBind, type Mount } from "../../oci/mounts";
+import type { Assembler, Operand, Register } from "../../program/assembler";
+import { close } from "../../program/files";
+import { type AttributeChange, type MountOptions, sortMountOptions } from "./mount-flags";
+import { directoryInRoot, fileInRoot } from "./root";
+
+/** Where the source of a bind mount is in the guest. */
+export interface BoundSource {
+  path: string;
+  directory: boolean;
+}
+
+/**
+ * Mounts everything.
+ * @param root the container's root
+ * @param sources for each bind mount, by its index, where the share has it
+ * @throws RunvError UNSUPPORTED for what is refused
+ */
+export function lowerMounts(
+  p: Assembler,
+  root: Register,
+  mounts: readonly Mount[],
+  sources: ReadonlyMap<number, BoundSource>,
+): void {
+  for (const [index, mount] of mounts.entries()) {
+    refuseUnsupported(mount, index);
+    const options = sortMountOptions(mount.options);
+    if (isBind(mount)) lowerBind(p, root, mount, options, sources.get(index)!);
+    else lowerNew(p, root, mount, options);
+  }
+}
+
+function refuseUnsupported(mount: Mount, index: number): void {
+  if (mount.uidMappings !== undefined || mount.options.some((option) => option === "idmap" || option === "ridmap")) {
+    throw new RunvError(
+      "UNSUPPORTED",
+      `mounts[${index}]: id-mapped mounts are not supported: the share cannot map ids`,
+    );
+  }
+}
+
+function lowerBind(p: Assembler, root: Register, mount: Mount, options: MountOptions, source: BoundSource): void {
+  p.doing(`mount ${mount.source} on ${mount.destination}`);
+  const recursive = options.recursive ? AT_RECURSIVE : 0;
+  const tree = p.value("open_tree", [AT_FDCWD, p.text(source.path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive]);
+  const target = source.directory
+    ? directoryInRoot(p, root, mount.destination)
+    : fileInRoot(p, root, mount.destination);
+  attach(p, tree, target, options);
+}
+
+function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
+  const type = guestType(mount.type ?? "none");
+  p.doing(`mount ${mount.type} on ${mount.destination}`);
+  const target = directoryInRoot(p, root, mount.destination);
+  const tree = newFileSystem(p, type, mount.source ?? type, options);
+  attach(p, tree, target, options);
+}
+
+/** The guest has cgroup v2 alone, which containers of either kind are given. */
+function guestType(type: string): string {
+  return type === "cgroup" ? "cgroup2" : type;
+}
+
+/** Makes a file system. @returns a register with its detached mount */
+export function newFileSystem(p: Assembler, type: string, source: string, options: MountOptions): Register {
+  const fs = p.value("fsopen", [p.text(type), FSOPEN_CLOEXEC]);
+  p.syscall("fsconfig", [fs, FSCONFIG_SET_STRING, p.text("source"), p.text(source), 0]);
+  for (const flag of options.superblock) p.syscall("fsconfig", [fs, FSCONFIG_SET_FLAG, p.text(flag), 0, 0]);
+  // Data of a legacy hierarchy (`memory`, `name=systemd`) means nothing to cgroup v2.
+  for (const option of type === "cgroup2" ? [] : options.data) {
+    const [key = "", ...value] = option.split("=");
+    if (value.length === 0) p.syscall("fsconfig", [fs, FSCONFIG_SET_FLAG, p.text(key), 0, 0]);
+    else p.syscall("fsconfig", [fs, FSCONFIG_SET_STRING, p.text(key), p.text(value.join("=")), 0]);
+  }
+  p.syscall("fsconfig", [fs, FSCONFIG_CMD_CREATE, 0, 0, 0]);
+  const tree = p.value("fsmount", [fs, FSMOUNT_CLOEXEC, 0]);
+  close(p, fs);
+  return tree;
+}
+
+/** Gives a detached mount its attributes and puts it on its target. Both descriptors are closed. */
+function attach(p: Assembler, tree: Register, target: Register, options: MountOptions): void {
+  setAttributes(p, tree, options.attributes, false);
+  setAttributes(p, tree, options.recursiveAttributes, true);
+  moveMount(p, tree, target);
+  for (const propagation of options.propagation) setPropagation(p, tree, propagation);
+  close(p, tree, target);
+}
+
+/** Puts a detached mount on what another descriptor stands for. */
+export function moveMount(p: Assembler, tree: Register, target: Register): void {
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  p.syscall("move_mount", [tree, p.text(""), target, p.text(""), flags]);
+}
+
+/** Changes a mount's attributes; nothing when there is nothing to change. */
+export function setAttributes(p: Assembler, tree: Operand, change: AttributeChange, recursive: boolean): void {
+  if (change.set === 0 && change.clear === 0) return;
+  mountSetattr(p, tree, [change.set, change.clear, 0, 0], recursive);
+}
+
+/** Sets a mount's propagation: MS_PRIVATE and so on, with MS_REC for all below it. */
+export function setPropagation(p: Assembler, tree: Operand, propagation: number): void {
+  mountSetattr(p, tree, [0, 0, propagation & ~MS_REC, 0], (propagation & MS_REC) !== 0);
+}
+
+/** mount_setattr(2) with struct mount_attr: set, clear, propagation, user namespace. */
+function mountSetattr(p: Assembler, tree: Operand, attr: [number, number, number, number], recursive: boolean): void {
+  const struct = p.bytes(new Uint8Array(new BigUint64Array(attr.map(BigInt)).buffer));
+  const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  p.syscall("mount_setattr", [tree, p.text(""), flags, struct, 32]);
+}

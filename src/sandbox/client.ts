@@ -1,0 +1,128 @@
+import { RunvError } from "../base/error";
+import { Guest } from "../guest/guest";
+import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
+import { connectFrames, type SocketSource } from "../wire/frame-socket";
+import { decodeJson, type FrameStream } from "../wire/frame-stream";
+import {
+  ControlType,
+  type GoResult,
+  type LaunchRequest,
+  type MachineInfo,
+  type Reply,
+  type Request,
+  type ShareRequest,
+} from "./messages";
+
+/** A connection to a monitor: its guest, and requests to the monitor itself. */
+export class SandboxClient {
+  /** Runs programs in the machine's guest. */
+  readonly guest: Guest;
+  /** Fulfilled when the connection has ended, as it does with the machine. */
+  readonly closed: Promise<void>;
+  readonly #stream: FrameStream;
+  readonly #pending = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  #next = 0;
+  #gone: RunvError | undefined;
+
+  private constructor(stream: FrameStream, base: number, closed: Promise<void>) {
+    this.#stream = stream;
+    this.guest = new Guest((type, process, payload, on) => stream.send(type, process, payload, on), base);
+    this.closed = closed;
+    void closed.then(() => this.#lost());
+  }
+
+  /**
+   * Connects to a monitor.
+   * @throws RunvError SANDBOX_GONE when there is none
+   */
+  static async connect(source: SocketSource): Promise<SandboxClient> {
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+    const { promise: welcome, resolve: greet } = Promise.withResolvers<number>();
+    const late: { client?: SandboxClient } = {};
+    let stream: FrameStream;
+    try {
+      stream = await connectFrames(source, maxToGuest, {
+        frame(frame) {
+          if (late.client !== undefined) late.client.#take(frame);
+          else if (frame.type === ControlType.welcome) {
+            const base = decodeU32(frame.payload) ?? 0;
+            // At once, not after an await: the next frame may be in the same chunk.
+            late.client = new SandboxClient(stream, base, closed);
+            greet(base);
+          }
+        },
+        close: () => close(),
+      });
+    } catch (cause) {
+      throw gone(cause);
+    }
+    await Promise.race([welcome, closed]);
+    if (late.client === undefined) throw gone();
+    return late.client;
+  }
+
+  /** Starts the machine, and waits until its guest is ready for containers. @throws RunvError VM_… */
+  async launch(machine: Omit<LaunchRequest, "op">): Promise<MachineInfo> {
+    return (await this.#request({ op: "launch", ...machine })) as MachineInfo;
+  }
+
+  /** Keeps the machine alive until this connection ends. */
+  async hold(): Promise<void> {
+    await this.#request({ op: "hold" });
+  }
+
+  /** Puts a mount tree of this process into the share. */
+  async share(tree: Omit<ShareRequest, "op" | "pid">): Promise<void> {
+    await this.#request({ op: "share", pid: process.pid, ...tree });
+  }
+
+  /** Lets a stopped process go on. @returns what becomes of it */
+  async go(handle: number): Promise<GoResult> {
+    return (await this.#request({ op: "go", handle })) as GoResult;
+  }
+
+  async info(): Promise<MachineInfo> {
+    return (await this.#request({ op: "info" })) as MachineInfo;
+  }
+
+  close(): void {
+    this.#stream.close();
+  }
+
+  #request(request: Request): Promise<unknown> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone);
+    const id = ++this.#next;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#stream.sendJson(ControlType.request, { id, request });
+    });
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type !== ControlType.reply) {
+      this.guest.take(frame);
+      return;
+    }
+    const reply = decodeJson(frame.payload) as Reply;
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if ("error" in reply) {
+      const { code, message, hint } = reply.error;
+      pending?.reject(new RunvError(code, message, hint === undefined ? {} : { hint }));
+    } else pending?.resolve(reply.result);
+  }
+
+  #lost(): void {
+    this.#gone = gone();
+    for (const { reject } of this.#pending.values()) reject(this.#gone);
+    this.#pending.clear();
+    this.guest.lost(this.#gone);
+  }
+}
+
+function gone(cause?: unknown): RunvError {
+  return new RunvError("SANDBOX_GONE", "the container's virtual machine is gone", {
+    cause,
+    hint: "'runv console ID' shows its last words while the container exists",
+  });
+}

@@ -1,0 +1,83 @@
+/**
+ * What commands and shims say to a monitor over its control socket: frames of the guest protocol, which it passes on, and
+ * requests to the monitor itself, in JSON.
+ *
+ * The monitor's first frame to a client is WELCOME with the base of the client's handles: it may run programs with
+ * handles base + 1 to base + 65535. When the client goes, its processes are killed.
+ */
+
+/** Frame types of the control socket, beside those of the guest protocol. */
+export const ControlType = {
+  /** u32: the base of the client's handles. */
+  welcome: 64,
+  /** JSON: `Envelope` with a request. */
+  request: 65,
+  /** JSON: `Reply`. */
+  reply: 66,
+} as const;
+
+/** What the virtual machine is made of. */
+export interface LaunchRequest {
+  op: "launch";
+  driver: string;
+  kernel: string;
+  initrd: string;
+  cpus: number;
+  memoryMiB: number;
+  /** QEMU's program, if it is not to be looked for. */
+  qemu?: string | undefined;
+}
+
+/** The client wants the machine to live as long as this connection. */
+export interface HoldRequest {
+  op: "hold";
+}
+
+/** Puts a mount tree, an open_tree(2) descriptor of process `pid`, at a path below the share. */
+export interface ShareRequest {
+  op: "share";
+  pid: number;
+  fd: number;
+  path: string;
+  directory: boolean;
+}
+
+/** Lets a stopped process go on, and answers with what becomes of it. The process may be another client's. */
+export interface GoRequest {
+  op: "go";
+  handle: number;
+}
+
+/** Asks what the machine is. */
+export interface InfoRequest {
+  op: "info";
+}
+
+export type Request = LaunchRequest | HoldRequest | ShareRequest | GoRequest | InfoRequest;
+
+/** What a machine is, in the answers to launch and info. */
+export interface MachineInfo {
+  /** The hypervisor's process. */
+  pid: number;
+  driver: string;
+  accelerator: string;
+  /** The guest kernel's release. */
+  release: string;
+}
+
+/** What becomes of a process after GO. */
+export interface GoResult {
+  at: "execed" | "done" | "failed" | "exited";
+  /** For "failed": which instruction, and why. */
+  instruction?: number;
+  errno?: number;
+}
+
+export interface Envelope {
+  id: number;
+  request: Request;
+}
+
+export type Reply =
+  | { id: number; result: unknown }
+  | { id: number; error: { code: string; message: string; hint?: string | undefined } };

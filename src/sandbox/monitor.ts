@@ -1,0 +1,151 @@
+/**
+ * The monitor: one process per virtual machine. It owns the hypervisor's process and the agent's channel, passes frames between
+ * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
+ */
+import { messageOf, RunvError } from "../base/error";
+import { syncShare } from "../guest/prepare";
+import type { Machine } from "../hypervisor/driver";
+import { enterShareNamespace } from "../share/namespace";
+import { attachTree, detachTree } from "../share/tree";
+import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
+import { connectFrames, listenFrames } from "../wire/frame-socket";
+import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
+import { boot, monitorNumber, type Sandbox } from "./boot";
+import { ControlType, type Envelope, type MachineInfo, type Reply, type Request } from "./messages";
+import { controlSocket, removeSandbox } from "./paths";
+import { type Client, FrameSwitch } from "./switch";
+
+/** How long the guest may take to write back what it holds before its machine is ended. */
+const syncTimeoutMs = 5_000;
+
+interface MonitorClient extends Client {
+  holds: boolean;
+}
+
+/**
+ * Runs a monitor until its machine has ended.
+ * @param directory the sandbox's, absolute
+ * @param creator the descriptor of a socket to the command that starts it, the first client
+ */
+export async function runMonitor(directory: string, creator: number): Promise<void> {
+  enterShareNamespace(`${directory}/share`);
+  await new Monitor(directory).run(creator);
+}
+
+class Monitor {
+  readonly #directory: string;
+  readonly #clients = new Map<number, MonitorClient>();
+  readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
+  readonly #ended = Promise.withResolvers<void>();
+  #last = monitorNumber;
+  #machine: Machine | undefined;
+  #sandbox: Sandbox | undefined;
+  #ending = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  async run(creator: number): Promise<void> {
+    const stopListening = listenFrames(controlSocket(this.#directory), maxToGuest, (stream) => this.#accept(stream));
+    const late: { handlers?: FrameHandlers } = {};
+    const stream = await connectFrames({ fd: creator }, maxToGuest, {
+      frame: (frame) => late.handlers?.frame(frame),
+      close: (error) => late.handlers?.close(error),
+    });
+    late.handlers = this.#accept(stream, true);
+    await this.#ended.promise;
+    stopListening();
+    detachTree(`${this.#directory}/share`);
+    removeSandbox(this.#directory);
+  }
+
+  #accept(stream: FrameStream, holds = false): FrameHandlers {
+    do this.#last = (this.#last % 0xffff) + 1;
+    while (this.#clients.has(this.#last) || this.#switch.inUse(this.#last));
+    const client: MonitorClient = { number: this.#last, stream, holds };
+    this.#clients.set(client.number, client);
+    stream.send(ControlType.welcome, 0, encodeU32((client.number << 16) >>> 0));
+    return {
+      frame: (frame) => this.#take(client, frame),
+      close: () => this.#leave(client),
+    };
+  }
+
+  #take(client: MonitorClient, frame: Frame): void {
+    if (frame.type !== ControlType.request) {
+      this.#switch.fromClient(client, frame);
+      return;
+    }
+    const envelope = decodeJson(frame.payload) as Envelope | undefined;
+    if (typeof envelope?.id !== "number") throw new RunvError("WIRE_BAD_FRAME", "a request without an id");
+    const { id, request } = envelope;
+    this.#handle(client, request).then(
+      (result) => client.stream.sendJson(ControlType.reply, { id, result: result ?? null } satisfies Reply),
+      (error) => client.stream.sendJson(ControlType.reply, { id, error: describe(error) } satisfies Reply),
+    );
+  }
+
+  async #handle(client: MonitorClient, request: Request): Promise<unknown> {
+    switch (request.op) {
+      case "launch":
+        return await this.#launch(request);
+      case "hold":
+        client.holds = true;
+        return undefined;
+      case "share":
+        attachTree(request.pid, request.fd, `${this.#directory}/share/${request.path}`, request.directory);
+        return undefined;
+      case "go":
+        return await this.#switch.go(request.handle);
+      case "info":
+        return this.#info();
+    }
+  }
+
+  async #launch(request: Request & { op: "launch" }): Promise<MachineInfo> {
+    this.#sandbox = await boot(request, this.#directory, {
+      started: (machine) => {
+        this.#machine = machine;
+      },
+      frame: (frame) => this.#switch.fromGuest(frame),
+      close: () => void this.#end(),
+    });
+    void this.#sandbox.machine.exited.then(() => this.#end());
+    return this.#info();
+  }
+
+  #info(): MachineInfo {
+    if (this.#sandbox === undefined) throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
+    const { machine, hello } = this.#sandbox;
+    return { pid: machine.pid, driver: machine.driver, accelerator: machine.accelerator, release: hello.release };
+  }
+
+  #leave(client: MonitorClient): void {
+    this.#clients.delete(client.number);
+    this.#switch.abandon(client);
+    if (!this.#held()) void this.#end();
+  }
+
+  #held(): boolean {
+    for (const client of this.#clients.values()) if (client.holds) return true;
+    return false;
+  }
+
+  /** Ends the machine, once. Clients see their connections close when nothing is left of it. */
+  async #end(): Promise<void> {
+    if (this.#ending) return;
+    this.#ending = true;
+    if (this.#sandbox !== undefined) {
+      const { machine, guest } = this.#sandbox;
+      await Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]);
+    }
+    await this.#machine?.kill();
+    this.#ended.resolve();
+  }
+}
+
+function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {
+  if (error instanceof RunvError) return { code: error.code, message: error.message, hint: error.hint };
+  return { code: "MONITOR_FAILED", message: messageOf(error) };
+}

@@ -1,0 +1,54 @@
+import { randomBytes } from "node:crypto";
+import { constants, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+
+/** Where the sandboxes of a root are; containers' ids do not begin with a dot. */
+const sandboxes = ".sandboxes";
+
+/** The directory of a sandbox. */
+export function sandboxDirectory(root: string, sandbox: string): string {
+  return `${root}/${sandboxes}/${sandbox}`;
+}
+
+/** Makes a directory for a new sandbox. @returns its id; short, for a socket's path has at most 107 bytes */
+export function makeSandbox(root: string): string {
+  const sandbox = randomBytes(6).toString("hex");
+  mkdirSync(sandboxDirectory(root, sandbox), { recursive: true, mode: 0o700 });
+  return sandbox;
+}
+
+/**
+ * Removes a sandbox's directory, once nothing runs in it: files, sockets, and the empty mount point of its share. Nothing below
+ * is followed. One that is gone already is fine.
+ */
+export function removeSandbox(directory: string): void {
+  for (const entry of list(directory)) {
+    const path = `${directory}/${entry.name}`;
+    ignoreMissing(() => (entry.isDirectory() ? rmdirSync(path) : unlinkSync(path)));
+  }
+  ignoreMissing(() => rmdirSync(directory));
+}
+
+const longestSocketPath = 107;
+
+/**
+ * The address of a sandbox's control socket: its path or, when that is too long for a socket (unix(7)), the same by way of an
+ * open directory, which stays open as long as this process lives.
+ */
+export function controlSocket(directory: string): string {
+  const path = `${directory}/control`;
+  if (Buffer.byteLength(path) <= longestSocketPath) return path;
+  return `/proc/self/fd/${openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)}/control`;
+}
+
+function list(directory: string) {
+  return ignoreMissing(() => readdirSync(directory, { withFileTypes: true })) ?? [];
+}
+
+function ignoreMissing<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

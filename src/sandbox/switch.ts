@@ -1,0 +1,95 @@
+import { decodeU32, encodeU32, type Frame, FrameType } from "../wire/frame";
+import type { FrameStream } from "../wire/frame-stream";
+import type { GoResult } from "./messages";
+
+/** A client of the monitor. */
+export interface Client {
+  /** Its handles are number << 16 and up. */
+  readonly number: number;
+  readonly stream: FrameStream;
+}
+
+/** A client that leaves so much untaken is stuck: what credits allow is far less. */
+const mostUnsent = 32 << 20;
+
+/**
+ * Passes frames between the clients and the guest. A handle's upper half tells the client that it belongs to; what a client may
+ * send concerns its own processes only, and what the guest sends goes to the process's owner or nowhere.
+ */
+export class FrameSwitch {
+  readonly #toGuest: (type: number, process: number, payload?: Uint8Array, stream?: number) => void;
+  /** The processes that the guest knows, with their owners; undefined for those whose client has gone. */
+  readonly #owners = new Map<number, Client | undefined>();
+  readonly #waiting = new Map<number, ((result: GoResult) => void)[]>();
+
+  constructor(toGuest: (type: number, process: number, payload?: Uint8Array, stream?: number) => void) {
+    this.#toGuest = toGuest;
+  }
+
+  /** Whether any process of this client number is still known to the guest. */
+  inUse(number: number): boolean {
+    for (const handle of this.#owners.keys()) if (handle >>> 16 === number) return true;
+    return false;
+  }
+
+  /** Takes a frame of a client. */
+  fromClient(client: Client, { type, process, payload, stream }: Frame): void {
+    if (process >>> 16 !== client.number || !towardsGuest(type)) return;
+    if (type === FrameType.run) this.#owners.set(process, client);
+    else if (!this.#owners.has(process)) return;
+    this.#toGuest(type, process, payload, stream);
+  }
+
+  /** Takes a frame of the guest, which is not to be trusted. */
+  fromGuest({ type, process, payload, stream }: Frame): void {
+    if (!this.#owners.has(process) || !towardsHost(type)) return;
+    this.#tell(type, process, payload);
+    const owner = this.#owners.get(process);
+    if (type === FrameType.closed || type === FrameType.refused) this.#owners.delete(process);
+    if (owner === undefined) return;
+    owner.stream.send(type, process, payload, stream);
+    if (owner.stream.unsent > mostUnsent) owner.stream.close();
+  }
+
+  /** Lets a process go on, whoever owns it. @returns what becomes of it */
+  go(process: number): Promise<GoResult> {
+    if (!this.#owners.has(process)) return Promise.resolve({ at: "exited" });
+    return new Promise((resolve) => {
+      const waiting = this.#waiting.get(process) ?? [];
+      this.#waiting.set(process, [...waiting, resolve]);
+      this.#toGuest(FrameType.go, process);
+    });
+  }
+
+  /** Ends all processes of a client that has gone. */
+  abandon(client: Client): void {
+    for (const [process, owner] of this.#owners) {
+      if (owner !== client) continue;
+      this.#owners.set(process, undefined);
+      this.#toGuest(FrameType.signal, process, encodeU32(9));
+      for (const output of [1, 2]) this.#toGuest(FrameType.eof, process, undefined, output);
+    }
+  }
+
+  #tell(type: number, process: number, payload: Uint8Array): void {
+    const waiting = this.#waiting.get(process);
+    const result = waiting === undefined ? undefined : goResult(type, payload);
+    if (result === undefined) return;
+    this.#waiting.delete(process);
+    for (const resolve of waiting!) resolve(result);
+  }
+}
+
+function goResult(type: number, payload: Uint8Array): GoResult | undefined {
+  if (type === FrameType.execed) return { at: "execed" };
+  if (type === FrameType.done) return { at: "done" };
+  if (type === FrameType.exit || type === FrameType.closed) return { at: "exited" };
+  if (type !== FrameType.failed) return undefined;
+  return { at: "failed", instruction: decodeU32(payload, 0) ?? 0, errno: decodeU32(payload, 1) ?? 0 };
+}
+
+const streamTypes: readonly number[] = [FrameType.data, FrameType.eof, FrameType.credit];
+const towardsGuest = (type: number): boolean =>
+  streamTypes.includes(type) || (type >= FrameType.run && type <= FrameType.resize);
+const towardsHost = (type: number): boolean =>
+  streamTypes.includes(type) || (type >= FrameType.started && type <= FrameType.refused);

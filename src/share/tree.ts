@@ -1,0 +1,51 @@
+/**
+ * Mount trees on their way into a share: a command takes one of what it sees (open_tree(2)), the monitor fetches the descriptor
+ * (pidfd_getfd(2)) and attaches it below the share in its own mount namespace (move_mount(2)). So a volume
+ * reaches the guest from whatever mount namespace the command was called in, and no mount ever shows on the host.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import {
+  AT_FDCWD,
+  AT_RECURSIVE,
+  MNT_DETACH,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from "../linux/constants";
+import { syscall } from "../linux/local";
+
+/**
+ * Takes a copy of the mount tree at a path.
+ * @param recursive with what is mounted below it
+ * @returns its descriptor
+ * @throws SystemError
+ */
+export function openTree(path: string, recursive: boolean): number {
+  return syscall("open_tree", AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+}
+
+/**
+ * Attaches the tree that another process holds as descriptor `fd` at `target`, which is made for it.
+ * @throws SystemError
+ */
+export function attachTree(pid: number, fd: number, target: string, directory: boolean): void {
+  mkdirSync(directory ? target : dirname(target), { recursive: true });
+  if (!directory) writeFileSync(target, "");
+  const pidfd = syscall("pidfd_open", pid, 0);
+  try {
+    const tree = syscall("pidfd_getfd", pidfd, fd, 0);
+    try {
+      syscall("move_mount", tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
+    } finally {
+      syscall("close", tree);
+    }
+  } finally {
+    syscall("close", pidfd);
+  }
+}
+
+/** Detaches the tree at `target`. @throws SystemError */
+export function detachTree(target: string): void {
+  syscall("umount2", target, MNT_DETACH);
+}
