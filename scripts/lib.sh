@@ -52,9 +52,17 @@ need_toolchain() {
 bun() { node_modules/bun/bin/bun.exe "$@"; }
 
 # up_to_date RESULT INPUT…: whether RESULT was made from files and directories with exactly this content.
-up_to_date() { [ -e "$1" ] && [ "$(digest "${@:2}")" = "$(cat "$1.inputs" 2>/dev/null)" ]; }
+up_to_date() {
+  made_from=$(find "${@:2}" -type f ! -name '*.test.ts' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  [ -e "$1" ] && [ "$made_from" = "$(cat "$1.inputs" 2>/dev/null)" ]
+}
 
-# built RESULT INPUT…: notes what it was made from.
-built() { digest "${@:2}" >"$1.inputs"; }
+# built RESULT: notes that it was made from what up_to_date looked at last.
+built() { echo "$made_from" >"$1.inputs"; }
 
-digest() { find "$@" -type f ! -name '*.test.ts' -print0 | sort -z | xargs -0 sha256sum | sha256sum; }
+# need_image: a kernel and an initrd for the VMs of the demo and the tests, in dist/image.
+need_image() {
+  up_to_date dist/image/kernel src/image dist/init && return
+  dist/runv image build --output dist/image
+  built dist/image/kernel
+}

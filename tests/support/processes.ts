@@ -1,0 +1,48 @@
+/** Finding the processes of a test, whoever their parent has become. */
+import { readdirSync, readFileSync } from "node:fs";
+import { marker } from "./runv";
+
+interface Process {
+  pid: number;
+  parent: number;
+  state: string;
+  /** With spaces between the words; a zombie's is its name in brackets. */
+  command: string;
+}
+
+/** The processes that carry the rig's mark, name it in their command line, or descend from this one; one line each. */
+export function processesOf(rig: string): string[] {
+  const all = readProcesses();
+  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const descends = (pid: number): boolean => {
+    const parent = parents.get(pid);
+    return parent === process.pid || (parent !== undefined && descends(parent));
+  };
+  const environment = `${marker}=${rig}\0`;
+  return all
+    .filter(({ pid }) => pid !== process.pid)
+    .filter(({ pid, command }) => command.includes(rig) || descends(pid) || read(pid, "environ").includes(environment))
+    .map(({ pid, parent, state, command }) => `process ${pid} (${state}, child of ${parent}): ${command}`);
+}
+
+function readProcesses(): Process[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const pid = Number(name);
+      const match = /^\d+ \((.*)\) (\S) (\d+) /s.exec(read(pid, "stat"));
+      if (match === null) return [];
+      const [, comm, state, parent] = match as unknown as [string, string, string, string];
+      const command = read(pid, "cmdline").replaceAll("\0", " ").trim() || `[${comm}]`;
+      return [{ pid, parent: Number(parent), state, command }];
+    });
+}
+
+/** A file of /proc/PID; nothing if the process has gone. */
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What an end-to-end test has: a directory and a `--root` of its own, bundles, and runv. `runvTest` is `test` with such
+ * a rig; after each test it looks for everything that may have been left behind, and that is a failure too.
+ */
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type BundleOptions, makeBundle } from "./bundle";
+import { command } from "./command";
+import { leakFinder, settle } from "./leaks";
+import { type Result, type RunvOptions, runRunv, spawnRunv } from "./runv";
+
+export interface Rig {
+  /** In the names of everything that the test makes. */
+  name: string;
+  directory: string;
+  /** The `--root` of the test's containers. */
+  root: string;
+  /** A container id that no other test has. */
+  id(suffix: string): string;
+  bundle(options?: BundleOptions): Promise<string>;
+  /** Runs `runv --root ROOT ARGS`. */
+  runv(args: readonly string[], options?: RunvOptions): Promise<Result>;
+  /** The same, without waiting for its end. */
+  spawn(args: readonly string[], options?: RunvOptions): ReturnType<typeof spawnRunv>;
+}
+
+/** A test that must leave nothing behind but its bundles, whether it passes or not. */
+export function runvTest(name: string, body: (rig: Rig) => Promise<void>): void {
+  test(name, async () => {
+    const rig = makeRig();
+    const find = leakFinder(rig.name, rig.root);
+    try {
+      await body(rig);
+      await unmountBundles(rig);
+      expect(await settle(find)).toEqual([]);
+    } finally {
+      await clean(rig);
+    }
+  });
+}
+
+function makeRig(): Rig {
+  const directory = mkdtempSync("/tmp/runv-test-");
+  const name = basename(directory);
+  const root = join(directory, "root");
+  mkdirSync(root);
+  const full = (args: readonly string[]) => ["--root", root, ...args];
+  return {
+    name,
+    directory,
+    root,
+    id: (suffix) => `${name}-${suffix}`,
+    bundle: (options) => makeBundle(directory, options),
+    runv: (args, options) => runRunv(name, full(args), options),
+    spawn: (args, options) => spawnRunv(name, full(args), options),
+  };
+}
+
+/** Of a test that failed: its containers are deleted, so that the next test does not suffer. */
+async function clean(rig: Rig): Promise<void> {
+  const ids = existsSync(rig.root) ? readdirSync(rig.root).filter((name) => !name.startsWith(".")) : [];
+  for (const id of ids) await rig.runv(["delete", "--force", id]);
+  await unmountBundles(rig);
+  rmSync(rig.directory, { recursive: true, force: true });
+}
+
+async function unmountBundles({ directory }: Rig): Promise<void> {
+  const points = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "")
+    .filter((point) => point.startsWith(`${directory}/bundle-`));
+  for (const point of points.reverse()) await command("umount", point);
+}

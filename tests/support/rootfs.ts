@@ -1,0 +1,79 @@
+/**
+ * Root file systems for tests: made once, kept in a cache, and mounted under an overlay for each test, so that a test
+ * may do with its own what it likes.
+ */
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { command, output } from "./command";
+
+export type RootfsKind = "busybox" | "debian";
+
+const cache = process.env.RUNV_TEST_CACHE ?? "/var/cache/runv/rootfs";
+
+/** Mounts a fresh writable copy below `directory` and returns where. Unmounting and removing it is the caller's. */
+export async function mountRootfs(kind: RootfsKind, directory: string): Promise<string> {
+  const lower = await cached(kind);
+  const place = mkdtempSync(join(directory, `${kind}-`));
+  const [root, upper, work] = ["root", "upper", "work"].map((name) => join(place, name)) as [string, string, string];
+  for (const path of [root, upper, work]) mkdirSync(path);
+  await command("mount", "-t", "overlay", "overlay", "-o", `lowerdir=${lower},upperdir=${upper},workdir=${work}`, root);
+  return root;
+}
+
+const makers: Record<RootfsKind, (path: string) => Promise<void>> = { busybox: makeBusybox, debian: makeDebian };
+
+/** The directory in the cache, made if need be; only a finished one ever has its name. */
+async function cached(kind: RootfsKind): Promise<string> {
+  const path = join(cache, kind);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true });
+  const unfinished = mkdtempSync(`${path}.new-`);
+  try {
+    await makers[kind](unfinished);
+    await command("chmod", "755", unfinished);
+    renameSync(unfinished, path);
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
+  return path;
+}
+
+async function makeBusybox(path: string): Promise<void> {
+  for (const name of [
+    "bin",
+    "dev",
+    "etc",
+    "home",
+    "proc",
+    "root",
+    "sbin",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/sbin",
+    "var",
+  ]) {
+    mkdirSync(join(path, name), { recursive: true });
+  }
+  await command("cp", "/bin/busybox", join(path, "bin/busybox"));
+  await command("chroot", path, "/bin/busybox", "--install", "-s");
+  await command("chmod", "1777", join(path, "tmp"));
+  await Bun.write(
+    join(path, "etc/passwd"),
+    "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\n",
+  );
+  await Bun.write(join(path, "etc/group"), "root:x:0:\ndaemon:x:1:\n");
+}
+
+/** Debian's minimal system (which has perl) with python3, from wherever this machine's apt takes its packages. */
+async function makeDebian(path: string): Promise<void> {
+  const release = "$(CODENAME)\t$(REPO_URI)\t$(COMPONENT)\t$(CREATED_BY)";
+  const targets = await output("apt-get", "indextargets", "--format", release);
+  const fields = targets.split("\n").map((line) => line.split("\t"));
+  const main = fields.find(
+    ([suite, , component, by]) => component === "main" && by === "Packages" && /^\w+$/.test(suite!),
+  );
+  if (main === undefined) throw new Error("apt has no source of Debian's main packages");
+  const [suite, mirror] = main as [string, string];
+  await command("debootstrap", "--variant=minbase", "--include=python3", suite, path, mirror);
+}
