@@ -24,6 +24,11 @@ export const devices = list(
   ),
 );
 
+function isAccess(text: string): boolean {
+  for (const letter of text) if (letter !== "r" && letter !== "w" && letter !== "m") return false;
+  return true;
+}
+
 const rule = object({
   allow: boolean,
   /** Any, character or block; absent: any. */
@@ -33,9 +38,7 @@ const rule = object({
   minor: optional(int64),
   /** Letters of rwm; absent: all three. */
   access: optionalString(
-    checked(string, (access) =>
-      [...access].every((letter) => "rwm".includes(letter)) ? undefined : "must be made of the letters r, w and m",
-    ),
+    checked(string, (access) => (isAccess(access) ? undefined : "must be made of the letters r, w and m")),
   ),
 });
 

@@ -1,43 +1,33 @@
 import { expect, test } from "bun:test";
-import {
-  MOUNT_ATTR__ATIME,
-  MOUNT_ATTR_NOATIME,
-  MOUNT_ATTR_NODEV,
-  MOUNT_ATTR_RDONLY,
-  MS_BIND,
-  MS_NODEV,
-  MS_NOSUID,
-  MS_PRIVATE,
-  MS_RDONLY,
-  MS_REC,
-  MS_SLAVE,
-} from "../linux/constants";
-import { parseMountOptions } from "./mount-options";
+import * as linux from "../linux/constants";
+import { mountFlags, propagationFlags, recursiveAttributes, rootfsPropagations } from "./mount-options";
 
-const nothing = { flags: 0, cleared: 0, propagation: [], recursive: undefined, tmpcopyup: false, data: [] };
+const constants: Record<string, unknown> = { ...linux };
 
-test("options become flags, propagation and data", () => {
-  expect(parseMountOptions([])).toEqual(nothing);
-  expect(parseMountOptions(["rbind", "ro", "rprivate", "slave", "mode=755", "size=64k"])).toEqual({
-    ...nothing,
-    flags: MS_BIND | MS_REC | MS_RDONLY,
-    propagation: [MS_PRIVATE | MS_REC, MS_SLAVE],
-    data: ["mode=755", "size=64k"],
-  });
-  expect(parseMountOptions(["tmpcopyup"])).toEqual({ ...nothing, tmpcopyup: true });
+test("an option and its opposite speak of the same flag", () => {
+  const opposites = ["nodev dev", "nosuid suid", "noexec exec", "ro rw", "sync async", "silent loud", "noatime atime"];
+  for (const [on, off] of opposites.map((pair) => pair.split(" ") as [string, string])) {
+    expect(mountFlags[on]).toMatchObject({ clear: false });
+    expect(mountFlags[off]).toEqual({ flag: mountFlags[on]!.flag, clear: true });
+  }
+  for (const name of ["nodev", "nosuid", "noexec", "noatime", "nodiratime", "nosymfollow"]) {
+    const flag = constants[`MOUNT_ATTR_${name.toUpperCase()}`] as number;
+    expect(flag).toBeGreaterThan(0);
+    expect(recursiveAttributes[`r${name}`]).toEqual({ flag, clear: false });
+    expect(recursiveAttributes[`r${name.slice(2)}`]).toEqual({ flag, clear: true });
+  }
 });
 
-test("the later of two options holds", () => {
-  expect(parseMountOptions(["ro", "nosuid", "rw"])).toMatchObject({ flags: MS_NOSUID, cleared: MS_RDONLY });
-  expect(parseMountOptions(["dev", "nodev"])).toMatchObject({ flags: MS_NODEV, cleared: 0 });
+test("propagation, with and without all that is below", () => {
+  expect(rootfsPropagations.length).toBe(8);
+  for (const name of ["shared", "slave", "private", "unbindable"]) {
+    const flag = constants[`MS_${name.toUpperCase()}`] as number;
+    expect([propagationFlags[name], propagationFlags[`r${name}`]]).toEqual([flag, flag | linux.MS_REC]);
+  }
 });
 
-test("recursive attributes", () => {
-  expect(parseMountOptions(["rro", "rdev"]).recursive).toEqual({ set: MOUNT_ATTR_RDONLY, clear: MOUNT_ATTR_NODEV });
-  expect(parseMountOptions(["rnoatime"]).recursive).toEqual({ set: MOUNT_ATTR_NOATIME, clear: MOUNT_ATTR__ATIME });
-  expect(parseMountOptions(["rro", "rrw"]).recursive).toEqual({ set: 0, clear: MOUNT_ATTR_RDONLY });
-});
-
-test("names of a prototype are data", () => {
-  expect(parseMountOptions(["constructor", "__proto__"]).data).toEqual(["constructor", "__proto__"]);
+test("names of a prototype are no options", () => {
+  for (const table of [mountFlags, propagationFlags, recursiveAttributes]) {
+    for (const name of ["constructor", "__proto__", "toString"]) expect(table[name]).toBeUndefined();
+  }
 });

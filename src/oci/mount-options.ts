@@ -3,7 +3,6 @@
  * for the file system.
  */
 import {
-  MOUNT_ATTR__ATIME,
   MOUNT_ATTR_NOATIME,
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NODIRATIME,
@@ -40,8 +39,13 @@ import {
 const set = (flag: number) => ({ flag, clear: false });
 const clear = (flag: number) => ({ flag, clear: true });
 
+/** A table without a prototype: an option "constructor" is not in it. */
+function table<T>(entries: Record<string, T>): Readonly<Record<string, T>> {
+  return Object.assign(Object.create(null), entries);
+}
+
 /** Flags of mount(2), each set or cleared by its option. */
-export const mountFlags: Readonly<Record<string, { readonly flag: number; readonly clear: boolean }>> = {
+export const mountFlags = table({
   async: clear(MS_SYNCHRONOUS),
   atime: clear(MS_NOATIME),
   bind: set(MS_BIND),
@@ -75,10 +79,10 @@ export const mountFlags: Readonly<Record<string, { readonly flag: number; readon
   suid: clear(MS_NOSUID),
   symfollow: clear(MS_NOSYMFOLLOW),
   sync: set(MS_SYNCHRONOUS),
-};
+});
 
 /** How mounts spread between namespaces: flags of a mount(2) of its own. */
-export const propagationFlags: Readonly<Record<string, number>> = {
+export const propagationFlags = table({
   private: MS_PRIVATE,
   rprivate: MS_PRIVATE | MS_REC,
   rshared: MS_SHARED | MS_REC,
@@ -87,13 +91,13 @@ export const propagationFlags: Readonly<Record<string, number>> = {
   shared: MS_SHARED,
   slave: MS_SLAVE,
   unbindable: MS_UNBINDABLE,
-};
+});
 
 /** The values of linux.rootfsPropagation. */
 export const rootfsPropagations = Object.keys(propagationFlags);
 
 /** Attributes of mount_setattr(2) with AT_RECURSIVE: for all that is mounted below as well. */
-export const recursiveAttributes: Readonly<Record<string, { readonly flag: number; readonly clear: boolean }>> = {
+export const recursiveAttributes = table({
   ratime: clear(MOUNT_ATTR_NOATIME),
   rdev: clear(MOUNT_ATTR_NODEV),
   rdiratime: clear(MOUNT_ATTR_NODIRATIME),
@@ -112,56 +116,10 @@ export const recursiveAttributes: Readonly<Record<string, { readonly flag: numbe
   rstrictatime: set(MOUNT_ATTR_STRICTATIME),
   rsuid: clear(MOUNT_ATTR_NOSUID),
   rsymfollow: clear(MOUNT_ATTR_NOSYMFOLLOW),
-};
+});
 
 /** What runtimes add to the kernel's options: `tmpcopyup` fills a new tmpfs with what it hides. */
 export const mountExtensions = ["tmpcopyup"] as const;
 
 /** Options that map ids between a mount and its source. */
 export const idMapOptions = ["idmap", "ridmap"] as const;
-
-/** Mount options, taken apart. */
-export interface MountOptions {
-  /** For mount(2). */
-  flags: number;
-  /** Flags that an option asked to be off, which a bind mount inherits otherwise. */
-  cleared: number;
-  /** In their order, each for a mount(2) of its own. */
-  propagation: number[];
-  /** For mount_setattr(2) with AT_RECURSIVE; undefined when no option asks for it. */
-  recursive: { set: number; clear: number } | undefined;
-  tmpcopyup: boolean;
-  /** What is left, for the file system. */
-  data: string[];
-}
-
-/** Takes mount options apart. Of two that contradict each other the later one holds. */
-export function parseMountOptions(options: readonly string[]): MountOptions {
-  const out: MountOptions = { flags: 0, cleared: 0, propagation: [], recursive: undefined, tmpcopyup: false, data: [] };
-  for (const option of options) {
-    const flag = own(mountFlags, option);
-    const propagation = own(propagationFlags, option);
-    const attribute = own(recursiveAttributes, option);
-    if (flag !== undefined) {
-      out.flags = flag.clear ? out.flags & ~flag.flag : out.flags | flag.flag;
-      out.cleared = flag.clear ? out.cleared | flag.flag : out.cleared & ~flag.flag;
-    } else if (propagation !== undefined) out.propagation.push(propagation);
-    else if (attribute !== undefined) out.recursive = withAttribute(out.recursive, attribute);
-    else if (option === "tmpcopyup") out.tmpcopyup = true;
-    else out.data.push(option);
-  }
-  return out;
-}
-
-function withAttribute(old = { set: 0, clear: 0 }, { flag, clear }: { flag: number; clear: boolean }) {
-  const next = clear
-    ? { set: old.set & ~flag, clear: old.clear | flag }
-    : { set: old.set | flag, clear: old.clear & ~flag };
-  // The kernel wants the whole field cleared where one of the access-time values is set.
-  if ((flag & MOUNT_ATTR__ATIME) === flag) next.clear |= MOUNT_ATTR__ATIME;
-  return next;
-}
-
-function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
-  return Object.hasOwn(table, name) ? table[name] : undefined;
-}

@@ -1,11 +1,11 @@
 /** mounts: config.md, "Mounts". */
 import { idMappings } from "./ids";
 import { checked, type Infer, list, object, optional, optionalString } from "./reader";
-import { string } from "./scalars";
+import { absolutePath, string } from "./scalars";
 
 const fields = object({
   /** Absolute, inside the container. */
-  destination: checked(string, (path) => (path.startsWith("/") ? undefined : "must be an absolute path")),
+  destination: absolutePath,
   /** The file system's type; meaningless for a bind mount. */
   type: optionalString(string),
   /** A device, or for a bind mount a host path, relative to the bundle. */
