@@ -1,7 +1,10 @@
 /** QEMU as a child of this process. */
 import { closeSync } from "node:fs";
 import { escapeControls } from "../../base/escape";
+import { readInit } from "../../image/init-binary";
+import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
+import { memoryFile } from "./memory-file";
 
 /** The descriptors by which QEMU knows what it inherits. */
 export const inherited = { qmp: 3, agent: 4, console: 5, program: 6 } as const;
@@ -20,19 +23,16 @@ export interface Child {
 const stderrKept = 8192;
 
 /**
- * Starts a program with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
+ * Runs a program of system calls, which becomes QEMU, with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
  * and there is no path that could be too long, be left behind or not be there yet.
- * @param command the program and its arguments
- * @param consoleLog the console's log, and
- * @param program what `init --exec` runs; both descriptors are the caller's
+ * @param program what `init --exec` runs
+ * @param consoleLog the console's log; the caller's, as before
  * @throws what spawning throws, ENOENT and so on
  */
-export function startChild(command: string[], consoleLog: number, program: number | undefined): Child {
-  const child = Bun.spawn(command, {
-    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", consoleLog, ...(program === undefined ? [] : [program])],
-    env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
-    cwd: "/",
-  });
+export function startChild(program: Program, consoleLog: number): Child {
+  init ??= memoryFile("runv-init", readInit());
+  const code = memoryFile("runv-program", program.bytes);
+  const child = spawn(init, consoleLog, code);
   const [, , , qmp, agent] = child.stdio as readonly unknown[] as number[];
   const stderr = tail(child.stderr);
   const exited = child.exited.then(async () => ({
@@ -41,6 +41,21 @@ export function startChild(command: string[], consoleLog: number, program: numbe
     stderr: escapeControls(await stderr).trim(),
   }));
   return { pid: child.pid, qmp: qmp!, agent: agent!, exited, kill: () => child.kill("SIGKILL") };
+}
+
+/** The guest's init, which also starts programs on the host; made with the first child and kept. */
+let init: number | undefined;
+
+function spawn(init: number, consoleLog: number, program: number) {
+  try {
+    return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", consoleLog, program],
+      env: {},
+      cwd: "/",
+    });
+  } finally {
+    closeSync(program);
+  }
 }
 
 /** Closes a descriptor that may be closed already. */

@@ -1,14 +1,18 @@
 /** Starts QEMU and waits until it answers. */
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
+import type { Program } from "../../program/program";
 import { openConsole } from "../console";
 import type { Capabilities, DriverOptions, Machine, MachineSpec } from "../driver";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
+import { confine } from "./confine";
+import { inside, jailEntries } from "./jail";
 import { QemuMachine } from "./machine";
-import { qemuArguments } from "./options";
+import { type Accelerator, qemuArguments } from "./options";
 import { type AcceleratorChoice, chooseAccelerator } from "./probe";
 import { Qmp } from "./qmp";
+import type { QemuVersion } from "./version";
 
 export interface LaunchOptions extends DriverOptions {
   driver: string;
@@ -21,8 +25,8 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
-  const args = qemuArguments({ ...spec, version, accelerator, descriptors: inherited });
-  const child = start([path, ...args], spec.directory);
+  const program = jailed(spec, path, accelerator, version);
+  const child = start(program, spec.directory);
   const machine = new QemuMachine(child, {
     driver: options.driver,
     accelerator,
@@ -35,29 +39,62 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
     );
     return machine;
   } catch (error) {
-    throw await notStarted(child, error);
+    throw await notStarted(child, program, error);
   }
 }
 
-function start(command: string[], directory: string): Child {
-  const log = openConsole(directory);
+/** The program that becomes QEMU in its jail. */
+function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, version: QemuVersion): Program {
+  const { kernel, initrd, share } = spec;
+  const args = qemuArguments({
+    ...spec,
+    kernel: inside.kernel,
+    initrd: inside.initrd,
+    ...(share && { share: { tag: share.tag, path: inside.share } }),
+    version,
+    accelerator,
+    descriptors: inherited,
+  });
+  return confine({
+    parent: process.pid,
+    directory: spec.directory,
+    entries: jailEntries(
+      { kernel, initrd, ...(share && { share }) },
+      binary,
+      accelerator === "kvm" ? ["/dev/kvm"] : [],
+    ),
+    command: [binary, ...args],
+  });
+}
+
+function start(program: Program, directory: string): Child {
   try {
-    return startChild(command, log, undefined);
+    const log = openConsole(directory);
+    try {
+      return startChild(program, log);
+    } finally {
+      closeSync(log);
+    }
   } catch (error) {
-    throw new RunvError("VM_QEMU_START", `start ${command[0]}: ${messageOf(error)}`, { cause: error });
-  } finally {
-    closeSync(log);
+    throw new RunvError("VM_QEMU_START", `start qemu: ${messageOf(error)}`, { cause: error });
   }
 }
 
 /** Why QEMU does not answer: it ended, with words on its standard error, or it hangs. It is gone when this is fulfilled. */
-async function notStarted(child: Child, cause: unknown): Promise<RunvError> {
+async function notStarted(child: Child, program: Program, cause: unknown): Promise<RunvError> {
   const ended = await Promise.race([child.exited, Bun.sleep(200).then(() => undefined)]);
   child.kill();
   const { stderr } = await child.exited;
   const words = stderr === "" ? "" : `: ${stderr}`;
-  if (ended === undefined)
-    return new RunvError("VM_QEMU_TIMEOUT", `qemu started and does not answer${words}`, { cause });
+  if (ended === undefined) {
+    return new RunvError("VM_QEMU_TIMEOUT", `qemu was started and does not answer${words}`, { cause });
+  }
+  // `runv-init --exec`, which prepares the process, says by numbers what failed: docs/guest-protocol.md.
+  const failed = ended.code === 125 ? /runv-init: instruction (\d+): errno (\d+)/.exec(stderr) : null;
+  if (failed !== null) {
+    const failure = program.failure(Number(failed[1]), Number(failed[2]));
+    return new RunvError("VM_QEMU_START", `start qemu: ${failure.message}`, { cause: failure });
+  }
   const how = ended.signal ?? `exit code ${ended.code}`;
   return new RunvError("VM_QEMU_START", `qemu would not start (${how})${words}`, { cause });
 }

@@ -74,7 +74,7 @@ function shareOptions(tag: string, path: string): string[] {
 function kernelCommandLine({ accelerator, commandLine = [] }: QemuMachine): string[] {
   const ours = ["console=ttyS0", "reboot=t", "panic=-1"];
   // A TCG machine's timers are late on a busy host: without this the kernel may find its timer broken.
-  if (accelerator === "tcg") ours.push("no_timer_check", "tsc=reliable");
+  if (accelerator === "tcg") ours.push("no_timer_check");
   return [...ours, ...commandLine];
 }
 

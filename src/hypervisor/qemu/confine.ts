@@ -1,0 +1,173 @@
+/**
+ * The program that turns `runv-init --exec` into QEMU: a process that dies with its monitor, in a file system of its own, under
+ * a user id of its own, with the seven capabilities that serving files for other users takes and no way to get more.
+ */
+import { dirname } from "node:path";
+import {
+  AT_FDCWD,
+  AT_RECURSIVE,
+  CLONE_NEWIPC,
+  CLONE_NEWNS,
+  LINUX_CAPABILITY_VERSION_3,
+  MNT_DETACH,
+  MOVE_MOUNT_F_EMPTY_PATH,
+  MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_REC,
+  MS_REMOUNT,
+  MS_SLAVE,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  PR_SET_KEEPCAPS,
+  PR_SET_NO_NEW_PRIVS,
+  PR_SET_PDEATHSIG,
+  S_IFREG,
+} from "../../linux/constants";
+import { SIGKILL } from "../../linux/signals";
+import { Assembler } from "../../program/assembler";
+import type { Program } from "../../program/program";
+import { inherited } from "./child";
+import type { JailEntry } from "./jail";
+
+export interface Confinement {
+  /** The process with which QEMU dies: the parent. */
+  parent: number;
+  /** A directory to put the jail on. What is in it stays as it is for everybody else. */
+  directory: string;
+  entries: readonly JailEntry[];
+  /** QEMU, as it is called in the jail. */
+  command: readonly string[];
+}
+
+/**
+ * What serving a share for all users takes (linux/capability.h): chown, dac_override, dac_read_search, fowner, fsetid, mknod,
+ * setfcap.
+ */
+const kept = [0, 1, 2, 3, 4, 27, 31];
+/** More than there are; the kernel refuses those it does not know. */
+const lastCapability = 63;
+/** Between systemd's ranges of ids and 2³¹ nobody allocates any; a process id has 22 bits (/proc/sys/kernel/pid_max). */
+const firstId = 0x7000_0000;
+/** linux/resource.h */
+const RLIMIT_CORE = 4;
+const RLIMIT_NOFILE = 7;
+/** fs.nr_open's default. A share's guest may hold as many files open. */
+const files = 1_048_576n;
+
+/** Writes the program. */
+export function confine({ parent, directory, entries, command }: Confinement): Program {
+  const p = new Assembler();
+  closeRest(p);
+  makeJail(p, directory, entries);
+  setLimits(p);
+  dropPrivileges(p);
+  // After the change of ids, which undoes it.
+  p.doing("tie qemu to its monitor");
+  p.syscall("prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+  const alive = p.label();
+  p.jumpIf(p.value("getppid", []), "=", parent, alive);
+  p.fail(3); // ESRCH: it died before
+  p.place(alive);
+  p.doing(`execute ${command[0]}`);
+  p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector([])]);
+  return p.assemble();
+}
+
+function closeRest(p: Assembler): void {
+  p.doing("close what qemu must not have");
+  p.syscall("close_range", [inherited.program, 0x7fff_ffff, 0], { accept: ["ENOSYS"] });
+}
+
+function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]): void {
+  p.doing("give qemu its own mount namespace");
+  p.syscall("unshare", [CLONE_NEWNS | CLONE_NEWIPC]);
+  p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
+  // The jail covers `directory`, in which some of the sources may be: hold all of them first.
+  const trees = entries.map((entry) => {
+    if ("link" in entry) return undefined;
+    p.doing(`take ${entry.source}`);
+    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (entry.recursive ? AT_RECURSIVE : 0);
+    return p.value("open_tree", [AT_FDCWD, p.text(entry.source), flags]);
+  });
+  p.doing("make qemu's root");
+  const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  p.syscall("mount", [p.text("qemu"), p.text(directory), p.text("tmpfs"), flags, p.text("mode=755,size=64k")]);
+  p.syscall("chdir", [p.text(directory)]);
+  const made = new Set<string>([""]);
+  for (const [index, entry] of entries.entries()) {
+    const path = entry.path.slice(1);
+    p.doing(`put ${entry.path} into qemu's root`);
+    makeDirectories(p, dirname(`/${path}`).slice(1), made);
+    if ("link" in entry) {
+      p.syscall("symlinkat", [p.text(entry.link), AT_FDCWD, p.text(path)]);
+      continue;
+    }
+    if (entry.kind === "directory") makeDirectories(p, path, made);
+    else p.syscall("mknodat", [AT_FDCWD, p.text(path), S_IFREG | 0o600, 0]);
+    p.syscall("move_mount", [trees[index]!, p.text(""), AT_FDCWD, p.text(path), MOVE_MOUNT_F_EMPTY_PATH]);
+    p.syscall("close", [trees[index]!]);
+    if (entry.writable) continue;
+    p.syscall("mount", [0, p.text(path), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0]);
+  }
+  p.doing("enter qemu's root");
+  p.syscall("pivot_root", [p.text("."), p.text(".")]);
+  p.syscall("umount2", [p.text("."), MNT_DETACH]);
+  p.syscall("chdir", [p.text("/")]);
+  p.syscall("mount", [0, p.text("/"), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, 0]);
+}
+
+function makeDirectories(p: Assembler, path: string, made: Set<string>): void {
+  const parts = path.split("/");
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const directory = parts.slice(0, depth).join("/");
+    if (made.has(directory)) continue;
+    made.add(directory);
+    p.syscall("mkdirat", [AT_FDCWD, p.text(directory), 0o755]);
+  }
+}
+
+function setLimits(p: Assembler): void {
+  p.doing("set qemu's limits");
+  // A dump would hold the guest's memory.
+  p.syscall("prlimit64", [0, RLIMIT_CORE, p.bytes(limits(0n)), 0]);
+  const old = p.bytes(limits(0n));
+  const done = p.label();
+  const refused = p.label();
+  p.syscall("prlimit64", [0, RLIMIT_NOFILE, p.bytes(limits(files)), 0], { accept: ["EPERM"], otherwise: refused });
+  p.jump(done);
+  p.place(refused);
+  p.syscall("prlimit64", [0, RLIMIT_NOFILE, 0, old]);
+  p.store(old, p.load(old.plus(8), 8), 8);
+  p.syscall("prlimit64", [0, RLIMIT_NOFILE, old, 0]);
+  p.place(done);
+}
+
+function limits(both: bigint): Uint8Array {
+  return new Uint8Array(new BigUint64Array([both, both]).buffer);
+}
+
+function dropPrivileges(p: Assembler): void {
+  p.doing("drop qemu's capabilities");
+  for (let capability = 0; capability <= lastCapability; capability++) {
+    if (kept.includes(capability)) continue;
+    p.syscall("prctl", [PR_CAPBSET_DROP, capability, 0, 0, 0], { accept: ["EINVAL"] });
+  }
+  p.doing("give qemu its own user id");
+  const id = p.add(p.value("getpid", []), firstId);
+  p.syscall("setgroups", [0, 0]);
+  p.syscall("setresgid", [id, id, id]);
+  p.syscall("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
+  p.syscall("setresuid", [id, id, id]);
+  p.doing("keep what qemu needs to serve files");
+  const header = p.bytes(new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer));
+  const mask = kept.reduce((bits, capability) => (bits | (1 << capability)) >>> 0, 0);
+  p.syscall("capset", [header, p.bytes(new Uint8Array(new Uint32Array([mask, mask, mask, 0, 0, 0]).buffer))]);
+  for (const capability of kept) p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0]);
+  p.syscall("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
+}
