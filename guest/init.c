@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -314,6 +315,8 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "--exec"))
 		run_alone(atoi(argv[2]));
 	if (argc == 3 && !strcmp(argv[1], "--fd")) {
+		/* Orphans come to init here as they do to a pid 1. */
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
 		hold_stdio();
 		channel_open(inherited_channel(atoi(argv[2])), false);
 		serve();

@@ -171,6 +171,8 @@ static int give_terminal(const struct machine *m, int terminal)
 		return ENOTCONN;
 	if (!(m->program->head.stdio & STDIO_TERMINAL))
 		return EINVAL;
+	if (!isatty(terminal))
+		return errno;
 	memcpy(CMSG_DATA(&control.header), &terminal, sizeof(terminal));
 	return sendmsg(m->init, &message, 0) < 0 ? errno : 0;
 }
