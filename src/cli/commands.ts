@@ -7,9 +7,29 @@ import type { Command } from "./command";
 type Load = () => Promise<Command>;
 
 const table: Readonly<Record<string, Load>> = {
+  create: async () =>
+    (await import("./create")).create(async (o) => (await import("../container/create")).createContainer(o)),
+  start: async () =>
+    (await import("./start")).start(async (o) => (await import("../container/start")).startContainer(o)),
+  run: async () => (await import("./run")).run(async (o) => (await import("../container/run")).runContainer(o)),
+  exec: async () => (await import("./exec")).exec(async (o) => (await import("../container/exec")).execInContainer(o)),
+  state: async () => (await import("./state")).state(async (o) => (await import("../container/state")).showState(o)),
+  list: async () => (await import("./list")).list(async (o) => (await import("../container/list")).listContainers(o)),
+  ps: async () => (await import("./ps")).ps(async (o) => (await import("../container/ps")).listProcesses(o)),
+  kill: async () => (await import("./kill")).kill(async (o) => (await import("../container/kill")).killContainer(o)),
+  delete: async () =>
+    (await import("./delete")).deleteContainer(async (o) => (await import("../container/delete")).deleteContainer(o)),
+  pause: async () =>
+    (await import("./pause")).pause(async (o) => (await import("../container/pause")).pauseContainer(o)),
+  resume: async () =>
+    (await import("./resume")).resume(async (o) => (await import("../container/pause")).resumeContainer(o)),
+  console: async () =>
+    (await import("./console")).consoleLog(async (o) => (await import("../container/console-log")).showConsole(o)),
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
   image: async () => (await import("./image")).image,
+  monitor: async () => (await import("./monitor")).monitor,
+  shim: async () => (await import("./shim")).shim,
 };
 
 /** The command of that name. */

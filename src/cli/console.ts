@@ -1,16 +1,9 @@
 /** `runv console` */
 
-import type { GlobalOptions } from "../base/settings";
+import type { ConsoleOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { containerId, existingContainer, type Perform } from "./container";
 import { bool } from "./flags";
-
-export interface ConsoleOptions {
-  global: GlobalOptions;
-  id: string;
-  /** Go on printing until the VM ends. */
-  follow: boolean;
-}
 
 export const consoleLog = (perform: Perform<ConsoleOptions>): Command =>
   command({

@@ -1,19 +1,13 @@
 /** What the commands that act on a container share. */
+
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
-import type { GlobalOptions } from "../base/settings";
 import { assertContainerId } from "../oci/container-id";
 import { Failure } from "./failure";
 import { int, string } from "./flags";
 
 /** What does a command's work: src/container/<verb>.ts, loaded when it is called. Returns the exit code. */
 export type Perform<Options> = (options: Options) => Promise<number>;
-
-/** What the commands need that take nothing but an id. */
-export interface ContainerOptions {
-  global: GlobalOptions;
-  id: string;
-}
 
 /** The usage of most commands. */
 export const existingContainer = `<container-id>

@@ -1,20 +1,11 @@
 /** `runv create` */
+
 import { resolve } from "node:path";
 import type { GlobalOptions } from "../base/settings";
+import type { CreateOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { absolute, containerId, newContainer, orFail, type Perform, processFlags } from "./container";
 import { bool, type FlagValues, string } from "./flags";
-
-/** What is needed to make a container. All paths are absolute. */
-export interface CreateOptions {
-  global: GlobalOptions;
-  id: string;
-  bundle: string;
-  consoleSocket: string | undefined;
-  pidfdSocket: string | undefined;
-  pidFile: string | undefined;
-  preserveFds: number;
-}
 
 /** Shared with `run`. `--no-pivot` and `--no-new-keyring` say nothing in a VM: accepted, as callers pass them by habit. */
 export const createFlags = {

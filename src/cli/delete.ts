@@ -1,16 +1,9 @@
 /** `runv delete` */
 
-import type { GlobalOptions } from "../base/settings";
+import type { DeleteOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { containerId, existingContainer, type Perform } from "./container";
 import { bool } from "./flags";
-
-export interface DeleteOptions {
-  global: GlobalOptions;
-  id: string;
-  /** Kill it first; no error if there is none. */
-  force: boolean;
-}
 
 export const deleteContainer = (perform: Perform<DeleteOptions>): Command =>
   command({

@@ -1,37 +1,12 @@
 /** `runv exec` */
+
 import { RunvError } from "../base/error";
 import type { GlobalOptions } from "../base/settings";
+import type { ExecOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { absolute, containerId, orFail, type Perform, processFlags } from "./container";
 import { bool, type FlagValues, ints, string, strings } from "./flags";
 import { parseInteger } from "./values";
-
-/** One more process in a container. Either `process` names a file that says all, or `command` and the rest do. */
-export interface ExecOptions {
-  global: GlobalOptions;
-  id: string;
-  command: string[];
-  /** Path of a process.json. */
-  process: string | undefined;
-  consoleSocket: string | undefined;
-  pidfdSocket: string | undefined;
-  pidFile: string | undefined;
-  preserveFds: number;
-  detach: boolean;
-  ignorePaused: boolean;
-  /** These change the container's own process, where they are given. */
-  cwd: string | undefined;
-  env: string[];
-  tty: boolean;
-  user: { uid: number; gid: number | undefined } | undefined;
-  additionalGids: number[];
-  capabilities: string[];
-  noNewPrivs: boolean;
-  processLabel: string | undefined;
-  apparmor: string | undefined;
-  /** `[<controllers>:]<path below the container's own cgroup>`. */
-  cgroups: string[];
-}
 
 const flags = {
   ...processFlags,

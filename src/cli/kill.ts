@@ -1,20 +1,12 @@
 /** `runv kill` */
+
 import { RunvError } from "../base/error";
 import { quote } from "../base/escape";
-import type { GlobalOptions } from "../base/settings";
+import type { KillOptions } from "../container/options";
 import { parseSignal } from "../linux/signals";
 import { type Command, command } from "./command";
 import { containerId, type Perform } from "./container";
 import { bool } from "./flags";
-
-export interface KillOptions {
-  global: GlobalOptions;
-  id: string;
-  /** 0 to 64. */
-  signal: number;
-  /** Every process of the container, not only its first. */
-  all: boolean;
-}
 
 export const kill = (perform: Perform<KillOptions>): Command =>
   command({

@@ -1,18 +1,10 @@
 /** `runv list` */
+
 import { RunvError } from "../base/error";
-import type { GlobalOptions } from "../base/settings";
+import type { Format, ListOptions } from "../container/options";
 import { type Command, command } from "./command";
 import type { Perform } from "./container";
 import { bool, string } from "./flags";
-
-export type Format = "table" | "json";
-
-export interface ListOptions {
-  global: GlobalOptions;
-  format: Format;
-  /** Only the ids. */
-  quiet: boolean;
-}
 
 /** Shared with `ps`. */
 export const formatFlag = string("select one of: table or json", { short: "f", default: "table" });

@@ -1,17 +1,7 @@
-/** `runv ps` */
-
-import type { GlobalOptions } from "../base/settings";
+import type { PsOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { containerId, type Perform } from "./container";
-import { type Format, formatFlag, parseFormat } from "./list";
-
-export interface PsOptions {
-  global: GlobalOptions;
-  id: string;
-  format: Format;
-  /** Options for ps(1). */
-  psArgs: string[];
-}
+import { formatFlag, parseFormat } from "./list";
 
 export const ps = (perform: Perform<PsOptions>): Command =>
   command({

@@ -1,17 +1,9 @@
 /** `runv run` */
+import type { RunOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { newContainer, orFail, type Perform } from "./container";
-import { bundleDescription, type CreateOptions, createFlags, createOptions } from "./create";
+import { bundleDescription, createFlags, createOptions } from "./create";
 import { bool } from "./flags";
-
-/** What is needed to make a container and run it to its end. */
-export interface RunOptions extends CreateOptions {
-  detach: boolean;
-  /** Keep the container after its end. */
-  keep: boolean;
-  /** Do not become the subreaper of what the container's shim leaves behind. */
-  noSubreaper: boolean;
-}
 
 export const run = (perform: Perform<RunOptions>): Command =>
   command({

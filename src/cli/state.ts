@@ -1,6 +1,8 @@
 /** `runv state` */
+
+import type { ContainerOptions } from "../container/options";
 import { type Command, command } from "./command";
-import { type ContainerOptions, containerId, existingContainer, type Perform } from "./container";
+import { containerId, existingContainer, type Perform } from "./container";
 
 export const state = (perform: Perform<ContainerOptions>): Command =>
   command({

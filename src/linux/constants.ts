@@ -143,6 +143,13 @@ export const SCM_RIGHTS = 1;
 /** linux/wait.h */
 export const WNOHANG = 1;
 
+/** sys/file.h */
+export const LOCK_EX = 2;
+
+/** poll.h */
+export const POLLIN = 1;
+export const POLLPRI = 2;
+
 /** linux/memfd.h */
 export const MFD_CLOEXEC = 1;
 export const MFD_ALLOW_SEALING = 2;

@@ -38,6 +38,7 @@ const numbers = {
   finit_module: [313, 273],
   fsconfig: [431, 431],
   fsmount: [432, 432],
+  flock: [73, 32],
   fsopen: [430, 430],
   ftruncate: [77, 46],
   getdents64: [217, 61],

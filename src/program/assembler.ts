@@ -181,7 +181,7 @@ export class Assembler {
   }
 
   /** Reads an unsigned number of `size` bytes from memory. */
-  load(at: Address, size: 1 | 2 | 4 | 8, into: Register = this.register()): Register {
+  load(at: Address | Register, size: 1 | 2 | 4 | 8, into: Register = this.register()): Register {
     this.#emit(Op.load, [at, size], { into });
     return into;
   }
@@ -259,7 +259,11 @@ export class Assembler {
       at += 8;
     }
     for (const { offset, bytes: piece } of this.#data) bytes.set(piece, at + offset);
-    return new Program(bytes, this.#notes);
+    return new Program(
+      bytes,
+      this.#notes,
+      this.#instructions.findLastIndex(({ op }) => op === Op.stop),
+    );
   }
 
   #next(distance: number): Label {

@@ -27,10 +27,12 @@ export class Program {
   /**
    * @param bytes the payload of a RUN frame
    * @param notes for each instruction what it is for
+   * @param stop the index of its last `stop`, -1 if it has none
    */
   constructor(
     readonly bytes: Uint8Array,
     readonly notes: readonly Note[],
+    readonly stop = -1,
   ) {}
 
   /** What failed when the guest answers FAILED with an instruction's index and an errno. */

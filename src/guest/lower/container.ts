@@ -12,6 +12,7 @@ import {
 } from "../../linux/constants";
 import type { Config } from "../../oci/config";
 import { propagationFlags } from "../../oci/mount-options";
+import { sysctlFile } from "../../oci/sysctl";
 import { Assembler, type Register } from "../../program/assembler";
 import { close, writeFile } from "../../program/files";
 import { Stdio } from "../../program/instruction";
@@ -41,7 +42,7 @@ export interface ContainerPlan {
 /**
  * The program that makes a container in the guest and becomes its first process. It stops once everything is ready and the
  * command is found, and goes on when the container is started.
- * @throws RunvError UNSUPPORTED for what the specification has and runv refuses
+ * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
 export function lowerContainer({ id, config, rootfs, sources, credit }: ContainerPlan): Program {
   const { process, linux, mounts } = config;
@@ -93,7 +94,7 @@ function lowerSystem(p: Assembler, { hostname, domainname, linux, process }: Con
   }
   for (const [name, value] of Object.entries(linux.sysctl)) {
     p.doing(`set the sysctl ${name} to ${value}`);
-    writeFile(p, `/proc/sys/${name.replaceAll(".", "/")}`, value);
+    writeFile(p, sysctlFile(name), value);
   }
   if (process.oomScoreAdj !== undefined) {
     p.doing(`set oom_score_adj to ${process.oomScoreAdj}`);

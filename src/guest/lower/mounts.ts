@@ -1,5 +1,4 @@
 /** The mounts of config.json, in its order (config.md, "Mounts"). */
-import { RunvError } from "../../base/error";
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -31,7 +30,6 @@ export interface BoundSource {
  * Mounts everything.
  * @param root the container's root
  * @param sources for each bind mount, by its index, where the share has it
- * @throws RunvError UNSUPPORTED for what is refused
  */
 export function lowerMounts(
   p: Assembler,
@@ -40,19 +38,9 @@ export function lowerMounts(
   sources: ReadonlyMap<number, BoundSource>,
 ): void {
   for (const [index, mount] of mounts.entries()) {
-    refuseUnsupported(mount, index);
     const options = sortMountOptions(mount.options);
     if (isBind(mount)) lowerBind(p, root, mount, options, sources.get(index)!);
     else lowerNew(p, root, mount, options);
-  }
-}
-
-function refuseUnsupported(mount: Mount, index: number): void {
-  if (mount.uidMappings !== undefined || mount.options.some((option) => option === "idmap" || option === "ridmap")) {
-    throw new RunvError(
-      "UNSUPPORTED",
-      `mounts[${index}]: id-mapped mounts are not supported: the share cannot map ids`,
-    );
   }
 }
 

@@ -9,16 +9,19 @@ import { type Namespace, type NamespaceType, namespaceKinds } from "../../oci/na
 const cloned: readonly NamespaceType[] = ["pid", "uts", "ipc"];
 const unsupported: readonly NamespaceType[] = ["user", "time"];
 
-/** The CLONE_NEW* bits for a container. @throws RunvError UNSUPPORTED */
+/** The CLONE_NEW* bits for a container. @throws RunvError CONFIG_UNSUPPORTED */
 export function cloneFlags(namespaces: readonly Namespace[]): number {
   let flags = CLONE_NEWNS;
   for (const [index, { type, path }] of namespaces.entries()) {
     const field = `linux.namespaces[${index}]`;
     if (unsupported.includes(type)) {
-      throw new RunvError("UNSUPPORTED", `${field}: a ${type} namespace inside the machine is not supported yet`);
+      throw new RunvError(
+        "CONFIG_UNSUPPORTED",
+        `${field}: a ${type} namespace inside the machine is not supported yet`,
+      );
     }
     if (path !== undefined && type !== "network") {
-      throw new RunvError("UNSUPPORTED", `${field}.path: joining a ${type} namespace is not supported yet`, {
+      throw new RunvError("CONFIG_UNSUPPORTED", `${field}.path: joining a ${type} namespace is not supported yet`, {
         hint: "containers in one virtual machine are to come with pods",
       });
     }

@@ -59,7 +59,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
 export const agentPort = "runv.agent";
 
 /** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
-const machineType = "pc,usb=off,vmport=off,smbus=off,graphics=off,dump-guest-core=off,mem-merge=off";
+const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
 
 function shareOptions(tag: string, path: string): string[] {
   return [

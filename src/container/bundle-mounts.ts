@@ -1,0 +1,88 @@
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { RunvError } from "../base/error";
+import type { BoundSource } from "../guest/lower/mounts";
+import { sharePath } from "../guest/prepare";
+import { SystemError, syscall } from "../linux/local";
+import type { Bundle } from "../oci/bundle";
+import { isBind } from "../oci/mounts";
+import type { SandboxClient } from "../sandbox/client";
+import { openTree } from "../share/tree";
+
+/** Something of the host that a container is to see: its root file system, or the source of a bind mount. */
+export interface SharedTree {
+  /** On the host. */
+  source: string;
+  /** Below the share. */
+  path: string;
+  directory: boolean;
+  recursive: boolean;
+  /** What it is, for errors: `mounts[3].source`. */
+  field: string;
+}
+
+/** Where the guest finds a container's root file system. */
+export function guestRootfs(id: string): string {
+  return `${sharePath}/${id}/rootfs`;
+}
+
+/**
+ * What of the host a container needs.
+ * @throws RunvError MOUNT_SOURCE when the source of a bind mount is missing
+ */
+export function treesOf(id: string, { bundle, config, rootfs }: Bundle): SharedTree[] {
+  const trees: SharedTree[] = [
+    { source: rootfs, path: `${id}/rootfs`, directory: true, recursive: true, field: "root.path" },
+  ];
+  for (const [index, mount] of config.mounts.entries()) {
+    if (!isBind(mount)) continue;
+    const field = `mounts[${index}].source`;
+    const source = resolve(bundle, mount.source ?? "");
+    const directory = isDirectory(source, field);
+    trees.push({ source, path: `${id}/${index}`, directory, recursive: mount.options.includes("rbind"), field });
+  }
+  return trees;
+}
+
+/** For each bind mount, by its index in config.json, where the guest finds its source. */
+export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number, BoundSource> {
+  const mounts = trees.filter(({ field }) => field !== "root.path");
+  return new Map(
+    mounts.map(({ path, directory }) => [
+      Number(path.slice(id.length + 1)),
+      { path: `${sharePath}/${path}`, directory },
+    ]),
+  );
+}
+
+/** Puts trees into the share of a sandbox. @throws RunvError MOUNT_SOURCE */
+export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedTree[]): Promise<void> {
+  await Promise.all(
+    trees.map(async ({ source, path, directory, recursive, field }) => {
+      const fd = takeTree(source, recursive, field);
+      try {
+        await sandbox.share({ fd, path, directory });
+      } finally {
+        syscall("close", fd);
+      }
+    }),
+  );
+}
+
+function takeTree(source: string, recursive: boolean, field: string): number {
+  try {
+    return openTree(source, recursive);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new RunvError("MOUNT_SOURCE", `${field}: take ${source}: ${error.message}`, { cause: error });
+  }
+}
+
+function isDirectory(source: string, field: string): boolean {
+  try {
+    return statSync(source).isDirectory();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new RunvError("MOUNT_SOURCE", `${field}: ${source}: ${code === "ENOENT" ? "does not exist" : message}`);
+  }
+}

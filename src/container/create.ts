@@ -1,0 +1,188 @@
+import { linkSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { RunvError } from "../base/error";
+import { lowerContainer } from "../guest/lower/container";
+import { identityOf } from "../linux/identity";
+import { type Bundle, loadBundle } from "../oci/bundle";
+import type { State } from "../oci/state";
+import { assertSupported } from "../oci/unsupported";
+import type { Program } from "../program/program";
+import { type Background, startBackground } from "../sandbox/background";
+import { SandboxClient } from "../sandbox/client";
+import { controlSocket, makeSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
+import { settings } from "../sandbox/settings";
+import { shapeFor } from "../sandbox/shape";
+import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
+import { checkConsole, openStdio } from "./console";
+import { withHome } from "./environment";
+import { runHooks } from "./hooks";
+import type { CreateOptions } from "./options";
+import { writePidFile } from "./pid-file";
+import { outputCredit } from "./pump";
+import { ShimHandle } from "./spawn-shim";
+import { stateOf } from "./status";
+import {
+  type ContainerRecord,
+  containerDirectory,
+  makeContainerDirectory,
+  removeContainerDirectory,
+  writeRecord,
+} from "./store";
+
+/** `runv create`. @returns the exit code */
+export async function createContainer(options: CreateOptions): Promise<number> {
+  const { shim } = await create(options, true);
+  shim.release();
+  return 0;
+}
+
+/** A container that was made and waits to be started; its shim waits to be released. */
+export interface Created {
+  record: ContainerRecord;
+  shim: ShimHandle;
+}
+
+/**
+ * Makes a container: its machine, its shim, and its first process up to the point where it waits for `start`.
+ * @param detach whether the command returns while the container runs
+ * @throws RunvError; nothing is left behind then
+ */
+export async function create(options: CreateOptions, detach: boolean): Promise<Created> {
+  const { id, global } = options;
+  const bundle = loadBundle(options.bundle);
+  assertSupported(bundle.config);
+  checkConsole(bundle.config.process, options.consoleSocket, detach);
+  bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
+  const trees = treesOf(id, bundle);
+  const { config } = bundle;
+  const plan = { id, config, rootfs: guestRootfs(id), sources: sourcesOf(id, trees), credit: outputCredit };
+  const program = lowerContainer(plan);
+  makeContainerDirectory(global.root, id);
+  const making = new Making(options, bundle);
+  try {
+    return await making.make(program, detach, (sandbox) => shareTrees(sandbox, trees));
+  } catch (error) {
+    await making.undo();
+    throw error;
+  }
+}
+
+/** A container in the making: what there is of it already, to be finished or undone. */
+class Making {
+  readonly #options: CreateOptions;
+  readonly #bundle: Bundle;
+  readonly #sandbox: string;
+  readonly #directory: string;
+  #monitor: Background | undefined;
+  #client: SandboxClient | undefined;
+  #shim: ShimHandle | undefined;
+
+  constructor(options: CreateOptions, bundle: Bundle) {
+    this.#options = options;
+    this.#bundle = bundle;
+    this.#sandbox = makeSandbox(options.global.root);
+    this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
+  }
+
+  async make(program: Program, detach: boolean, share: (sandbox: SandboxClient) => Promise<void>): Promise<Created> {
+    const { global, id, pidFile, consoleSocket } = this.#options;
+    const { root } = global;
+    const { process, hooks } = this.#bundle.config;
+    this.#keepConsole();
+    const monitor = startBackground(["monitor", this.#directory]);
+    this.#monitor = monitor;
+    let record = this.#record(monitor.process.pid);
+    writeRecord(root, record);
+    const client = await SandboxClient.connect({ fd: monitor.socket });
+    this.#client = client;
+    const launched = client.launch(this.#machine());
+    launched.catch(() => {});
+    const shim = await this.#startShim(consoleSocket);
+    await share(client);
+    const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
+    await runHooks("prestart", hooks.prestart, hookState);
+    await runHooks("createRuntime", hooks.createRuntime, hookState);
+    const machine = await launched;
+    const begin = {
+      control: controlSocket(this.#directory),
+      terminal: process.terminal,
+      container: containerDirectory(root, id),
+      foreground: !detach,
+    };
+    const { handle } = await shim.begin(begin, program);
+    record = {
+      ...record,
+      phase: "created",
+      machine: identityOf(machine.pid),
+      shim: shim.identity,
+      init: handle,
+      afterStop: notesAfterStop(program),
+    };
+    writeRecord(root, record);
+    if (pidFile !== undefined) writePidFile(pidFile, shim.identity.pid);
+    client.close();
+    return { record, shim };
+  }
+
+  /** Leaves nothing of it. */
+  async undo(): Promise<void> {
+    await this.#shim?.kill();
+    this.#client?.close();
+    await this.#monitor?.process.exited;
+    removeSandbox(this.#directory);
+    removeContainerDirectory(this.#options.global.root, this.#options.id);
+  }
+
+  async #startShim(consoleSocket: string | undefined): Promise<ShimHandle> {
+    const { stdio, close } = openStdio(this.#bundle.config.process, consoleSocket);
+    try {
+      this.#shim = await ShimHandle.start(this.#options.id, stdio);
+      return this.#shim;
+    } finally {
+      close();
+    }
+  }
+
+  /** The machine's console is a file of its sandbox; the container keeps it beyond the machine's end. */
+  #keepConsole(): void {
+    const log = `${this.#directory}/console.log`;
+    writeFileSync(log, "", { mode: 0o600 });
+    linkSync(log, `${containerDirectory(this.#options.global.root, this.#options.id)}/console.log`);
+  }
+
+  #machine() {
+    const { kernel, initrd, driver, qemu, defaultCpus, defaultMemory } = settings(this.#options.global);
+    const defaults = { cpus: defaultCpus, memoryMiB: defaultMemory };
+    return { kernel, initrd, driver, qemu, ...shapeFor(this.#bundle.config.linux.resources, defaults) };
+  }
+
+  #record(monitorPid: number): ContainerRecord {
+    const { bundle, config, rootfs } = this.#bundle;
+    const [creator, monitor] = [identityOf(process.pid), identityOf(monitorPid)];
+    if (creator === undefined || monitor === undefined) {
+      throw new RunvError("MONITOR_LOST", "the monitor of the virtual machine ended before its time");
+    }
+    return {
+      ociVersion: config.ociVersion,
+      id: this.#options.id,
+      bundle,
+      rootfs,
+      created: new Date().toISOString(),
+      owner: userInfo().username,
+      annotations: config.annotations,
+      phase: "creating",
+      paused: false,
+      creator,
+      sandbox: this.#sandbox,
+      monitor,
+      process: config.process,
+      namespaces: config.linux.namespaces,
+      hooks: config.hooks,
+    };
+  }
+}
+
+/** What the instructions after the last `stop` are for. */
+function notesAfterStop(program: Program): ContainerRecord["afterStop"] {
+  return { from: program.stop + 1, notes: program.notes.slice(program.stop + 1) };
+}

@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { RunvError } from "../base/error";
+import { signalProcess, waitForEnd } from "../linux/processes";
+import { SIGKILL } from "../linux/signals";
+import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
+import { runHooksAnyway } from "./hooks";
+import { withLock } from "./lock";
+import { openContainer } from "./open";
+import type { DeleteOptions } from "./options";
+import { stateOf } from "./status";
+import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./store";
+
+/** How long a machine may take to end once nobody holds it; then it is killed. */
+const endTimeoutMs = 10_000;
+
+/** `runv delete`. @returns the exit code */
+export async function deleteContainer({ global, id, force }: DeleteOptions): Promise<number> {
+  await remove(global.root, id, force);
+  return 0;
+}
+
+/**
+ * Removes a container and all that is left of it.
+ * @param force kill it first; and it is no error if there is none
+ * @throws RunvError CONTAINER_UNKNOWN, CONTAINER_STATE
+ */
+export async function remove(root: string, id: string, force: boolean): Promise<void> {
+  if (force) {
+    const record = tryRead(root, id);
+    if (record === undefined) {
+      // What a command left that was killed at once, or nothing.
+      if (existsSync(containerDirectory(root, id))) removeContainerDirectory(root, id);
+      return;
+    }
+    // Before the lock: who holds it may wait for what is killed here.
+    kill(record);
+  }
+  await withLock(root, id, async () => {
+    const { record, status } = openContainer(root, id);
+    if (!force && status !== "stopped") {
+      throw new RunvError("CONTAINER_STATE", `cannot delete container ${id} that is not stopped: ${status}`, {
+        hint: `'runv delete --force ${id}' kills it first`,
+      });
+    }
+    kill(record);
+    removeSandboxOf(root, record);
+    removeContainerDirectory(root, id);
+    const { pid: _, ...state } = stateOf(root, record);
+    await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });
+  });
+}
+
+/** Ends the container's shim, and with it the container: the monitor kills what a client leaves behind. */
+function kill({ phase, creator, shim }: ContainerRecord): void {
+  if (phase === "creating") signalProcess(creator, SIGKILL);
+  if (shim !== undefined) signalProcess(shim, SIGKILL);
+}
+
+/** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
+function removeSandboxOf(root: string, { sandbox, monitor }: ContainerRecord): void {
+  if (!waitForEnd(monitor, endTimeoutMs)) {
+    signalProcess(monitor, SIGKILL);
+    waitForEnd(monitor, endTimeoutMs);
+  }
+  removeSandbox(sandboxDirectory(root, sandbox));
+}
+
+function tryRead(root: string, id: string): ContainerRecord | undefined {
+  try {
+    return readRecord(root, id);
+  } catch {
+    return undefined;
+  }
+}

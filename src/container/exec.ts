@@ -1,0 +1,91 @@
+import { RunvError } from "../base/error";
+import { lowerExec } from "../guest/lower/exec";
+import { signalProcess } from "../linux/processes";
+import { setTermios, termiosOf } from "../linux/terminal";
+import { loadProcess } from "../oci/bundle";
+import { type Capability, capabilityNames } from "../oci/capabilities";
+import type { Process } from "../oci/process";
+import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import { checkConsole, openStdio } from "./console";
+import { withHome } from "./environment";
+import { initOf, openContainer } from "./open";
+import type { ExecOptions } from "./options";
+import { writePidFile } from "./pid-file";
+import { outputCredit } from "./pump";
+import { onSignals } from "./signals";
+import { ShimHandle } from "./spawn-shim";
+import type { ContainerRecord } from "./store";
+
+/** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
+export async function execInContainer(options: ExecOptions): Promise<number> {
+  const { global, id, detach, pidFile, consoleSocket } = options;
+  const { record, status } = openContainer(global.root, id);
+  if (status === "paused" && !options.ignorePaused) {
+    throw new RunvError("CONTAINER_PAUSED", `cannot exec in a paused container (use --ignore-paused to override)`);
+  }
+  if (status !== "running" && status !== "created" && status !== "paused") {
+    throw new RunvError("CONTAINER_NOT_RUNNING", `cannot exec in a ${status} container`);
+  }
+  const process = withHome(processOf(options, record), record.rootfs);
+  checkConsole(process, consoleSocket, detach);
+  const { namespaces } = record;
+  const program = lowerExec({ id, init: initOf(record), namespaces, process, credit: outputCredit });
+  const termios = detach ? undefined : termiosOf(0);
+  const { stdio, close } = openStdio(process, consoleSocket);
+  const shim = await ShimHandle.start(id, stdio).finally(close);
+  try {
+    const control = controlSocket(sandboxDirectory(global.root, record.sandbox));
+    await shim.begin({ control, terminal: process.terminal, foreground: !detach }, program);
+    if (pidFile !== undefined) writePidFile(pidFile, shim.identity.pid);
+    shim.release();
+    if (detach) return 0;
+    onSignals((signal) => signalProcess(shim.identity, signal));
+    globalThis.process.on("SIGWINCH", () => signalProcess(shim.identity, 28));
+    await shim.process.exited;
+    return shim.process.exitCode ?? 128 + 9;
+  } catch (error) {
+    await shim.kill();
+    throw error;
+  } finally {
+    if (termios !== undefined) setTermios(0, termios);
+  }
+}
+
+/** The process that the flags describe: that of a file, or the container's own with what they change. */
+function processOf(options: ExecOptions, { process: own }: ContainerRecord): Process {
+  if (options.process !== undefined) return loadProcess(options.process);
+  if (options.command.length === 0) {
+    throw new RunvError("USAGE", "process args cannot be empty");
+  }
+  const { cwd = own.cwd, user, tty, env, additionalGids, noNewPrivs } = options;
+  const { consoleSize: _, ...rest } = own;
+  return {
+    ...rest,
+    args: options.command,
+    cwd,
+    terminal: tty,
+    env: [...own.env, ...env],
+    noNewPrivileges: own.noNewPrivileges || noNewPrivs,
+    user: {
+      ...own.user,
+      ...(user && { uid: user.uid, gid: user.gid ?? own.user.gid }),
+      additionalGids: [...own.user.additionalGids, ...additionalGids],
+    },
+    capabilities: withCapabilities(own.capabilities ?? {}, options.capabilities),
+  };
+}
+
+/** Adds capabilities to the sets that runc's `exec --cap` adds them to. */
+function withCapabilities(own: NonNullable<Process["capabilities"]>, names: readonly string[]) {
+  const added = names.map(capability);
+  const add = (set: readonly Capability[] = []) => [...new Set([...set, ...added])];
+  if (added.length === 0) return own;
+  const { bounding, effective, permitted } = own;
+  return { ...own, bounding: add(bounding), effective: add(effective), permitted: add(permitted) };
+}
+
+function capability(name: string): Capability {
+  const known = capabilityNames.find((known) => known === name);
+  if (known !== undefined) return known;
+  throw new RunvError("USAGE", `unknown capability ${JSON.stringify(name)}`);
+}

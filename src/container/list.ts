@@ -1,0 +1,27 @@
+import { print } from "../base/output";
+import { type ContainerState, stateFields } from "../oci/state";
+import type { ListOptions } from "./options";
+import { stateOf } from "./status";
+import { listIds, readRecord } from "./store";
+import { formatTable } from "./table";
+
+/** `runv list`. @returns the exit code */
+export async function listContainers({ global, format, quiet }: ListOptions): Promise<number> {
+  const states = listIds(global.root).flatMap((id) => stateIfAny(global.root, id));
+  if (quiet) print(states.map(({ id }) => `${id}\n`).join(""));
+  else if (format === "json") print(states.length === 0 ? "null" : JSON.stringify(states.map(stateFields)));
+  else print(formatTable(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], states.map(row)));
+  return 0;
+}
+
+function stateIfAny(root: string, id: string): ContainerState[] {
+  try {
+    return [stateOf(root, readRecord(root, id))];
+  } catch {
+    return [];
+  }
+}
+
+function row({ id, pid, status, bundle, created, owner }: ContainerState): string[] {
+  return [id, String(pid), status, bundle, created, owner];
+}

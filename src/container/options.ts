@@ -1,0 +1,95 @@
+/** What the commands of the command line ask for. All paths are absolute. */
+import type { GlobalOptions } from "../base/settings";
+
+/** What the commands need that take nothing but an id. */
+export interface ContainerOptions {
+  global: GlobalOptions;
+  id: string;
+}
+
+/** What is needed to make a container. All paths are absolute. */
+export interface CreateOptions {
+  global: GlobalOptions;
+  id: string;
+  bundle: string;
+  consoleSocket: string | undefined;
+  pidfdSocket: string | undefined;
+  pidFile: string | undefined;
+  preserveFds: number;
+}
+
+/** What is needed to make a container and run it to its end. */
+export interface RunOptions extends CreateOptions {
+  detach: boolean;
+  /** Keep the container after its end. */
+  keep: boolean;
+  /** Do not become the subreaper of what the container's shim leaves behind. */
+  noSubreaper: boolean;
+}
+
+/** One more process in a container. Either `process` names a file that says all, or `command` and the rest do. */
+export interface ExecOptions {
+  global: GlobalOptions;
+  id: string;
+  command: string[];
+  /** Path of a process.json. */
+  process: string | undefined;
+  consoleSocket: string | undefined;
+  pidfdSocket: string | undefined;
+  pidFile: string | undefined;
+  preserveFds: number;
+  detach: boolean;
+  ignorePaused: boolean;
+  /** These change the container's own process, where they are given. */
+  cwd: string | undefined;
+  env: string[];
+  tty: boolean;
+  user: { uid: number; gid: number | undefined } | undefined;
+  additionalGids: number[];
+  capabilities: string[];
+  noNewPrivs: boolean;
+  processLabel: string | undefined;
+  apparmor: string | undefined;
+  /** `[<controllers>:]<path below the container's own cgroup>`. */
+  cgroups: string[];
+}
+
+export interface KillOptions {
+  global: GlobalOptions;
+  id: string;
+  /** 0 to 64. */
+  signal: number;
+  /** Every process of the container, not only its first. */
+  all: boolean;
+}
+
+export interface DeleteOptions {
+  global: GlobalOptions;
+  id: string;
+  /** Kill it first; no error if there is none. */
+  force: boolean;
+}
+
+export type Format = "table" | "json";
+
+export interface ListOptions {
+  global: GlobalOptions;
+  format: Format;
+  /** Only the ids. */
+  quiet: boolean;
+}
+
+export interface PsOptions {
+  global: GlobalOptions;
+  id: string;
+  format: Format;
+  /** Options for ps(1). */
+  psArgs: string[];
+}
+
+export interface ConsoleOptions {
+  global: GlobalOptions;
+  id: string;
+  /** Go on printing until the VM ends. */
+  follow: boolean;
+}

@@ -1,0 +1,32 @@
+import { RunvError } from "../base/error";
+import { freeze } from "../guest/freeze";
+import type { Status } from "../oci/state";
+import { withLock } from "./lock";
+import { openContainer, withSandbox } from "./open";
+import type { ContainerOptions } from "./options";
+import { writeRecord } from "./store";
+
+/** `runv pause`. @returns the exit code */
+export function pauseContainer(options: ContainerOptions): Promise<number> {
+  return setPaused(options, true, ["running", "created"], "container not running or created");
+}
+
+/** `runv resume`. @returns the exit code */
+export function resumeContainer(options: ContainerOptions): Promise<number> {
+  return setPaused(options, false, ["paused"], "container not paused");
+}
+
+async function setPaused(
+  { global, id }: ContainerOptions,
+  paused: boolean,
+  from: readonly Status[],
+  otherwise: string,
+): Promise<number> {
+  await withLock(global.root, id, async () => {
+    const { record, status } = openContainer(global.root, id);
+    if (!from.includes(status)) throw new RunvError("CONTAINER_STATE", otherwise);
+    await withSandbox(global.root, record, (client) => client.guest.call(freeze(id, paused)));
+    writeRecord(global.root, { ...record, paused });
+  });
+  return 0;
+}

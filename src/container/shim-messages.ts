@@ -1,0 +1,59 @@
+/**
+ * What a command says to the shim that it starts, over the socket that the shim inherits as descriptor 3. First the command sends
+ * `begin` and the program in a RUN frame; the shim answers `ready` or `failed`; the command ends with `release`. A shim whose
+ * command goes before that ends itself: nobody knows of it.
+ */
+import type { Note } from "../program/program";
+
+export const ShimType = {
+  /** JSON: `Begin`. */
+  begin: 96,
+  /** JSON: `Ready`. */
+  ready: 97,
+  /** JSON: `Failed`. */
+  failed: 98,
+  /** None. */
+  release: 99,
+} as const;
+
+/** The descriptor of the shim that is this socket. */
+export const shimSocket = 3;
+
+export interface Begin {
+  /** The address of the monitor's control socket. */
+  control: string;
+  /** What the program's instructions are for: each note with how many instructions it holds for. */
+  notes: [count: number, note: Note][];
+  /** The standard streams are a terminal, to be carried to the guest's. */
+  terminal: boolean;
+  /** The directory of the container whose first process this is: its end is recorded there, and until then the machine is held. */
+  container?: string | undefined;
+  /** The command stays in the foreground: when it dies, the terminal is given back as it was and the process hung up. */
+  foreground: boolean;
+}
+
+export interface Ready {
+  /** The process in the guest. */
+  handle: number;
+}
+
+export interface Failed {
+  code: string;
+  message: string;
+  hint?: string | undefined;
+}
+
+/** Packs notes: most instructions share theirs with their neighbours. */
+export function packNotes(notes: readonly Note[]): Begin["notes"] {
+  const packed: Begin["notes"] = [];
+  for (const note of notes) {
+    const last = packed.at(-1);
+    if (last?.[1] === note) last[0]++;
+    else packed.push([1, note]);
+  }
+  return packed;
+}
+
+export function unpackNotes(packed: Begin["notes"]): Note[] {
+  return packed.flatMap(([count, note]) => Array<Note>(count).fill(note));
+}

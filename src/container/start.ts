@@ -1,0 +1,43 @@
+import { RunvError } from "../base/error";
+import { explain } from "../program/program";
+import type { GoResult } from "../sandbox/messages";
+import { runHooksAnyway } from "./hooks";
+import { withLock } from "./lock";
+import { initOf, openContainer, withSandbox } from "./open";
+import type { ContainerOptions } from "./options";
+import { stateOf } from "./status";
+import { type ContainerRecord, writeRecord } from "./store";
+
+/** `runv start`. @returns the exit code */
+export async function startContainer({ global, id }: ContainerOptions): Promise<number> {
+  await start(global.root, id);
+  return 0;
+}
+
+/**
+ * Lets a created container run.
+ * @throws RunvError CONTAINER_STATE when it is not created; COMMAND_FAILED when its command cannot be executed
+ */
+export async function start(root: string, id: string): Promise<void> {
+  await withLock(root, id, async () => {
+    const { record, status } = openContainer(root, id);
+    if (status !== "created") throw wrongStatus(status);
+    const result = await withSandbox(root, record, (client) => client.go(initOf(record)));
+    if (result.at !== "execed") throw failure(record, result);
+    const started: ContainerRecord = { ...record, phase: "running" };
+    writeRecord(root, started);
+    const { pid, ...state } = stateOf(root, started);
+    await runHooksAnyway("poststart", record.hooks.poststart, { ...state, pid });
+  });
+}
+
+function wrongStatus(status: string): RunvError {
+  if (status === "stopped") return new RunvError("CONTAINER_STATE", "cannot start a container that has stopped");
+  if (status === "running") return new RunvError("CONTAINER_STATE", "cannot start an already running container");
+  return new RunvError("CONTAINER_STATE", `cannot start a container in the ${status} state`);
+}
+
+function failure({ afterStop }: ContainerRecord, { at, instruction = 0, errno = 0 }: GoResult): RunvError {
+  if (at === "failed") return explain(afterStop?.notes[instruction - afterStop.from], errno);
+  return new RunvError("GUEST_LOST", "start the container: its process ended before it could begin");
+}

@@ -1,0 +1,23 @@
+import { isAlive } from "../linux/identity";
+import type { ContainerState, Status } from "../oci/state";
+import { type ContainerRecord, readExit } from "./store";
+
+/**
+ * How a container is, now. What is on disk says how far commands brought it; whether it still lives is asked of its processes,
+ * so that the answer is true the moment one of them was killed.
+ */
+export function statusOf(root: string, record: ContainerRecord): Status {
+  const { phase, paused, creator, monitor, machine, shim } = record;
+  if (readExit(root, record.id) !== undefined) return "stopped";
+  if (phase === "creating") return isAlive(creator) && isAlive(monitor) ? "creating" : "stopped";
+  for (const needed of [shim, monitor, machine]) if (needed === undefined || !isAlive(needed)) return "stopped";
+  return paused ? "paused" : phase;
+}
+
+/** What `state` and `list` tell of a container. */
+export function stateOf(root: string, record: ContainerRecord): ContainerState {
+  const { ociVersion, id, bundle, rootfs, created, owner, annotations } = record;
+  const status = statusOf(root, record);
+  const pid = status === "stopped" ? 0 : (record.shim?.pid ?? 0);
+  return { ociVersion, id, status, pid, bundle, rootfs, created, owner, annotations };
+}

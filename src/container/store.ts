@@ -1,0 +1,122 @@
+/** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { RunvError } from "../base/error";
+import type { Identity } from "../linux/identity";
+import type { Hooks } from "../oci/hooks";
+import type { Namespace } from "../oci/namespaces";
+import type { Process } from "../oci/process";
+import type { Note } from "../program/program";
+
+/** `state.json`: written by `create`, `start`, `pause` and `resume`. */
+export interface ContainerRecord {
+  ociVersion: string;
+  id: string;
+  bundle: string;
+  rootfs: string;
+  /** RFC 3339. */
+  created: string;
+  owner: string;
+  annotations: Record<string, string>;
+  /** How far the commands have brought it. */
+  phase: "creating" | "created" | "running";
+  paused: boolean;
+  /** While it is being created: the command that does so. */
+  creator: Identity;
+  /** The sandbox in which it runs. */
+  sandbox: string;
+  monitor: Identity;
+  /** The hypervisor's process, once it runs. */
+  machine?: Identity | undefined;
+  /** The process that stands for the container on the host, once it runs. */
+  shim?: Identity | undefined;
+  /** The container's first process in the guest, once it is there: its handle. */
+  init?: number | undefined;
+  /** What the instructions after `stop` are for, from instruction `from` on: they fail when the container is started. */
+  afterStop?: { from: number; notes: Note[] } | undefined;
+  /** Of config.json, for `exec` and `start`. */
+  process: Process;
+  namespaces: readonly Namespace[];
+  hooks: Hooks;
+}
+
+/** `exit.json`: written by the shim when the container's first process is dead. */
+export interface ExitRecord {
+  code: number;
+  /** RFC 3339. */
+  at: string;
+}
+
+/** The directory of a container. */
+export function containerDirectory(root: string, id: string): string {
+  return `${root}/${id}`;
+}
+
+/** Takes an id. @throws RunvError CONTAINER_EXISTS */
+export function makeContainerDirectory(root: string, id: string): void {
+  mkdirSync(root, { recursive: true, mode: 0o711 });
+  try {
+    mkdirSync(containerDirectory(root, id), { mode: 0o711 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    throw new RunvError("CONTAINER_EXISTS", "container with given ID already exists", {
+      hint: `'runv delete ${id}' removes it once it is stopped`,
+    });
+  }
+}
+
+export function writeRecord(root: string, record: ContainerRecord): void {
+  replaceFile(`${containerDirectory(root, record.id)}/state.json`, record);
+}
+
+export function writeExit(directory: string, exit: ExitRecord): void {
+  replaceFile(`${directory}/exit.json`, exit);
+}
+
+/** What is known of a container. @throws RunvError CONTAINER_UNKNOWN */
+export function readRecord(root: string, id: string): ContainerRecord {
+  const record = readJson(`${containerDirectory(root, id)}/state.json`);
+  if (record === undefined) throw new RunvError("CONTAINER_UNKNOWN", "container does not exist");
+  return record as ContainerRecord;
+}
+
+export function readExit(root: string, id: string): ExitRecord | undefined {
+  return readJson(`${containerDirectory(root, id)}/exit.json`) as ExitRecord | undefined;
+}
+
+/** The ids of all containers, sorted. */
+export function listIds(root: string): string[] {
+  try {
+    return readdirSync(root)
+      .filter((name) => !name.startsWith("."))
+      .sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Forgets a container. */
+export function removeContainerDirectory(root: string, id: string): void {
+  rmSync(containerDirectory(root, id), { recursive: true, force: true });
+}
+
+function replaceFile(path: string, value: unknown): void {
+  const next = `${path}.${process.pid}`;
+  try {
+    writeFileSync(next, JSON.stringify(value), { mode: 0o600 });
+    renameSync(next, path);
+  } catch (error) {
+    rmSync(next, { force: true });
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new RunvError("STATE_UNWRITABLE", `write ${path}: ${code === "ENOSPC" ? "the disk is full" : message}`, {
+      cause: error,
+    });
+  }
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

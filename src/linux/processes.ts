@@ -1,0 +1,38 @@
+import { POLLIN } from "./constants";
+import { type Identity, isAlive } from "./identity";
+import { SystemError, syscall } from "./local";
+
+/** Sends a signal to a process if it is still the same one. @returns whether it was there */
+export function signalProcess(identity: Identity, signal: number): boolean {
+  return withPidfd(identity, (pidfd) => syscall("pidfd_send_signal", pidfd, signal, 0, 0)) !== undefined;
+}
+
+/**
+ * Waits, blocking, until a process is dead.
+ * @returns whether it died within the time
+ */
+export function waitForEnd(identity: Identity, milliseconds: number): boolean {
+  const ready = withPidfd(identity, (pidfd) => {
+    const pollfd = new DataView(new ArrayBuffer(8));
+    pollfd.setInt32(0, pidfd, true);
+    pollfd.setInt16(4, POLLIN, true);
+    const timeout = new BigInt64Array([BigInt(Math.floor(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1e6)]);
+    return syscall("ppoll", new Uint8Array(pollfd.buffer), 1, new Uint8Array(timeout.buffer), 0, 8);
+  });
+  return ready !== 0;
+}
+
+/** Does something with a pidfd of the process; undefined when it is gone. */
+function withPidfd<T>(identity: Identity, action: (pidfd: number) => T): T | undefined {
+  let pidfd: number | undefined;
+  try {
+    pidfd = syscall("pidfd_open", identity.pid, 0);
+    // The pidfd is of whatever has that id now: only when it is the same process still, it is the one meant.
+    return isAlive(identity) ? action(pidfd) : undefined;
+  } catch (error) {
+    if (error instanceof SystemError && error.code === "ESRCH") return undefined;
+    throw error;
+  } finally {
+    if (pidfd !== undefined) syscall("close", pidfd);
+  }
+}
