@@ -1,5 +1,6 @@
 # What ./build, ./demo, ./test, ./install and ./uninstall share. They source it first; it changes to the project's root.
 set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '%s\n' "$*" >&2; }
@@ -26,11 +27,16 @@ need_static_busybox() {
 }
 
 install_packages() {
+  local log
   command -v apt-get >/dev/null || die "please install (Debian's names): $*"
   [ "$(id -u)" = 0 ] || die "please install, or run this as root: apt-get install $*"
   say "installing $*"
-  export DEBIAN_FRONTEND=noninteractive
-  { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2
+  log=$(mktemp)
+  if ! { apt-get update -qq && apt-get install -qq --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    die "installing $* failed"
+  fi
+  rm -f "$log"
 }
 
 # need_toolchain: Bun, TypeScript and Biome, from the lock file, into node_modules. Nothing is downloaded twice.
