@@ -10,6 +10,7 @@ import { readModuleInfo } from "./module-info";
 import { bootModules, extraModules, requiredModules } from "./module-names";
 import { type Picked, pickModules } from "./module-pick";
 import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } from "./module-tree";
+import { trimModule } from "./module-trim";
 import { prepareVmlinux } from "./vmlinux";
 import { writeWhole } from "./write-file";
 
@@ -86,7 +87,9 @@ async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenM
   const picked = await pickModules(source, { boot: bootModules, extra: extraModules, required: requiredModules });
   const pathOf = (name: string) => `/lib/modules/${release}/${name}.ko`;
   const files = new Map<string, Uint8Array>();
-  for (const name of [...picked.boot, ...picked.extra.keys()]) files.set(pathOf(name), await load(name));
+  for (const name of [...picked.boot, ...picked.extra.keys()]) {
+    files.set(pathOf(name), trimModule(await load(name), name));
+  }
   return { listed: list(picked, tree, pathOf), files };
 }
 

@@ -24,7 +24,27 @@ export const extraModules: readonly string[] = [
   ...["ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle", "iptable_raw", "ipt_REJECT"],
   ...["ip6_tables", "ip6table_filter", "ip6table_nat", "ip6table_mangle", "ip6table_raw", "ip6t_REJECT"],
   ...["xt_addrtype", "xt_comment", "xt_connmark", "xt_conntrack", "xt_limit", "xt_mark", "xt_MASQUERADE"],
-  ...["xt_multiport", "xt_nat", "xt_owner", "xt_REDIRECT", "xt_state", "xt_statistic", "xt_tcpudp", "xt_TCPMSS"],
+  ...[
+    "xt_LOG",
+    "nf_log_syslog",
+    "xt_multiport",
+    "xt_nat",
+    "xt_owner",
+    "xt_REDIRECT",
+    "xt_state",
+    "xt_statistic",
+    "xt_tcpudp",
+    "xt_TCPMSS",
+  ],
   // what programs find missing
   "binfmt_misc",
 ];
+
+/**
+ * What provides the features that modules ask for by another name than a module's (`softdep: pre: crypto-crc32c`): the
+ * guest has no modprobe that could look it up.
+ */
+export const providers: Readonly<Record<string, string>> = {
+  crc32c: "crc32c_generic",
+  crypto_crc32c: "crc32c_generic",
+};

@@ -1,6 +1,7 @@
 /** Chooses modules with all that they depend on, in the order in which they can be loaded. */
 import { RunvError } from "../base/error";
 import type { ModuleInfo } from "./module-info";
+import { providers } from "./module-names";
 
 export interface ModuleSource {
   has(name: string): boolean;
@@ -53,7 +54,7 @@ async function loadOrder(source: ModuleSource, names: readonly string[]): Promis
       throw new RunvError("IMAGE_MODULES_MISSING", `module ${neededBy} depends on ${name}, which is not there`);
     }
     const { depends, softBefore } = await source.info(name);
-    for (const other of softBefore) if (source.has(other)) await visit(other);
+    for (const other of softBefore.map((asked) => providers[asked] ?? asked)) if (source.has(other)) await visit(other);
     for (const other of depends) await visit(other, name);
     order.push(name);
   };
