@@ -68,6 +68,7 @@ built() { echo "$made_from" >"$1.inputs"; }
 
 # need_image: a kernel and an initrd for the VMs of the demo and the tests, in dist/image.
 need_image() {
+  need_packages xz=xz-utils
   up_to_date dist/image/kernel src/image dist/init && return
   dist/runv image build --output dist/image
   built dist/image/kernel
