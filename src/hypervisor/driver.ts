@@ -146,6 +146,19 @@ export interface Driver {
    * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_TIMEOUT, VM_DRIVER_UNAVAILABLE
    */
   launch(spec: MachineSpec): Promise<Machine>;
+  /** Looks closely at what this machine offers it, for `runv check`; may take a second. Never rejects. */
+  check(): Promise<readonly Finding[]>;
+}
+
+/** One line of `runv check`. */
+export interface Finding {
+  /** `missing` fails the check; `warning` is what some feature wants. */
+  status: "ok" | "missing" | "warning";
+  subject: string;
+  /** What was found: one line. */
+  detail: string;
+  /** The command or step that mends it. */
+  fix?: string;
 }
 
 /** Settings of the drivers, from /etc/runv/config.toml. */

@@ -2,9 +2,9 @@
 import { closeSync } from "node:fs";
 import { escapeControls } from "../../base/escape";
 import { readInit } from "../../image/init-binary";
+import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
-import { memoryFile } from "./memory-file";
 
 /** The descriptors by which QEMU knows what it inherits. */
 export const inherited = { qmp: 3, agent: 4, console: 5, program: 6 } as const;

@@ -1,5 +1,6 @@
 /** QEMU, by KVM or by software emulation. */
 import type { Capabilities, Driver, DriverOptions } from "../driver";
+import { checkQemu } from "./check";
 import { launch } from "./launch";
 import { type AcceleratorChoice, probeQemu } from "./probe";
 
@@ -24,6 +25,7 @@ export function qemuDrivers(options: DriverOptions): Driver[] {
     summary,
     capabilities,
     probe: () => probeQemu(accelerator, named),
+    check: () => checkQemu(accelerator, named),
     launch: (spec) => launch(spec, { ...named, driver: name, accelerator, capabilities }),
   });
   return [

@@ -1,0 +1,24 @@
+/** `runv check` */
+import { print } from "../base/output";
+import { command } from "./command";
+import { bool } from "./flags";
+
+export const check = command({
+  name: "check",
+  summary: "check what this machine offers and what is missing",
+  usage: "",
+  description: `Looks at the host, the hypervisor, the kernel and the initrd, and starts a machine for a moment.
+   Prints one line for each thing: ok, warning or missing, and the command that mends it.
+   The exit code is 1 when something that is needed is missing.`,
+  flags: { json: bool("print the findings as JSON") },
+  args: [0, 0],
+  async run({ flags, global }) {
+    const [{ check, checkFails, formatCheck }, { settings }] = await Promise.all([
+      import("../hypervisor/check"),
+      import("../sandbox/settings"),
+    ]);
+    const findings = await check(settings(global));
+    print(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : formatCheck(findings));
+    return checkFails(findings) ? 1 : 0;
+  },
+});

@@ -1,0 +1,80 @@
+/** `runv check`: what this machine offers, what is missing, and the command that mends it. */
+
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { messageOf } from "../base/error";
+import { escapeControls } from "../base/escape";
+import { checkHost } from "./check-host";
+import { checkImage } from "./check-image";
+import { checkTrial } from "./check-trial";
+import type { Driver, DriverOptions, Finding } from "./driver";
+import { chooseDriver } from "./index";
+
+export type { Finding } from "./driver";
+
+export interface CheckOptions extends DriverOptions {
+  /** The driver's name, or "auto". */
+  driver?: string | undefined;
+  kernel: string;
+  initrd: string;
+  virtiofsd?: string | undefined;
+}
+
+/** Hypervisors that runv will drive one day, by their programs. */
+const later = { lkvm: "kvmtool", xl: "Xen", virsh: "libvirt" };
+const virtiofsds = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd"];
+
+/** Looks at everything. Takes about a second: QEMU is asked for its devices, the kernel is read, a machine is started. */
+export async function check(options: CheckOptions): Promise<Finding[]> {
+  const host = checkHost();
+  const image = await checkImage(options.kernel, options.initrd);
+  const driver = await findDriver(options);
+  if (!("launch" in driver)) return [...host, driver, ...image];
+  const hypervisor = await driver.check();
+  const findings = [...host, ...hypervisor, ...image, checkVirtiofsd(options.virtiofsd), ...otherHypervisors()];
+  if (findings.some(({ status }) => status === "missing")) return findings;
+  return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
+}
+
+/** Whether something that is needed is missing. */
+export function checkFails(findings: readonly Finding[]): boolean {
+  return findings.some(({ status }) => status === "missing");
+}
+
+/** One aligned line for each finding. */
+export function formatCheck(findings: readonly Finding[]): string {
+  const width = Math.max(0, ...findings.map(({ subject }) => subject.length));
+  const line = ({ status, subject, detail, fix }: Finding) =>
+    `${status.padEnd(7)}  ${subject.padEnd(width)}  ${escapeControls(detail)}${fix === undefined ? "" : `  (fix: ${fix})`}\n`;
+  return findings.map(line).join("");
+}
+
+async function findDriver(options: CheckOptions): Promise<Driver | Finding> {
+  try {
+    return await chooseDriver(options.driver, options);
+  } catch (error) {
+    return { status: "missing", subject: "driver", detail: messageOf(error), fix: "--driver auto" };
+  }
+}
+
+function checkVirtiofsd(configured: string | undefined): Finding {
+  const subject = "virtiofsd";
+  const found = (configured === undefined ? virtiofsds : [configured]).find((path) => existsSync(path));
+  if (found !== undefined) return { status: "ok", subject, detail: `${found} (not used yet: shares are 9p)` };
+  const detail = `there is none${configured === undefined ? "" : ` at ${configured}`}; shares are 9p`;
+  return { status: "warning", subject, detail, fix: "apt-get install virtiofsd" };
+}
+
+function otherHypervisors(path = process.env.PATH ?? ""): Finding[] {
+  return Object.entries(later).flatMap(([program, name]) => {
+    const found = path.split(delimiter).find((directory) => existsSync(join(directory, program)));
+    if (found === undefined) return [];
+    return [
+      {
+        status: "ok" as const,
+        subject: name,
+        detail: `${join(found, program)} is here; runv has no driver for it yet`,
+      },
+    ];
+  });
+}

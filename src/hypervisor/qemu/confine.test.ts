@@ -1,0 +1,79 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { disassemble } from "../../program/disassembler";
+import { confine } from "./confine";
+import { jailEntries } from "./jail";
+
+const root = mkdtempSync(join(tmpdir(), "runv-jail-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+for (const directory of ["usr/bin", "etc", "lib64", "opt/qemu/bin"])
+  mkdirSync(join(root, directory), { recursive: true });
+symlinkSync("usr/lib", join(root, "lib"));
+writeFileSync(join(root, "etc/ld.so.cache"), "");
+writeFileSync(join(root, "opt/qemu/bin/qemu"), "");
+
+const machine = { kernel: "/k", initrd: "/i", share: { tag: "share", path: "/s" } };
+
+test("the jail holds the system, the machine's files and nothing else", () => {
+  const entries = jailEntries(machine, "/usr/bin/env", ["/dev/kvm"], root);
+  expect(
+    entries.map((entry) => ("link" in entry ? `${entry.path} -> ${entry.link}` : `${entry.path} = ${entry.source}`)),
+  ).toEqual([
+    "/usr = /usr",
+    "/lib -> usr/lib",
+    "/lib64 = /lib64",
+    "/etc/ld.so.cache = /etc/ld.so.cache",
+    "/proc/self/fd = /proc/self/fd",
+    "/dev/kvm = /dev/kvm",
+    "/kernel = /k",
+    "/initrd = /i",
+    "/share = /s",
+  ]);
+  const writable = entries.flatMap((entry) => ("writable" in entry && entry.writable ? [entry.path] : []));
+  expect(writable).toEqual(["/dev/kvm", "/share"]);
+});
+
+test("a QEMU outside of the system brings its own directory", () => {
+  const entries = jailEntries(machine, join(root, "opt/qemu/bin/qemu"), [], "/");
+  expect(entries).toContainEqual({
+    path: join(root, "opt/qemu"),
+    source: join(root, "opt/qemu"),
+    kind: "directory",
+    recursive: false,
+    writable: false,
+  });
+});
+
+const program = confine({
+  parent: 4242,
+  directory: "/run/runv/x",
+  entries: jailEntries(machine, "/usr/bin/env", [], root),
+  command: ["/usr/bin/qemu", "-S"],
+});
+const text = disassemble(program);
+
+test("QEMU is tied to its monitor after the change of ids, which would undo it", () => {
+  expect(text.indexOf("prctl(1, 9)")).toBeGreaterThan(text.indexOf("setresuid("));
+  expect(text.indexOf("getppid()")).toBeGreaterThan(text.indexOf("prctl(1, 9)"));
+  expect(text).toMatch(/if r\d+ = 4242/);
+  expect(text.trimEnd()).toMatch(/execve\("\/usr\/bin\/qemu", \S+, \S+\)$/);
+});
+
+test("all capabilities but seven are dropped", () => {
+  const dropped = [...text.matchAll(/prctl\(24, (\d+)\)/g)].map((match) => Number(match[1]));
+  expect(dropped).toHaveLength(64 - 7);
+  for (const needed of [1, 2, 3, 4, 27, 31]) expect(dropped).not.toContain(needed);
+  expect([...text.matchAll(/prctl\(47, 2/g)]).toHaveLength(7);
+  expect(text).toContain("prctl(38, 1)");
+});
+
+test("every source is held before the jail covers the directory it may be in", () => {
+  expect(text.lastIndexOf("open_tree(")).toBeLessThan(text.indexOf('mount("qemu"'));
+});
+
+test("what failed is said in words", () => {
+  const index = program.notes.findIndex(({ doing }) => doing === "take /s");
+  expect(program.failure(index, 2).message).toMatch(/^take \/s: /);
+});

@@ -1,0 +1,76 @@
+import { expect, test } from "bun:test";
+import { type QemuMachine, qemuArguments } from "./options";
+import { parseVersion } from "./version";
+
+const machine: QemuMachine = {
+  name: "c1",
+  kernel: "/kernel",
+  initrd: "/initrd",
+  commandLine: ["quiet"],
+  cpus: 2,
+  memoryMiB: 256,
+  version: [7, 2, 22],
+  accelerator: "tcg",
+  descriptors: { qmp: 3, agent: 4, console: 5 },
+};
+
+/** What follows an option, each time it is given. */
+function given(option: string, changes: Partial<QemuMachine> = {}): (string | undefined)[] {
+  const args = qemuArguments({ ...machine, ...changes });
+  return args.flatMap((arg, index) => (arg === option ? [args[index + 1]] : []));
+}
+
+test.each([
+  ["5.0.0", true, false],
+  ["6.2.0", true, false],
+  ["7.2.22", true, false],
+  ["8.0.0", false, true],
+  ["9.0.2", false, true],
+  ["10.1.0", false, true],
+])("version %s: -no-hpet %p, hpet=off %p", (text, option, property) => {
+  const version = parseVersion(`QEMU emulator version ${text}`)!;
+  expect(qemuArguments({ ...machine, version }).includes("-no-hpet")).toBe(option);
+  expect(given("-machine", { version })[0]!.includes(",hpet=off")).toBe(property);
+});
+
+test.each(["5.0.0", "7.2.0", "9.0.0", "10.0.0"])("version %s gets no option that was removed", (text) => {
+  const args = qemuArguments({ ...machine, version: parseVersion(`QEMU emulator version ${text}`)! });
+  for (const gone of ["-chroot", "-no-acpi", "-realtime", "-runas", "-balloon", "-writeconfig"]) {
+    expect(args).not.toContain(gone);
+  }
+  expect(args.join(" ")).not.toMatch(/\bno?(wait|server|delay)\b(?!=)/);
+});
+
+test("the accelerators", () => {
+  expect(given("-accel")).toEqual(["tcg,thread=multi"]);
+  expect(given("-cpu")).toEqual(["max"]);
+  expect(given("-accel", { accelerator: "kvm" })).toEqual(["kvm"]);
+  expect(given("-cpu", { accelerator: "kvm" })).toEqual(["host"]);
+  expect(given("-append", { accelerator: "kvm" })).toEqual(["console=ttyS0 reboot=t panic=-1 quiet"]);
+  expect(given("-append")[0]).toContain("no_timer_check");
+});
+
+test("the agent, the console and the control channel are descriptors", () => {
+  expect(given("-chardev")).toEqual([
+    "socket,id=qmp,fd=3",
+    "file,id=console,path=/dev/fdset/1,append=on",
+    "socket,id=agent,fd=4",
+  ]);
+  expect(given("-add-fd")).toEqual(["set=1,fd=5"]);
+  expect(given("-device")).toEqual([
+    "virtio-serial-pci,id=serial",
+    "virtserialport,bus=serial.0,chardev=agent,id=agent,name=runv.agent",
+  ]);
+});
+
+test("a share, and commas in names", () => {
+  expect(given("-fsdev")).toEqual([]);
+  const share = { tag: "share", path: "/a,b" };
+  expect(given("-fsdev", { share })).toEqual(["local,id=share,path=/a,,b,security_model=passthrough,multidevs=remap"]);
+  expect(given("-device", { share }).at(-1)).toBe("virtio-9p-pci,fsdev=share,mount_tag=share");
+  expect(given("-name", { name: "x,y" })).toEqual(["x,,y"]);
+});
+
+test("QEMU may do little", () => {
+  expect(given("-sandbox")).toEqual(["on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]);
+});
