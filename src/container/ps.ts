@@ -1,12 +1,44 @@
 import { RunvError } from "../base/error";
 import { print } from "../base/output";
-import { openContainer } from "./open";
+import { decodeProcesses, type ProcSnapshot, readProcesses } from "../guest/processes";
+import { openContainer, withSandbox } from "./open";
 import type { PsOptions } from "./options";
+import { runPs } from "./run-ps";
 
-/** `runv ps`. @returns the exit code */
-export async function listProcesses({ global, id, format }: PsOptions): Promise<number> {
+/**
+ * `runv ps`. In JSON it lists processes of the host, as callers expect who look them up there: the container's shim. As a table it
+ * shows what ps(1) says of the processes in the guest.
+ * @returns the exit code
+ */
+export async function listProcesses({ global, id, format, psArgs }: PsOptions): Promise<number> {
   const { record, status } = openContainer(global.root, id);
-  if (status === "stopped") throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
-  if (format === "json") print(`${JSON.stringify([record.shim?.pid])}\n`);
+  if (status === "stopped" || status === "creating") {
+    throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
+  }
+  if (format === "json") {
+    print(`${JSON.stringify([record.shim?.pid])}\n`);
+    return 0;
+  }
+  const output = await withSandbox(global.root, record, (client) => client.guest.call(readProcesses(id)));
+  const snapshot = decodeProcesses(output);
+  print(onlyProcesses(await runPs(snapshot, psArgs), pidsOf(snapshot)));
   return 0;
+}
+
+function pidsOf(snapshot: ProcSnapshot): Set<string> {
+  return new Set(
+    [...snapshot.keys()].flatMap((path) => (path.includes("/") ? [path.slice(0, path.indexOf("/"))] : [])),
+  );
+}
+
+/**
+ * The header and the lines of these processes, which the column PID names, as runc does it.
+ * @throws RunvError PS_NO_PID
+ */
+export function onlyProcesses(table: string, pids: ReadonlySet<string>): string {
+  const [header = "", ...lines] = table.split("\n");
+  const column = header.trim().split(/\s+/).indexOf("PID");
+  if (column < 0) throw new RunvError("PS_NO_PID", "couldn't find PID field in ps output");
+  const ours = lines.filter((line) => pids.has(line.trim().split(/\s+/)[column] ?? ""));
+  return `${[header, ...ours].join("\n")}\n`;
 }

@@ -1,0 +1,79 @@
+/** ps(1) of the host, shown the /proc of a guest. */
+import { closeSync } from "node:fs";
+import { dirname } from "node:path";
+import { RunvError } from "../base/error";
+import type { ProcSnapshot } from "../guest/processes";
+import { readInit } from "../image/init-binary";
+import { AT_FDCWD, CLONE_NEWNS, MS_REC, MS_SLAVE, O_CLOEXEC, O_CREAT, O_PATH, O_WRONLY } from "../linux/constants";
+import { memoryFile } from "../linux/memory-file";
+import { Assembler } from "../program/assembler";
+import { close } from "../program/files";
+import type { Program } from "../program/program";
+
+/** Where ps(1) is looked for: callers may have no PATH. */
+const places = ["/bin/ps", "/usr/bin/ps"];
+/** The descriptor from which init reads the program. */
+const programDescriptor = 3;
+
+/**
+ * Runs ps(1) on a snapshot.
+ * @returns what it prints
+ * @throws RunvError PS_FAILED with what it says on standard error
+ */
+export async function runPs(snapshot: ProcSnapshot, args: readonly string[]): Promise<string> {
+  const init = memoryFile("runv-init", readInit());
+  const program = memoryFile("runv-ps", psProgram(snapshot, args).bytes);
+  try {
+    const ps = Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(programDescriptor)], {
+      stdio: ["ignore", "pipe", "pipe", program],
+      cwd: "/",
+    });
+    const [table, stderr] = await Promise.all([new Response(ps.stdout).text(), new Response(ps.stderr).text()]);
+    if ((await ps.exited) === 0) return table;
+    throw new RunvError("PS_FAILED", `run ps ${args.join(" ")}: ${stderr.trim() || `exit status ${ps.exitCode}`}`, {
+      hint: "it takes the options of ps(1); Debian's package procps has it",
+    });
+  } finally {
+    closeSync(program);
+    closeSync(init);
+  }
+}
+
+/** Mounts the snapshot on /proc, in a mount namespace of its own, and becomes ps(1). */
+function psProgram(snapshot: ProcSnapshot, args: readonly string[]): Program {
+  const p = new Assembler();
+  p.doing("show ps the guest's processes");
+  p.syscall("unshare", [CLONE_NEWNS]);
+  p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
+  p.syscall("mount", [p.text("proc"), p.text("/proc"), p.text("tmpfs"), 0, p.text("mode=755,size=64m")]);
+  const made = new Set<string>();
+  for (const [path, content] of snapshot) {
+    const directory = dirname(`/proc/${path}`);
+    if (!made.has(directory) && directory !== "/proc") p.syscall("mkdirat", [AT_FDCWD, p.text(directory), 0o555]);
+    made.add(directory);
+    const file = p.value("openat", [AT_FDCWD, p.text(`/proc/${path}`), O_WRONLY | O_CREAT | O_CLOEXEC, 0o444]);
+    p.syscall("write", [file, p.bytes(content), content.length]);
+    close(p, file);
+  }
+  lookLikeSelf(
+    p,
+    [...made].find((directory) => directory !== "/proc"),
+  );
+  for (const place of places) {
+    p.doing(`execute ${place}`);
+    const accept = place === places.at(-1) ? {} : { accept: ["ENOENT"] as const };
+    p.syscall("execve", [p.text(place), p.vector(["ps", ...args]), p.vector(["LC_ALL=C"])], accept);
+  }
+  return p.assemble();
+}
+
+/** ps(1) looks itself up first: it finds another process by its own id and as `self`. It is not among those to be shown. */
+function lookLikeSelf(p: Assembler, other: string | undefined): void {
+  if (other === undefined) return;
+  const proc = p.value("openat", [AT_FDCWD, p.text("/proc"), O_PATH | O_CLOEXEC]);
+  const name = p.zeroed(24);
+  p.release(p.decimal(name, p.value("getpid", [])));
+  for (const path of [p.text("self"), name])
+    p.syscall("symlinkat", [p.text(other), proc, path], { accept: ["EEXIST"] });
+  close(p, proc);
+}
