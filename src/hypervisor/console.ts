@@ -1,13 +1,38 @@
 /** The file to which a guest's console goes. What is in it was written by the guest: it is escaped before anybody sees it. */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { appendFileSync, closeSync, fstatSync, openSync, readSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { escapeControls } from "../base/escape";
 
 export const consoleName = "console.log";
 
+/** What a log may hold, what is kept of one that holds more, and how often that is looked at: a console writes 0.3 MB/s. */
+const limits = { most: 1 << 20, kept: 64 << 10, everyMs: 60_000 };
+
 /** Makes the log and opens it for appending. @returns the descriptor */
 export function openConsole(directory: string): number {
   return openSync(join(directory, consoleName), "a", 0o600);
+}
+
+/**
+ * Cuts the log, down to its end, whenever it has become too long, so that a guest cannot fill the host's disk with it.
+ * @returns what stops this
+ */
+export function keepConsoleShort(path: string, { most, kept, everyMs } = limits): () => void {
+  const timer = setInterval(() => cut(path, most, kept), everyMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function cut(path: string, most: number, kept: number): void {
+  try {
+    if (statSync(path).size <= most) return;
+    const end = readEnd(path, kept);
+    // QEMU appends: what it writes meanwhile goes behind.
+    truncateSync(path, 0);
+    appendFileSync(path, `[runv: the beginning was cut off]\n${end.slice(end.indexOf("\n") + 1)}`);
+  } catch {
+    // The sandbox is going, or its disk is full: the next time then.
+  }
 }
 
 /**

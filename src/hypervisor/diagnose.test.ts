@@ -58,6 +58,13 @@ const cases: [string, Partial<Evidence>, string, string][] = [
     "VM_AGENT_FAILED",
     "the guest's agent ended",
   ],
+  ["a reset at once", { exit: reset }, "VM_KERNEL_SILENT", "reset the machine before it said anything"],
+  [
+    "a reset later",
+    { exit: reset, console: boot },
+    "VM_QEMU_DIED",
+    "qemu ended while the guest was starting (exit code 0)",
+  ],
   ["QEMU died", { exit: died, console: boot }, "VM_QEMU_DIED", "(exit code 1): qemu: cannot allocate memory"],
   ["QEMU was killed", { exit: { code: null, signal: "SIGKILL", stderr: "" } }, "VM_QEMU_DIED", "(SIGKILL)"],
   ["QEMU hangs", { status: undefined }, "VM_STALLED", "qemu does not answer any more"],
@@ -68,6 +75,14 @@ test.each(cases)("%s", (_, evidence, code, message) => {
   const error = diagnose({ ...running, ...evidence });
   expect(error.code).toBe(code);
   expect(error.message).toContain(message);
+});
+
+test("a panic is shown with what led to it", () => {
+  const { message } = diagnose({
+    ...running,
+    console: [...panicked, "Call Trace:", ...Array(20).fill(" ? f+0x1/0x2")],
+  });
+  expect(message).toEndWith(panicked.map((line) => `    ${line}`).join("\n"));
 });
 
 test("the console's last lines are shown, and no more", () => {

@@ -27,12 +27,14 @@ const rebuild = "make kernel and initrd that fit each other: runv image build";
 export function diagnose(evidence: Evidence): RunvError {
   const { hypervisor, exit, status, portOpen, console } = evidence;
   const waited = `within ${(evidence.waitedMs / 1000).toFixed(1).replace(/\.0$/, "")} s`;
+  const panicked = console.findLastIndex((line) => panic.test(line));
+  // What led to a panic is above it; below it is where in the kernel that was.
+  const lines = console.slice(0, panicked < 0 ? undefined : panicked + 1).slice(-shown);
   const error = (code: string, message: string, hint?: string) =>
-    new RunvError(code, `${message}${lastLines(console)}`, hint === undefined ? {} : { hint });
+    new RunvError(code, `${message}${quoteConsole(lines)}`, hint === undefined ? {} : { hint });
 
-  const panicLine = console.findLast((line) => panic.test(line));
-  if (panicLine !== undefined) {
-    const why = panic.exec(panicLine)?.[1] ?? "";
+  if (panicked >= 0) {
+    const why = panic.exec(console[panicked]!)?.[1] ?? "";
     if (noInit.test(console.join("\n")))
       return error("VM_IMAGE_WRONG", `the guest's kernel found no init: ${why}`, rebuild);
     return error("VM_KERNEL_PANIC", `the guest's kernel panicked: ${why}`);
@@ -42,6 +44,10 @@ export function diagnose(evidence: Evidence): RunvError {
     const how = exit.signal ?? `exit code ${exit.code}`;
     const words = exit.stderr === "" ? "" : `: ${exit.stderr}`;
     if (agentLine !== undefined) return error("VM_AGENT_FAILED", "the guest's agent ended", rebuild);
+    if (exit.code === 0 && console.length === 0) {
+      const hint = "give the machine more memory, or take another kernel";
+      return error("VM_KERNEL_SILENT", "the guest's kernel reset the machine before it said anything", hint);
+    }
     return error("VM_QEMU_DIED", `${hypervisor} ended while the guest was starting (${how})${words}`);
   }
   if (status === undefined) return error("VM_STALLED", `${hypervisor} does not answer any more`);
@@ -56,10 +62,6 @@ export function diagnose(evidence: Evidence): RunvError {
   return error("VM_AGENT_SILENT", `the guest's kernel runs, but its agent did not answer ${waited}`, rebuild);
 }
 
-function lastLines(console: readonly string[]): string {
-  if (console.length === 0) return "";
-  return `; the console's last lines:\n${console
-    .slice(-shown)
-    .map((line) => `    ${line}`)
-    .join("\n")}`;
+function quoteConsole(lines: readonly string[]): string {
+  return lines.length === 0 ? "" : `; the console's last lines:\n${lines.map((line) => `    ${line}`).join("\n")}`;
 }

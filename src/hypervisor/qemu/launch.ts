@@ -39,7 +39,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
     );
     return machine;
   } catch (error) {
-    throw await notStarted(child, program, error);
+    throw await notStarted(child, spec, program, error);
   }
 }
 
@@ -81,10 +81,11 @@ function start(program: Program, directory: string): Child {
 }
 
 /** Why QEMU does not answer: it ended, with words on its standard error, or it hangs. It is gone when this is fulfilled. */
-async function notStarted(child: Child, program: Program, cause: unknown): Promise<RunvError> {
+async function notStarted(child: Child, spec: MachineSpec, program: Program, cause: unknown): Promise<RunvError> {
   const ended = await Promise.race([child.exited, Bun.sleep(200).then(() => undefined)]);
   child.kill();
-  const { stderr } = await child.exited;
+  const { stderr: said } = await child.exited;
+  const stderr = said.replaceAll(`'${inside.kernel}'`, spec.kernel).replaceAll(`'${inside.initrd}'`, spec.initrd);
   const words = stderr === "" ? "" : `: ${stderr}`;
   if (ended === undefined) {
     return new RunvError("VM_QEMU_TIMEOUT", `qemu was started and does not answer${words}`, { cause });

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { messageOf, RunvError } from "../../base/error";
-import { consoleName, consoleTail } from "../console";
+import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
 import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec } from "../driver";
 import { type Child, closeQuietly } from "./child";
@@ -35,7 +35,9 @@ export class QemuMachine implements Machine {
     this.capabilities = capabilities;
     this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
+    const stopCutting = keepConsoleShort(this.consoleLog);
     this.exited = child.exited.then((exit) => {
+      stopCutting();
       this.#exit = exit;
       this.#qmp?.close();
       if (!this.#connected) closeQuietly(child.agent);
