@@ -46,19 +46,14 @@ function psProgram(snapshot: ProcSnapshot, args: readonly string[]): Program {
   p.syscall("unshare", [CLONE_NEWNS]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
   p.syscall("mount", [p.text("proc"), p.text("/proc"), p.text("tmpfs"), 0, p.text("mode=755,size=64m")]);
-  const made = new Set<string>();
-  for (const [path, content] of snapshot) {
-    const directory = dirname(`/proc/${path}`);
-    if (!made.has(directory) && directory !== "/proc") p.syscall("mkdirat", [AT_FDCWD, p.text(directory), 0o555]);
-    made.add(directory);
+  const made = new Set(["/proc"]);
+  for (const [path, content] of [...snapshot, ...selfFiles(snapshot)]) {
+    makeDirectories(p, dirname(`/proc/${path}`), made);
     const file = p.value("openat", [AT_FDCWD, p.text(`/proc/${path}`), O_WRONLY | O_CREAT | O_CLOEXEC, 0o444]);
     p.syscall("write", [file, p.bytes(content), content.length]);
     close(p, file);
   }
-  lookLikeSelf(
-    p,
-    [...made].find((directory) => directory !== "/proc"),
-  );
+  lookLikeSelf(p);
   for (const place of places) {
     p.doing(`execute ${place}`);
     const accept = place === places.at(-1) ? {} : { accept: ["ENOENT"] as const };
@@ -67,13 +62,31 @@ function psProgram(snapshot: ProcSnapshot, args: readonly string[]): Program {
   return p.assemble();
 }
 
-/** ps(1) looks itself up first: it finds another process by its own id and as `self`. It is not among those to be shown. */
-function lookLikeSelf(p: Assembler, other: string | undefined): void {
-  if (other === undefined) return;
+function makeDirectories(p: Assembler, directory: string, made: Set<string>): void {
+  if (made.has(directory)) return;
+  makeDirectories(p, dirname(directory), made);
+  p.syscall("mkdirat", [AT_FDCWD, p.text(directory), 0o555]);
+  made.add(directory);
+}
+
+/** ps(1) looks itself up first, by its own id and as `self`. It finds this: a copy of some process, with the id 0. */
+const self = "0";
+
+function selfFiles(snapshot: ProcSnapshot): ProcSnapshot {
+  const files: ProcSnapshot = new Map();
+  const [first] = [...snapshot.keys()].flatMap((path) => /^(\d+)\/stat$/.exec(path)?.[1] ?? []);
+  for (const name of ["stat", "status"]) {
+    const text = Buffer.from(snapshot.get(`${first}/${name}`) ?? "").toString("latin1");
+    const changed = text.replace(/^\d+ /, `${self} `).replace(/^(Tgid|Pid):\t\d+$/gm, `$1:\t${self}`);
+    files.set(`${self}/${name}`, Buffer.from(changed, "latin1"));
+  }
+  return files;
+}
+
+function lookLikeSelf(p: Assembler): void {
   const proc = p.value("openat", [AT_FDCWD, p.text("/proc"), O_PATH | O_CLOEXEC]);
   const name = p.zeroed(24);
   p.release(p.decimal(name, p.value("getpid", [])));
-  for (const path of [p.text("self"), name])
-    p.syscall("symlinkat", [p.text(other), proc, path], { accept: ["EEXIST"] });
+  for (const path of [p.text("self"), name]) p.syscall("symlinkat", [p.text(self), proc, path], { accept: ["EEXIST"] });
   close(p, proc);
 }
