@@ -1,8 +1,8 @@
-import { linkSync, writeFileSync } from "node:fs";
-import { userInfo } from "node:os";
+import { linkSync, readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { lowerContainer } from "../guest/lower/container";
 import { identityOf } from "../linux/identity";
+import { findUser } from "../linux/passwd";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { State } from "../oci/state";
 import { assertSupported } from "../oci/unsupported";
@@ -12,12 +12,12 @@ import { SandboxClient } from "../sandbox/client";
 import { controlSocket, makeSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { settings } from "../sandbox/settings";
 import { shapeFor } from "../sandbox/shape";
+import { announce, refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
 import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
 import { runHooks } from "./hooks";
 import type { CreateOptions } from "./options";
-import { writePidFile } from "./pid-file";
 import { outputCredit } from "./pump";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
@@ -49,6 +49,7 @@ export interface Created {
  */
 export async function create(options: CreateOptions, detach: boolean): Promise<Created> {
   const { id, global } = options;
+  refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
   assertSupported(bundle.config);
   checkConsole(bundle.config.process, options.consoleSocket, detach);
@@ -85,7 +86,7 @@ class Making {
   }
 
   async make(program: Program, detach: boolean, share: (sandbox: SandboxClient) => Promise<void>): Promise<Created> {
-    const { global, id, pidFile, consoleSocket } = this.#options;
+    const { global, id, consoleSocket } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
     this.#keepConsole();
@@ -119,7 +120,7 @@ class Making {
       afterStop: notesAfterStop(program),
     };
     writeRecord(root, record);
-    if (pidFile !== undefined) writePidFile(pidFile, shim.identity.pid);
+    announce(shim.identity.pid, this.#options);
     client.close();
     return { record, shim };
   }
@@ -168,7 +169,7 @@ class Making {
       bundle,
       rootfs,
       created: new Date().toISOString(),
-      owner: userInfo().username,
+      owner: owner(),
       annotations: config.annotations,
       phase: "creating",
       paused: false,
@@ -185,4 +186,14 @@ class Making {
 /** What the instructions after the last `stop` are for. */
 function notesAfterStop(program: Program): ContainerRecord["afterStop"] {
   return { from: program.stop + 1, notes: program.notes.slice(program.stop + 1) };
+}
+
+/** The name of the user who calls; its id when it has none. */
+function owner(): string {
+  const uid = process.getuid?.() ?? 0;
+  try {
+    return findUser(readFileSync("/etc/passwd", "utf8"), uid)?.name ?? String(uid);
+  } catch {
+    return String(uid);
+  }
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../linux/constants";
 import { syscall } from "../linux/local";
+import { findUser } from "../linux/passwd";
 import type { Process } from "../oci/process";
 
 /** The process with HOME set, from the container's /etc/passwd, unless its environment has one. */
@@ -12,11 +13,8 @@ export function withHome(process: Process, rootfs: string): Process {
 
 /** The home directory of a user as passwd(5) of a root file system has it; / when it does not. */
 function homeOf(rootfs: string, uid: number): string {
-  for (const line of readInRoot(rootfs, "/etc/passwd").split("\n")) {
-    const [, , id, , , home] = line.split(":");
-    if (id === String(uid) && home?.startsWith("/") && !home.includes("\0")) return home;
-  }
-  return "/";
+  const home = findUser(readInRoot(rootfs, "/etc/passwd"), uid)?.home ?? "";
+  return home.startsWith("/") && !home.includes("\0") ? home : "/";
 }
 
 /** A file of a root file system; empty when it is not there. No link of it leads out (openat2(2)). */

@@ -6,11 +6,11 @@ import { loadProcess } from "../oci/bundle";
 import { type Capability, capabilityNames } from "../oci/capabilities";
 import type { Process } from "../oci/process";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import { announce, refusePreservedFds } from "./announce";
 import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
 import { initOf, openContainer } from "./open";
 import type { ExecOptions } from "./options";
-import { writePidFile } from "./pid-file";
 import { outputCredit } from "./pump";
 import { onSignals } from "./signals";
 import { ShimHandle } from "./spawn-shim";
@@ -18,7 +18,8 @@ import type { ContainerRecord } from "./store";
 
 /** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
 export async function execInContainer(options: ExecOptions): Promise<number> {
-  const { global, id, detach, pidFile, consoleSocket } = options;
+  const { global, id, detach, consoleSocket } = options;
+  refusePreservedFds(options);
   const { record, status } = openContainer(global.root, id);
   if (status === "paused" && !options.ignorePaused) {
     throw new RunvError("CONTAINER_PAUSED", `cannot exec in a paused container (use --ignore-paused to override)`);
@@ -36,7 +37,7 @@ export async function execInContainer(options: ExecOptions): Promise<number> {
   try {
     const control = controlSocket(sandboxDirectory(global.root, record.sandbox));
     await shim.begin({ control, terminal: process.terminal, foreground: !detach }, program);
-    if (pidFile !== undefined) writePidFile(pidFile, shim.identity.pid);
+    announce(shim.identity.pid, options);
     shim.release();
     if (detach) return 0;
     onSignals((signal) => signalProcess(shim.identity, signal));
