@@ -4,6 +4,8 @@ import { basename, dirname, join } from "node:path";
 import { formatDefaultConfig } from "../../src/oci/spec";
 import { mountRootfs, type RootfsKind } from "./rootfs";
 
+const configs = join(import.meta.dir, "../configs");
+
 /** A config.json, as far as tests change it; more is in it. */
 export interface Config {
   process: { args: string[]; env: string[]; terminal?: boolean; [key: string]: unknown };
@@ -34,6 +36,17 @@ export async function makeBundle(directory: string, options: BundleOptions = {})
   return bundle;
 }
 
+/** JSON.parse's third argument and JSON.rawJSON are not in TypeScript's library yet. */
+const { parse, rawJSON } = JSON as unknown as {
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): Config;
+  rawJSON(text: string): unknown;
+};
+
+/** Numbers beyond 2^53 (a client writes 2^64-1) are to be written as they were read. */
+function keepNumber(_key: string, value: unknown, { source }: { source?: string }): unknown {
+  return typeof value === "number" && source !== undefined && /^\d{16,}$/.test(source) ? rawJSON(source) : value;
+}
+
 function ownConfig(): Config {
   const config: Config = JSON.parse(formatDefaultConfig());
   config.process.terminal = false;
@@ -45,7 +58,7 @@ function ownConfig(): Config {
  * container are made anew, and network namespaces and hooks belong to the tests of networking.
  */
 function recordedConfig(name: string, bundle: string): Config {
-  const config: Config = JSON.parse(readFileSync(join(import.meta.dir, "../configs", `${name}.json`), "utf8"));
+  const config = parse(readFileSync(join(configs, `${name}.json`), "utf8"), keepNumber);
   delete config.hooks;
   config.linux.namespaces = config.linux.namespaces.map(({ type }) => ({ type }));
   // Under a name that the leak check knows.

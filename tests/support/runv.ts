@@ -1,5 +1,5 @@
 /** Running `dist/runv` (or what RUNV_BINARY names) as its callers do. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 const project = join(import.meta.dir, "../..");
@@ -16,40 +16,56 @@ export interface Result {
 }
 
 export interface RunvOptions {
-  /** For standard input; nothing if undefined. */
-  input?: string | Uint8Array | Blob;
+  /** For standard input: its content, a file, or a descriptor; nothing if undefined. */
+  input?: string | Uint8Array | Blob | number | "pipe";
   cwd?: string;
   env?: Record<string, string>;
+  /** Files for standard output and standard error, which a container that outlives the command goes on to write to. */
+  stdout?: string;
+  stderr?: string;
   /** The whole is killed after so many milliseconds; a test must not hang. */
   timeout?: number;
 }
 
-/** Starts runv with the image that was made for tests, unless the arguments say otherwise. */
-export function spawnRunv(
-  rig: string,
-  args: readonly string[],
-  { input, cwd, env, timeout = 120_000 }: RunvOptions = {},
-) {
-  return Bun.spawn([binary, ...imageFlags(), ...args], {
-    stdin: input === undefined ? "ignore" : input instanceof Blob ? input : new Blob([input as string]),
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { ...process.env, [marker]: rig, ...env },
-    timeout,
-    killSignal: "SIGKILL",
-    ...(cwd === undefined ? {} : { cwd }),
-  });
+/** Starts runv with the image that was made for tests, unless the arguments say otherwise; its output comes by pipes. */
+export function spawnRunv(rig: string, args: readonly string[], options: RunvOptions = {}) {
+  return Bun.spawn(commandLine(args), { ...common(rig, options), stdout: "pipe", stderr: "pipe" });
 }
 
-/** Runs it to its end. */
+/**
+ * Runs it to its end. Its output goes to files: a container that it leaves behind keeps them open, as it would the pipes
+ * of a caller, and a reader of pipes would wait for the container.
+ */
 export async function runRunv(rig: string, args: readonly string[], options: RunvOptions = {}): Promise<Result> {
-  const child = spawnRunv(rig, args, options);
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ]);
-  return { code, stdout, stderr };
+  const directory = mkdtempSync("/tmp/runv-output-");
+  try {
+    const { stdout = join(directory, "stdout"), stderr = join(directory, "stderr") } = options;
+    const files = { stdout: Bun.file(stdout), stderr: Bun.file(stderr) };
+    const code = await Bun.spawn(commandLine(args), { ...common(rig, options), ...files }).exited;
+    return { code, stdout: await files.stdout.text(), stderr: await files.stderr.text() };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The words of a command line that runs it. */
+export function commandLine(args: readonly string[]): string[] {
+  return [binary, ...imageFlags(), ...args];
+}
+
+function common(rig: string, { input, cwd, env, timeout = 120_000 }: RunvOptions) {
+  return {
+    stdin: stdinOf(input),
+    env: { ...process.env, [marker]: rig, ...env },
+    timeout,
+    killSignal: "SIGKILL" as const,
+    ...(cwd === undefined ? {} : { cwd }),
+  };
+}
+
+function stdinOf(input: RunvOptions["input"]): "ignore" | "pipe" | number | Blob {
+  if (input === undefined) return "ignore";
+  return typeof input === "number" || input === "pipe" || input instanceof Blob ? input : new Blob([input as string]);
 }
 
 function imageFlags(): string[] {
