@@ -11,6 +11,7 @@ import { bootModules, extraModules, requiredModules } from "./module-names";
 import { type Picked, pickModules } from "./module-pick";
 import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } from "./module-tree";
 import { trimModule } from "./module-trim";
+import { sha256 } from "./sha256";
 import { prepareVmlinux } from "./vmlinux";
 import { writeWhole } from "./write-file";
 
@@ -115,8 +116,4 @@ function read(path: string): Uint8Array {
   } catch (error) {
     throw new RunvError("IMAGE_NOT_FOUND", `read the kernel ${path}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-function sha256(bytes: Uint8Array): string {
-  return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
 }

@@ -30,8 +30,18 @@ export function startBackground(args: readonly string[], stdio: BackgroundStdio 
   return { process, socket: process.stdio[3] as unknown as number };
 }
 
+/**
+ * JavaScriptCore's helper threads cost memory in each of the many processes that mostly wait: a megabyte of private memory
+ * for a monitor and its shim together (docs/dependencies.md).
+ */
+const singleThreaded = {
+  BUN_JSC_useConcurrentJIT: "0",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+};
+
 /** Clients call runtimes with or without a PATH; what is started in the background has one. */
 function environment(): Record<string, string> {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/" } = process.env;
-  return { PATH, HOME };
+  return { PATH, HOME, ...singleThreaded };
 }

@@ -38,9 +38,9 @@ export async function settle(find: () => string[]): Promise<string[]> {
   return found;
 }
 
-/** Names on the machine that are nobody's in particular. Other tests' directories are theirs to clean. */
+/** Names on the machine that are nobody's in particular. Other tests' directories (mkdtemp(3)'s) are theirs to clean. */
 function shared(): string[] {
-  const temporary = entries("/tmp").filter((name) => name.startsWith("runv") && !name.startsWith("runv-test-"));
+  const temporary = entries("/tmp").filter((name) => name.startsWith("runv") && !/^runv-\w+-\w{6}$/.test(name));
   return [
     ...entries("/sys/class/net").map((name) => `network interface ${name}`),
     ...entries("/run/netns").map((name) => `network namespace ${name}`),

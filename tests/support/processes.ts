@@ -1,5 +1,5 @@
 /** Finding the processes of a test, whoever their parent has become. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { marker } from "./runv";
 
 interface Process {
@@ -10,7 +10,10 @@ interface Process {
   command: string;
 }
 
-/** The processes that carry the rig's mark, name it in their command line, or descend from this one; one line each. */
+/**
+ * The processes that carry the rig's mark, name it in their command line, hold a file of it open (as QEMU does its console, whose
+ * environment is empty and whose command line names no path), or descend from this one; one line each.
+ */
 export function processesOf(rig: string): string[] {
   const all = readProcesses();
   const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
@@ -21,8 +24,30 @@ export function processesOf(rig: string): string[] {
   const environment = `${marker}=${rig}\0`;
   return all
     .filter(({ pid }) => pid !== process.pid)
-    .filter(({ pid, command }) => command.includes(rig) || descends(pid) || read(pid, "environ").includes(environment))
+    .filter(
+      ({ pid, command }) =>
+        command.includes(rig) ||
+        descends(pid) ||
+        read(pid, "environ").includes(environment) ||
+        (command.includes("qemu") && holds(pid, rig)),
+    )
     .map(({ pid, parent, state, command }) => `process ${pid} (${state}, child of ${parent}): ${command}`);
+}
+
+function holds(pid: number, rig: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => target(`/proc/${pid}/fd/${fd}`).includes(rig));
+  } catch {
+    return false;
+  }
+}
+
+function target(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return "";
+  }
 }
 
 function readProcesses(): Process[] {

@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { type BundleOptions, makeBundle } from "./bundle";
 import { command } from "./command";
 import { leakFinder, settle } from "./leaks";
-import { type Result, type RunvOptions, runRunv, spawnRunv } from "./runv";
+import { commandLine, type Result, type RunvOptions, runRunv, spawnRunv } from "./runv";
 
 export interface Rig {
   /** In the names of everything that the test makes. */
@@ -23,52 +23,72 @@ export interface Rig {
   runv(args: readonly string[], options?: RunvOptions): Promise<Result>;
   /** The same, without waiting for its end. */
   spawn(args: readonly string[], options?: RunvOptions): ReturnType<typeof spawnRunv>;
+  /** The words of that command line, for a program that is to call runv itself. */
+  command(args: readonly string[]): string[];
+  /** What there is now of this rig, besides its bundles. */
+  leaks(): string[];
+  /** The bundles that were made until now. */
+  bundles(): string[];
 }
 
 /** A test that must leave nothing behind but its bundles, whether it passes or not. */
 export function runvTest(name: string, body: (rig: Rig) => Promise<void>): void {
   test(name, async () => {
     const rig = makeRig();
-    const find = leakFinder(rig.name, rig.root);
     try {
       await body(rig);
       await unmountBundles(rig);
-      expect(await settle(find)).toEqual([]);
+      expect(await settle(rig.leaks)).toEqual([]);
     } finally {
       await clean(rig);
+      closeRig(rig);
     }
   });
 }
 
-function makeRig(): Rig {
+export function makeRig(): Rig {
   const directory = mkdtempSync("/tmp/runv-test-");
   const name = basename(directory);
   const root = join(directory, "root");
   mkdirSync(root);
   const full = (args: readonly string[]) => ["--root", root, ...args];
+  const bundles: string[] = [];
   return {
     name,
     directory,
     root,
     id: (suffix) => `${name}-${suffix}`,
-    bundle: (options) => makeBundle(directory, options),
+    bundle: async (options) => {
+      const bundle = await makeBundle(directory, options);
+      bundles.push(bundle);
+      return bundle;
+    },
     runv: (args, options) => runRunv(name, full(args), options),
     spawn: (args, options) => spawnRunv(name, full(args), options),
+    command: (args) => commandLine(full(args)),
+    leaks: leakFinder(name, root),
+    bundles: () => [...bundles],
   };
 }
 
 /** Of a test that failed: its containers are deleted, so that the next test does not suffer. */
-async function clean(rig: Rig): Promise<void> {
+export async function clean(rig: Rig): Promise<void> {
   const ids = existsSync(rig.root) ? readdirSync(rig.root).filter((name) => !name.startsWith(".")) : [];
   for (const id of ids) await rig.runv(["delete", "--force", id]);
   await unmountBundles(rig);
-  rmSync(rig.directory, { recursive: true, force: true });
 }
 
-async function unmountBundles({ directory }: Rig): Promise<void> {
+/** Removes the rig's directory. */
+export function closeRig({ directory }: Rig): void {
+  rmSync(directory, { recursive: true, force: true });
+}
+
+/** Unmounts the bundles' root file systems. @param except bundles that stay */
+export async function unmountBundles({ directory }: Rig, except: readonly string[] = []): Promise<void> {
   const points = readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[4] ?? "")
-    .filter((point) => point.startsWith(`${directory}/bundle-`));
+    .filter((point) => point.startsWith(`${directory}/bundle-`))
+    .filter((point) => !except.some((bundle) => point.startsWith(`${bundle}/`)));
   for (const point of points.reverse()) await command("umount", point);
 }
