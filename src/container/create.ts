@@ -1,6 +1,8 @@
 import { linkSync, readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
+import type { Settings } from "../base/settings";
 import { lowerContainer } from "../guest/lower/container";
+import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
 import { type Bundle, loadBundle } from "../oci/bundle";
@@ -10,13 +12,14 @@ import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
 import { controlSocket, makeSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
-import { settings } from "../sandbox/settings";
-import { shapeFor } from "../sandbox/shape";
+import { settings as vmSettings } from "../sandbox/settings";
+import { type Shape, shapeFor } from "../sandbox/shape";
 import { announce, refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
 import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
 import { runHooks } from "./hooks";
+import { type HostCgroupRequest, joinHostCgroup, makeHostCgroup, removeHostCgroup } from "./host-cgroup";
 import type { CreateOptions } from "./options";
 import { outputCredit } from "./pump";
 import { ShimHandle } from "./spawn-shim";
@@ -56,10 +59,11 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
   const trees = treesOf(id, bundle);
   const { config } = bundle;
-  const plan = { id, config, rootfs: guestRootfs(id), sources: sourcesOf(id, trees), credit: outputCredit };
+  const settings = sharedSettings(config);
+  const plan = { id, config, rootfs: guestRootfs(id), sources: sourcesOf(id, trees), settings, credit: outputCredit };
   const program = lowerContainer(plan);
   makeContainerDirectory(global.root, id);
-  const making = new Making(options, bundle);
+  const making = new Making(options, bundle, settings);
   try {
     return await making.make(program, detach, (sandbox) => shareTrees(sandbox, trees));
   } catch (error) {
@@ -72,15 +76,23 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
 class Making {
   readonly #options: CreateOptions;
   readonly #bundle: Bundle;
+  readonly #vm: Settings;
+  readonly #shape: Shape;
+  readonly #settings: SharedSettings;
   readonly #sandbox: string;
   readonly #directory: string;
+  #cgroup: string[] = [];
   #monitor: Background | undefined;
   #client: SandboxClient | undefined;
   #shim: ShimHandle | undefined;
 
-  constructor(options: CreateOptions, bundle: Bundle) {
+  constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings) {
     this.#options = options;
     this.#bundle = bundle;
+    this.#vm = vmSettings(options.global);
+    const { defaultCpus, defaultMemory } = this.#vm;
+    this.#shape = shapeFor(bundle.config.linux.resources, { cpus: defaultCpus, memoryMiB: defaultMemory });
+    this.#settings = settings;
     this.#sandbox = makeSandbox(options.global.root);
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
@@ -90,8 +102,10 @@ class Making {
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
     this.#keepConsole();
+    this.#cgroup = makeHostCgroup(this.#cgroupRequest());
     const monitor = startBackground(["monitor", this.#directory]);
     this.#monitor = monitor;
+    joinHostCgroup(this.#cgroup, monitor.process.pid);
     let record = this.#record(monitor.process.pid);
     writeRecord(root, record);
     const client = await SandboxClient.connect({ fd: monitor.socket });
@@ -99,6 +113,7 @@ class Making {
     const launched = client.launch(this.#machine());
     launched.catch(() => {});
     const shim = await this.#startShim(consoleSocket);
+    joinHostCgroup(this.#cgroup, shim.identity.pid);
     await share(client);
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
     await runHooks("prestart", hooks.prestart, hookState);
@@ -130,6 +145,7 @@ class Making {
     await this.#shim?.kill();
     this.#client?.close();
     await this.#monitor?.process.exited;
+    removeHostCgroup(this.#cgroup);
     removeSandbox(this.#directory);
     removeContainerDirectory(this.#options.global.root, this.#options.id);
   }
@@ -152,9 +168,14 @@ class Making {
   }
 
   #machine() {
-    const { kernel, initrd, driver, qemu, defaultCpus, defaultMemory } = settings(this.#options.global);
-    const defaults = { cpus: defaultCpus, memoryMiB: defaultMemory };
-    return { kernel, initrd, driver, qemu, ...shapeFor(this.#bundle.config.linux.resources, defaults) };
+    const { kernel, initrd, driver, qemu } = this.#vm;
+    return { kernel, initrd, driver, qemu, ...this.#shape };
+  }
+
+  #cgroupRequest(): HostCgroupRequest {
+    const { cgroupsPath, resources } = this.#bundle.config.linux;
+    const { global, id } = this.#options;
+    return { id, path: cgroupsPath, systemd: global.systemdCgroup, resources, memoryMiB: this.#shape.memoryMiB };
   }
 
   #record(monitorPid: number): ContainerRecord {
@@ -175,9 +196,11 @@ class Making {
       paused: false,
       creator,
       sandbox: this.#sandbox,
+      cgroup: this.#cgroup,
       monitor,
       process: config.process,
       namespaces: config.linux.namespaces,
+      settings: this.#settings,
       hooks: config.hooks,
     };
   }

@@ -4,6 +4,7 @@ import { signalProcess, waitForEnd } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { runHooksAnyway } from "./hooks";
+import { removeHostCgroup } from "./host-cgroup";
 import { withLock } from "./lock";
 import { openContainer } from "./open";
 import type { DeleteOptions } from "./options";
@@ -57,11 +58,13 @@ function kill({ phase, creator, shim }: ContainerRecord): void {
 }
 
 /** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
-function removeSandboxOf(root: string, { sandbox, monitor }: ContainerRecord): void {
+function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim }: ContainerRecord): void {
   if (!waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);
   }
+  if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
+  removeHostCgroup(cgroup);
   removeSandbox(sandboxDirectory(root, sandbox));
 }
 

@@ -1,18 +1,18 @@
 import { RunvError } from "../base/error";
 import { lowerExec } from "../guest/lower/exec";
-import { signalProcess } from "../linux/processes";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { loadProcess } from "../oci/bundle";
 import { type Capability, capabilityNames } from "../oci/capabilities";
 import type { Process } from "../oci/process";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { announce, refusePreservedFds } from "./announce";
+import { exitCodeOf, passSignals } from "./attend";
 import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
+import { joinHostCgroup } from "./host-cgroup";
 import { initOf, openContainer } from "./open";
 import type { ExecOptions } from "./options";
 import { outputCredit } from "./pump";
-import { onSignals } from "./signals";
 import { ShimHandle } from "./spawn-shim";
 import type { ContainerRecord } from "./store";
 
@@ -29,21 +29,20 @@ export async function execInContainer(options: ExecOptions): Promise<number> {
   }
   const process = withHome(processOf(options, record), record.rootfs);
   checkConsole(process, consoleSocket, detach);
-  const { namespaces } = record;
-  const program = lowerExec({ id, init: initOf(record), namespaces, process, credit: outputCredit });
+  const { namespaces, settings } = record;
+  const program = lowerExec({ id, init: initOf(record), namespaces, process, settings, credit: outputCredit });
   const termios = detach ? undefined : termiosOf(0);
   const { stdio, close } = openStdio(process, consoleSocket);
   const shim = await ShimHandle.start(id, stdio).finally(close);
   try {
+    joinHostCgroup(record.cgroup, shim.identity.pid);
+    // Before it starts: what it says may have a caller send a signal at once.
+    if (!detach) passSignals(shim);
     const control = controlSocket(sandboxDirectory(global.root, record.sandbox));
     await shim.begin({ control, terminal: process.terminal, foreground: !detach }, program);
     announce(shim.identity.pid, options);
     shim.release();
-    if (detach) return 0;
-    onSignals((signal) => signalProcess(shim.identity, signal));
-    globalThis.process.on("SIGWINCH", () => signalProcess(shim.identity, 28));
-    await shim.process.exited;
-    return shim.process.exitCode ?? 128 + 9;
+    return detach ? 0 : await exitCodeOf(shim);
   } catch (error) {
     await shim.kill();
     throw error;

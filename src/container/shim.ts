@@ -12,7 +12,7 @@ import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { InputPump, OutputPump } from "./pump";
 import { type Begin, type Failed, type Ready, ShimType, shimSocket, unpackNotes } from "./shim-messages";
-import { forwardSignals } from "./signals";
+import { onSignals } from "./signals";
 import { writeExit } from "./store";
 
 /** What a process reports whose machine was killed. */
@@ -35,8 +35,12 @@ class Shim {
   #code: number | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
+  #ready = false;
+  /** Signals that came before the process was ready for them. */
+  readonly #signals: number[] = [];
 
   async run(): Promise<number> {
+    onSignals((signal) => this.#signal(signal));
     this.#creator = await connectFrames({ fd: shimSocket }, maxToGuest, {
       frame: (frame) => this.#take(frame),
       close: () => this.#creatorGone(),
@@ -75,8 +79,14 @@ class Shim {
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
     if (begin.terminal) this.#carryTerminal(process);
     this.#input.start();
-    forwardSignals(process);
+    this.#ready = true;
+    for (const signal of this.#signals) process.signal(signal);
     this.#creator?.sendJson(ShimType.ready, { handle: process.handle } satisfies Ready);
+  }
+
+  #signal(signal: number): void {
+    if (this.#ready) this.#process?.signal(signal);
+    else this.#signals.push(signal);
   }
 
   /** The descriptors are the outer end of the terminal inside, which does all the editing and echoing. */

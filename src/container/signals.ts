@@ -1,5 +1,4 @@
 import { constants } from "node:os";
-import type { GuestProcess } from "../guest/process";
 
 /** Signals that a process can catch and that mean something to another one. SIGWINCH is for the terminal's owner. */
 const forwarded = [
@@ -27,9 +26,4 @@ const forwarded = [
 /** Hands every signal that comes to this process on to another. */
 export function onSignals(take: (signal: number) => void): void {
   for (const name of forwarded) process.on(name, () => take(constants.signals[name]));
-}
-
-/** Hands signals on to a process in the guest. */
-export function forwardSignals(to: GuestProcess): void {
-  onSignals((signal) => to.signal(signal));
 }

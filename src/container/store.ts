@@ -1,6 +1,7 @@
 /** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
+import type { SharedSettings } from "../guest/lower/settings";
 import type { Identity } from "../linux/identity";
 import type { Hooks } from "../oci/hooks";
 import type { Namespace } from "../oci/namespaces";
@@ -24,6 +25,8 @@ export interface ContainerRecord {
   creator: Identity;
   /** The sandbox in which it runs. */
   sandbox: string;
+  /** The directories of its cgroup on the host. */
+  cgroup: string[];
   monitor: Identity;
   /** The hypervisor's process, once it runs. */
   machine?: Identity | undefined;
@@ -36,6 +39,8 @@ export interface ContainerRecord {
   /** Of config.json, for `exec` and `start`. */
   process: Process;
   namespaces: readonly Namespace[];
+  /** What every further process of the container shares with its first. */
+  settings: SharedSettings;
   hooks: Hooks;
 }
 

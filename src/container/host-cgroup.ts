@@ -1,0 +1,171 @@
+/**
+ * The container's cgroup on the host: where callers look for its processes, account for it and watch for its end of memory.
+ * Its shims, and for the container that the machine was started for also the monitor and the hypervisor, are in it.
+ */
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { RunvError } from "../base/error";
+import { directoryOf, type Hierarchy, hierarchies } from "../linux/cgroups";
+import type { Resources } from "../oci/resources";
+
+/** What the hypervisor, the monitor and the shims need beside the machine's memory. In bytes. */
+const overhead = 512 * 2 ** 20;
+
+/** What is asked of a cgroup. */
+export interface HostCgroupRequest {
+  id: string;
+  /** linux.cgroupsPath. */
+  path: string | undefined;
+  /** It is `slice:prefix:name`. */
+  systemd: boolean;
+  resources: Resources | undefined;
+  /** The machine's, in MiB. */
+  memoryMiB: number;
+}
+
+/**
+ * Makes the container's cgroup in every hierarchy.
+ * @returns its directories
+ * @throws RunvError CGROUP
+ */
+export function makeHostCgroup(request: HostCgroupRequest): string[] {
+  const made: string[] = [];
+  try {
+    for (const hierarchy of writable()) {
+      const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
+      makeCgroup(directory, hierarchy);
+      made.push(directory);
+      for (const [file, value] of limits(hierarchy, request)) setIfThere(`${directory}/${file}`, value);
+    }
+  } catch (cause) {
+    removeHostCgroup(made);
+    const { code, path } = cause as NodeJS.ErrnoException;
+    throw new RunvError("CGROUP", `make the cgroup of ${request.id}: ${path}: ${code}`, {
+      cause,
+      hint: "linux.cgroupsPath names it; runv makes it in every cgroup hierarchy below /sys/fs/cgroup",
+    });
+  }
+  return made;
+}
+
+/** Moves a process, with all its threads, into a cgroup. @throws RunvError CGROUP */
+export function joinHostCgroup(directories: readonly string[], pid: number): void {
+  for (const directory of directories) {
+    try {
+      writeFileSync(`${directory}/cgroup.procs`, String(pid));
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new RunvError("CGROUP", `move process ${pid} into the cgroup ${directory}: ${code}`, { cause });
+    }
+  }
+}
+
+/** Removes a cgroup that has no processes any more, and what containers made below it. One that is gone is fine. */
+export function removeHostCgroup(directories: readonly string[]): void {
+  for (const directory of directories) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // Gone, or somebody else's processes are in it.
+    }
+  }
+}
+
+/** The hybrid layout has version 2 beside version 1, without controllers: there a cgroup says nothing. */
+function writable(): Hierarchy[] {
+  const all = hierarchies();
+  const legacy = all.filter(({ version }) => version === 1);
+  return legacy.length > 0 ? legacy : all;
+}
+
+/** The path of the cgroup, as runc makes it of linux.cgroupsPath. */
+export function cgroupPath(
+  { id, path, systemd }: Pick<HostCgroupRequest, "id" | "path" | "systemd">,
+  own: string,
+): string {
+  if (systemd) return systemdPath(path ?? "", id);
+  if (path === undefined || path === "") return normal(`${own}/${id}`);
+  return normal(path.startsWith("/") ? path : `${own}/${path}`);
+}
+
+/** `system.slice:docker:ID` is /system.slice/docker-ID.scope; a slice `a-b.slice` is in `a.slice` (systemd.slice(5)). */
+function systemdPath(path: string, id: string): string {
+  const parts = path === "" ? ["system.slice", "runv", id] : path.split(":");
+  if (parts.length !== 3) {
+    throw new RunvError(
+      "CONFIG_INVALID",
+      `linux.cgroupsPath: expected "slice:prefix:name", got ${JSON.stringify(path)}`,
+    );
+  }
+  const [slice = "", prefix, name = ""] = parts;
+  const unit = name.endsWith(".slice") ? name : `${prefix}-${name}.scope`;
+  return normal(`${slicePath(slice || "system.slice")}/${unit}`);
+}
+
+function slicePath(slice: string): string {
+  if (slice === "-.slice") return "";
+  const names = slice.replace(/\.slice$/, "").split("-");
+  return names.map((_, index) => `/${names.slice(0, index + 1).join("-")}.slice`).join("");
+}
+
+/** Without `.` and `..`: the path is the bundle's, and must not leave the hierarchy. */
+function normal(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+/** Makes a cgroup and all above it, such that processes can be in it. */
+function makeCgroup(directory: string, hierarchy: Hierarchy): void {
+  if (directory === hierarchy.mountPoint) return;
+  const parent = dirname(directory);
+  makeCgroup(parent, hierarchy);
+  if (hierarchy.version === 2) enableControllers(parent);
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  if (!hierarchy.controllers.includes("cpuset")) return;
+  // Version 1 begins with no processors and no memory nodes, and takes no process then.
+  for (const file of ["cpuset.cpus", "cpuset.mems"]) {
+    if (readFileSync(`${directory}/${file}`, "utf8").trim() !== "") continue;
+    writeFileSync(`${directory}/${file}`, readFileSync(`${parent}/${file}`));
+  }
+}
+
+function enableControllers(directory: string): void {
+  const available = readFileSync(`${directory}/cgroup.controllers`, "utf8").split(/\s+/).filter(Boolean);
+  for (const controller of available) setIfThere(`${directory}/cgroup.subtree_control`, `+${controller}`);
+}
+
+/** What the container's limits come to for the machine as a whole. */
+function limits({ version, controllers }: Hierarchy, { resources, memoryMiB }: HostCgroupRequest): [string, string][] {
+  const { cpu = {}, memory = {} } = resources ?? {};
+  const has = (controller: string) => version === 2 || controllers.includes(controller);
+  const files: [string, string | undefined][] = [];
+  const bytes = Number(memory.limit ?? 0) > 0 ? String(memoryMiB * 2 ** 20 + overhead) : undefined;
+  const positive = (value: unknown) => (Number(value ?? 0) > 0 ? String(value) : undefined);
+  if (has("memory")) files.push([version === 2 ? "memory.max" : "memory.limit_in_bytes", bytes]);
+  if (has("cpuset")) files.push(["cpuset.cpus", cpu.cpus || undefined], ["cpuset.mems", cpu.mems || undefined]);
+  if (has("cpu") && version === 1) {
+    files.push(["cpu.shares", positive(cpu.shares)], ["cpu.cfs_period_us", positive(cpu.period)]);
+    files.push(["cpu.cfs_quota_us", positive(cpu.quota)]);
+  }
+  if (version === 2 && positive(cpu.quota) !== undefined) {
+    files.push(["cpu.max", `${cpu.quota} ${positive(cpu.period) ?? "100000"}`]);
+  }
+  return files.filter((file): file is [string, string] => file[1] !== undefined);
+}
+
+/** Limits of the host are a second wall: the guest has set its own. A host that does not have one is no error. */
+function setIfThere(file: string, value: string): void {
+  try {
+    writeFileSync(file, value);
+  } catch {
+    // The controller is not there, or the value does not suit the host.
+  }
+}
