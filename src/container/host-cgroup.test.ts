@@ -1,0 +1,28 @@
+import { expect, test } from "bun:test";
+import { cgroupPath } from "./host-cgroup";
+
+const path = (cgroupsPath: string | undefined, systemd = false, own = "/user") =>
+  cgroupPath({ id: "c1", path: cgroupsPath, systemd }, own);
+
+test("an absolute path is the hierarchy's, a relative one is below the caller's own cgroup", () => {
+  expect(path("/docker/abc")).toBe("/docker/abc");
+  expect(path("abc")).toBe("/user/abc");
+  expect(path(undefined)).toBe("/user/c1");
+  expect(path("", false, "/")).toBe("/c1");
+});
+
+test("no path leaves the hierarchy", () => {
+  expect(path("/../../etc")).toBe("/etc");
+  expect(path("../../../x")).toBe("/x");
+  expect(path("/a/./b//c/..")).toBe("/a/b");
+});
+
+test("systemd's names", () => {
+  expect(path("system.slice:docker:abc", true)).toBe("/system.slice/docker-abc.scope");
+  expect(path("kubepods-besteffort-pod1.slice:cri:abc", true)).toBe(
+    "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/cri-abc.scope",
+  );
+  expect(path("-.slice:x:y", true)).toBe("/x-y.scope");
+  expect(path(undefined, true)).toBe("/system.slice/runv-c1.scope");
+  expect(() => path("/docker/abc", true)).toThrow('linux.cgroupsPath: expected "slice:prefix:name"');
+});
