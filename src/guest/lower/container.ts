@@ -25,6 +25,7 @@ import { cloneFlags, has } from "./namespaces";
 import { lowerProcess } from "./process";
 import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
 import { directoryInRoot, openInRoot } from "./root";
+import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
 
 /** A container as the guest is to make it. */
@@ -35,6 +36,7 @@ export interface ContainerPlan {
   rootfs: string;
   /** For each bind mount, by its index in `config.mounts`, where the guest has its source. */
   sources: ReadonlyMap<number, BoundSource>;
+  settings: SharedSettings;
   /** Bytes of output that may be under way on each stream. */
   credit: number;
 }
@@ -44,7 +46,7 @@ export interface ContainerPlan {
  * command is found, and goes on when the container is started.
  * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
-export function lowerContainer({ id, config, rootfs, sources, credit }: ContainerPlan): Program {
+export function lowerContainer({ id, config, rootfs, sources, settings, credit }: ContainerPlan): Program {
   const { process, linux, mounts } = config;
   const p = new Assembler();
   const flags = cloneFlags(linux.namespaces);
@@ -68,7 +70,7 @@ export function lowerContainer({ id, config, rootfs, sources, credit }: Containe
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);
   close(p, root);
-  lowerProcess(p, process, true);
+  lowerProcess(p, process, { stop: true, seccomp: settings.seccomp });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ flags, stdio, credit });
 }
@@ -94,7 +96,7 @@ function lowerSystem(p: Assembler, { hostname, domainname, linux, process }: Con
   }
   for (const [name, value] of Object.entries(linux.sysctl)) {
     p.doing(`set the sysctl ${name} to ${value}`);
-    writeFile(p, sysctlFile(name), value);
+    writeFile(p, `/proc/sys/${sysctlFile(name)}`, value);
   }
   if (process.oomScoreAdj !== undefined) {
     p.doing(`set oom_score_adj to ${process.oomScoreAdj}`);

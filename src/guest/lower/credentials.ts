@@ -22,15 +22,19 @@ export function lowerRlimits(p: Assembler, rlimits: readonly Rlimit[]): void {
   }
 }
 
-/** Makes the process its user, with its capabilities and no others. */
-export function lowerCredentials(p: Assembler, process: Process): void {
+/**
+ * Makes the process its user, with its capabilities and no others.
+ * @param keep capabilities that stay permitted, beyond its own, until `lowerCapabilities` takes them: none are effective
+ */
+export function lowerCredentials(p: Assembler, process: Process, keep: bigint): void {
   const capabilities = process.capabilities ?? {};
   dropBounding(p, capabilities);
   p.doing("keep capabilities while the user changes");
   p.syscall("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
   lowerUser(p, process.user);
   p.syscall("prctl", [PR_SET_KEEPCAPS, 0, 0, 0, 0]);
-  lowerCapabilities(p, capabilities);
+  lowerCapabilities(p, capabilities, { permitted: keep, effective: 0n });
+  lowerAmbient(p, capabilities);
   if (!process.noNewPrivileges) return;
   p.doing("set no_new_privs");
   p.syscall("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
@@ -54,14 +58,27 @@ function dropBounding(p: Assembler, { bounding = [] }: Capabilities): void {
   }
 }
 
-function lowerCapabilities(p: Assembler, capabilities: Capabilities): void {
+/** Sets the effective, permitted and inheritable capabilities, with some `more`. */
+export function lowerCapabilities(
+  p: Assembler,
+  capabilities: Capabilities,
+  more: { permitted: bigint; effective: bigint } = { permitted: 0n, effective: 0n },
+): void {
   p.doing("set the capabilities");
-  const sets = [capabilities.effective, capabilities.permitted, capabilities.inheritable].map(capabilityMask);
+  const sets = [
+    capabilityMask(capabilities.effective) | more.effective,
+    capabilityMask(capabilities.permitted) | more.permitted,
+    capabilityMask(capabilities.inheritable),
+  ];
   const words = [0n, 32n].flatMap((shift) => sets.map((mask) => Number((mask >> shift) & 0xffff_ffffn)));
   const header = p.bytes(new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer));
   p.syscall("capset", [header, p.bytes(new Uint8Array(new Uint32Array(words).buffer))]);
+}
+
+function lowerAmbient(p: Assembler, { ambient = [] }: Capabilities): void {
+  p.doing("clear the ambient capabilities");
   p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0]);
-  for (const name of capabilities.ambient ?? []) {
+  for (const name of ambient) {
     p.doing(`raise the ambient capability ${name}`);
     // As runc: one that is not permitted and inheritable too cannot be ambient, which is no error.
     p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilityNumber(name), 0, 0], { accept: ["EPERM"] });

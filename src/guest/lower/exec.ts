@@ -8,6 +8,7 @@ import type { Program } from "../../program/program";
 import { joinCgroup } from "./cgroup";
 import { cloneFlags } from "./namespaces";
 import { lowerProcess } from "./process";
+import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
 
 /** One more process of a container. */
@@ -17,11 +18,12 @@ export interface ExecPlan {
   init: number;
   namespaces: readonly Namespace[];
   process: Process;
+  settings: SharedSettings;
   credit: number;
 }
 
 /** The program that enters a container and becomes a further process of it. */
-export function lowerExec({ id, init, namespaces, process, credit }: ExecPlan): Program {
+export function lowerExec({ id, init, namespaces, process, settings, credit }: ExecPlan): Program {
   const p = new Assembler();
   const pid = namespaceKinds.pid.flag;
   const cgroup = namespaces.some(({ type }) => type === "cgroup") ? namespaceKinds.cgroup.flag : 0;
@@ -37,7 +39,7 @@ export function lowerExec({ id, init, namespaces, process, credit }: ExecPlan): 
   if (process.terminal) lowerTerminal(p, root, process, false);
   else lowerPipes(p, process);
   close(p, root);
-  lowerProcess(p, process, false);
+  lowerProcess(p, process, { stop: false, seccomp: settings.seccomp });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ join: (flags & pid) === 0 ? 0 : init, stdio, credit });
 }

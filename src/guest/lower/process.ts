@@ -1,25 +1,58 @@
 /** The last steps of every process of a container, from its own root to execve(2). */
 import { AT_EACCESS, AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, X_OK } from "../../linux/constants";
 import { errnoOf } from "../../linux/errno";
+import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
-import type { Assembler, Register } from "../../program/assembler";
-import { lowerCredentials, lowerRlimits } from "./credentials";
+import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
+import { lowerCapabilities, lowerCredentials, lowerRlimits } from "./credentials";
+import type { SeccompFilter } from "./seccomp/compile";
+import { loadSeccomp } from "./seccomp/load";
 
-/**
- * Changes directory, user and limits, finds the command, waits for GO if it is to, and becomes the command.
- * @param stop wait between finding the command and executing it, as `create` and `start` do
- */
-export function lowerProcess(p: Assembler, process: Process, stop: boolean): void {
+/** What a process has beside its `process` object. */
+export interface ProcessOptions {
+  /** Wait between finding the command and executing it, as `create` and `start` do. */
+  stop: boolean;
+  seccomp?: SeccompFilter | undefined;
+}
+
+/** Changes user, directory and limits, finds the command, waits for GO if it is to, and becomes the command. */
+export function lowerProcess(p: Assembler, process: Process, { stop, seccomp }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerRlimits(p, process.rlimits);
-  lowerCredentials(p, process);
-  p.doing(`chdir to cwd (${JSON.stringify(process.cwd)}) set in config.json failed`, { command: true });
-  p.syscall("chdir", [p.text(process.cwd)]);
+  const keep = seccomp === undefined ? 0n : capabilitiesToFilter(process);
+  // As runc: what root may enter or else what the user may.
+  const entered = lowerDirectory(p, process, p.register(), { accept: ["EACCES", "EPERM"] });
+  lowerCredentials(p, process, keep);
+  const there = p.label();
+  p.jumpIf(entered, "=", 0, there);
+  lowerDirectory(p, process, entered);
+  p.place(there);
+  p.release(entered);
   const command = findCommand(p, process);
   if (stop) p.stop();
+  if (seccomp !== undefined) lowerSeccomp(p, process, seccomp, keep);
   p.doing(`exec ${process.args[0]}`, { command: true });
   p.syscall("execve", [command, p.vector(process.args), p.vector(process.env)]);
+}
+
+function lowerDirectory(p: Assembler, { cwd }: Process, into: Register, options: SyscallOptions = {}): Register {
+  p.doing(`chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed`, { command: true });
+  p.syscall("chdir", [p.text(cwd)], { ...options, into });
+  return into;
+}
+
+/** Without no_new_privs only CAP_SYS_ADMIN may put a filter on a process: it is kept until then where it is not its own. */
+function capabilitiesToFilter({ noNewPrivileges, capabilities }: Process): bigint {
+  if (noNewPrivileges || capabilities?.effective?.includes("CAP_SYS_ADMIN")) return 0n;
+  return capabilityMask(["CAP_SYS_ADMIN"]);
+}
+
+/** The filter comes last, so that it needs to allow capset(2) and execve(2) at most. */
+function lowerSeccomp(p: Assembler, { capabilities = {} }: Process, filter: SeccompFilter, keep: bigint): void {
+  if (keep !== 0n) lowerCapabilities(p, capabilities, { permitted: keep, effective: keep });
+  loadSeccomp(p, filter);
+  if (keep !== 0n) lowerCapabilities(p, capabilities);
 }
 
 /** Finds what execve(2) is to be given. @returns a register with the address of its path */
