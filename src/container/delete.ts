@@ -36,19 +36,26 @@ export async function remove(root: string, id: string, force: boolean): Promise<
     // Before the lock: who holds it may wait for what is killed here.
     kill(record);
   }
-  await withLock(root, id, async () => {
-    const { record, status } = openContainer(root, id);
-    if (!force && status !== "stopped") {
-      throw new RunvError("CONTAINER_STATE", `cannot delete container ${id} that is not stopped: ${status}`, {
-        hint: `'runv delete --force ${id}' kills it first`,
-      });
-    }
-    kill(record);
-    removeSandboxOf(root, record);
-    removeContainerDirectory(root, id);
-    const { pid: _, ...state } = stateOf(root, record);
-    await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });
-  });
+  try {
+    await withLock(root, id, () => removeLocked(root, id, force));
+  } catch (error) {
+    // Somebody else was quicker.
+    if (!(force && error instanceof RunvError && error.code === "CONTAINER_UNKNOWN")) throw error;
+  }
+}
+
+async function removeLocked(root: string, id: string, force: boolean): Promise<void> {
+  const { record, status } = openContainer(root, id);
+  if (!force && status !== "stopped") {
+    throw new RunvError("CONTAINER_STATE", `cannot delete container ${id} that is not stopped: ${status}`, {
+      hint: `'runv delete --force ${id}' kills it first`,
+    });
+  }
+  kill(record);
+  removeSandboxOf(root, record);
+  removeContainerDirectory(root, id);
+  const { pid: _, ...state } = stateOf(root, record);
+  await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });
 }
 
 /** Ends the container's shim, and with it the container: the monitor kills what a client leaves behind. */

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { LOCK_EX } from "../linux/constants";
 import { syscall } from "../linux/local";
@@ -9,16 +9,28 @@ import { containerDirectory } from "./store";
  * @throws RunvError CONTAINER_UNKNOWN, and what `action` throws
  */
 export async function withLock<T>(root: string, id: string, action: () => T | Promise<T>): Promise<T> {
-  let fd: number;
+  const directory = containerDirectory(root, id);
+  for (;;) {
+    const fd = open(directory);
+    try {
+      syscall("flock", fd, LOCK_EX);
+      // While this waited, the container may have been deleted, and another one made with its id.
+      if (isStill(fd, directory)) return await action();
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function open(directory: string): number {
   try {
-    fd = openSync(containerDirectory(root, id), "r");
+    return openSync(directory, "r");
   } catch (cause) {
     throw new RunvError("CONTAINER_UNKNOWN", "container does not exist", { cause });
   }
-  try {
-    syscall("flock", fd, LOCK_EX);
-    return await action();
-  } finally {
-    closeSync(fd);
-  }
+}
+
+function isStill(fd: number, path: string): boolean {
+  const [held, now] = [fstatSync(fd), statSync(path, { throwIfNoEntry: false })];
+  return held.ino === now?.ino && held.dev === now.dev;
 }
