@@ -65,7 +65,8 @@ function common(rig: string, { input, cwd, env, timeout = 120_000 }: RunvOptions
 
 function stdinOf(input: RunvOptions["input"]): "ignore" | "pipe" | number | Blob {
   if (input === undefined) return "ignore";
-  return typeof input === "number" || input === "pipe" || input instanceof Blob ? input : new Blob([input as string]);
+  if (typeof input === "string") return input === "pipe" ? input : new Blob([input]);
+  return input instanceof Uint8Array ? new Blob([new Uint8Array(input)]) : input;
 }
 
 function imageFlags(): string[] {
