@@ -1,0 +1,30 @@
+/**
+ * What the guest's kernel is told, and why. Measured under TCG, where a boot costs the most: Debian's kernel goes from
+ * 2.4 s of CPU to 1.75 s with these, runv's own from 1.0 s to 0.8 s.
+ *
+ * Left out on purpose: `mitigations=off` (nothing is gained by it while booting, and the kernel is the wall between the
+ * processes of a container), `nolapic_timer` (saves the 0.1 s in which the timer is measured, but a machine with several
+ * processors needs it), `pci=noacpi` (saves 0.1 s for each device on i440fx, but turns hot-plug off).
+ */
+export const commandLine: readonly string[] = [
+  // Where the kernel and init speak; the host keeps it in a file.
+  "console=ttyS0",
+  // One serial port is looked for, not four.
+  "8250.nr_uarts=1",
+  // A panic ends the machine at once, and so does a reboot: by a triple fault, the way that no device has a say in.
+  "panic=-1",
+  "reboot=t",
+  // Half of all instructions of a boot of Debian's kernel are tests of its cryptography: 0.4 s under TCG.
+  "cryptomgr.notests",
+  // On one processor the kernel would patch its thousands of locks away: 0.1 s under TCG.
+  "noreplace-smp",
+];
+
+/**
+ * Only warnings reach the console. Each character that does costs a trap or two; the whole log is 20 KiB. Left out for
+ * those who debug.
+ */
+export const quiet = "quiet";
+
+/** Under TCG timers are late on a busy host: without this the kernel may find its timer broken and panic. */
+export const underTcg = "no_timer_check";
