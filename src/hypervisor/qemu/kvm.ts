@@ -2,7 +2,7 @@
  * Whether this machine's KVM can run a stock kernel. That /dev/kvm opens says little: a paravirtual KVM offers it on
  * processors without vmx and svm, makes virtual machines, and then lets kernels hang at their start without a word.
  */
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { messageOf } from "../../base/error";
 import { syscall } from "../../linux/local";
 import type { Problem } from "../driver";
@@ -22,12 +22,20 @@ export interface KvmSources {
 
 const machine: KvmSources = {
   arch: process.arch,
-  cpuinfo: () => readFileSync("/proc/cpuinfo", "utf8"),
+  cpuinfo: firstProcessor,
   tryDevice,
 };
 
-/** @returns why KVM cannot be used, or undefined if it can */
-export function kvmProblem(sources: KvmSources = machine): Problem | undefined {
+let known: { problem: Problem | undefined } | undefined;
+
+/** @returns why KVM cannot be used, or undefined if it can. This machine is looked at once */
+export function kvmProblem(sources?: KvmSources): Problem | undefined {
+  if (sources !== undefined) return findProblem(sources);
+  known ??= { problem: findProblem(machine) };
+  return known.problem;
+}
+
+function findProblem(sources: KvmSources): Problem | undefined {
   if (sources.arch === "x64" && !hasVirtualization(sources)) {
     return {
       message: "the processor offers neither vmx nor svm",
@@ -59,6 +67,17 @@ function deviceProblem(error: unknown): Problem {
     return { message: "/dev/kvm may not be opened", fix: "run as root, or join the group kvm" };
   }
   return { message: `/dev/kvm does not make a virtual machine: ${messageOf(error)}` };
+}
+
+/** The beginning of /proc/cpuinfo: the rest repeats it for each processor, at a cost. */
+function firstProcessor(): string {
+  const file = openSync("/proc/cpuinfo", "r");
+  try {
+    const buffer = Buffer.alloc(8192);
+    return buffer.toString("latin1", 0, readSync(file, buffer));
+  } finally {
+    closeSync(file);
+  }
 }
 
 function tryDevice(): void {
