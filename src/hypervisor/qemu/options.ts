@@ -3,6 +3,7 @@
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
+import { commandLine as always, underTcg } from "../../image/command-line";
 import type { MachineSpec } from "../driver";
 import { atLeast, type QemuVersion } from "./version";
 
@@ -70,12 +71,12 @@ function shareOptions(tag: string, path: string): string[] {
   ];
 }
 
-/** What the guest's kernel is told: a panic or a reboot ends the machine at once. */
+/**
+ * What the guest's kernel is told. Of its log the console gets what is notable: enough to see how far a boot came, for a
+ * tenth of the traps that all of it takes. Later words win: `debug` in the machine's own brings all.
+ */
 function kernelCommandLine({ accelerator, commandLine = [] }: QemuMachine): string[] {
-  const ours = ["console=ttyS0", "reboot=t", "panic=-1"];
-  // A TCG machine's timers are late on a busy host: without this the kernel may find its timer broken.
-  if (accelerator === "tcg") ours.push("no_timer_check");
-  return [...ours, ...commandLine];
+  return [...always, "loglevel=6", ...(accelerator === "tcg" ? [underTcg] : []), ...commandLine];
 }
 
 /** A value of an option with parts: its commas are doubled. */
