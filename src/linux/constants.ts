@@ -131,12 +131,16 @@ export const TIOCGPTPEER = 0x5441;
 
 /** sys/socket.h */
 export const AF_UNIX = 1;
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = O_CLOEXEC;
+export const SOCK_NONBLOCK = O_NONBLOCK;
+export const MSG_DONTWAIT = 0x40;
 export const SOL_SOCKET = 1;
 export const SCM_RIGHTS = 1;
 
@@ -156,3 +160,9 @@ export const MFD_ALLOW_SEALING = 2;
 
 /** linux/magic.h: statfs(2) types */
 export const CGROUP2_SUPER_MAGIC = 0x63677270;
+
+/** linux/if_tun.h */
+export const TUNSETIFF = 0x400454ca;
+export const IFF_TAP = 0x2;
+export const IFF_NO_PI = 0x1000;
+export const IFF_VNET_HDR = 0x4000;

@@ -10,23 +10,27 @@ export function sendDescriptor(socketPath: string, fd: number, name: string): vo
   try {
     const address = socketAddress(socketPath);
     syscall("connect", socket, address, address.length);
-    const data = Buffer.from(name);
-    const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
-    const control = controlMessage(fd);
-    // struct msghdr: name, its length, iovec, its count, control, its length, flags
-    const message = new BigUint64Array([
-      0n,
-      0n,
-      BigInt(addressOf(new Uint8Array(iovec.buffer))),
-      1n,
-      BigInt(addressOf(control)),
-      BigInt(control.length),
-      0n,
-    ]);
-    syscall("sendmsg", socket, new Uint8Array(message.buffer), 0);
+    sendWithDescriptor(socket, Buffer.from(name), fd);
   } finally {
     syscall("close", socket);
   }
+}
+
+/** Sends bytes and a descriptor over a connected unix socket. @returns how many bytes were taken @throws SystemError */
+export function sendWithDescriptor(socket: number, data: Uint8Array, fd: number): number {
+  const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
+  const control = controlMessage(fd);
+  // struct msghdr: name, its length, iovec, its count, control, its length, flags
+  const message = new BigUint64Array([
+    0n,
+    0n,
+    BigInt(addressOf(new Uint8Array(iovec.buffer))),
+    1n,
+    BigInt(addressOf(control)),
+    BigInt(control.length),
+    0n,
+  ]);
+  return syscall("sendmsg", socket, new Uint8Array(message.buffer), 0);
 }
 
 /** struct cmsghdr with one descriptor: length, level, type, and the descriptor, padded to eight bytes. */

@@ -1,0 +1,51 @@
+/** Network namespaces of this machine (network_namespaces(7)), by descriptors. */
+import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { CLONE_NEWNET } from "./constants";
+import { syscall } from "./local";
+
+/** The namespace in which this thread is. */
+const here = "/proc/thread-self/ns/net";
+
+/** Makes a new network namespace. @returns its descriptor @throws SystemError */
+export function makeNetworkNamespace(): number {
+  return returning(() => {
+    syscall("unshare", CLONE_NEWNET);
+    return openSync(here, "r");
+  });
+}
+
+/**
+ * Does something with this thread, the one of JavaScript, in another network namespace. What is started there stays there; what
+ * goes on after an `await` does not.
+ * @throws SystemError, and what `action` throws
+ */
+export function inNetworkNamespace<T>(namespace: number, action: () => T): T {
+  return returning(() => {
+    syscall("setns", namespace, CLONE_NEWNET);
+    return action();
+  });
+}
+
+/** Whether a namespace is the one that this thread is in, or that of the machine's first process. */
+export function isHostNamespace(namespace: number): boolean {
+  const { dev, ino } = fstatSync(namespace);
+  return [here, "/proc/1/ns/net"].some((path) => {
+    try {
+      const other = statSync(path);
+      return other.dev === dev && other.ino === ino;
+    } catch {
+      // Not everybody may look at the first process.
+      return false;
+    }
+  });
+}
+
+function returning<T>(action: () => T): T {
+  const home = openSync(here, "r");
+  try {
+    return action();
+  } finally {
+    syscall("setns", home, CLONE_NEWNET);
+    closeSync(home);
+  }
+}

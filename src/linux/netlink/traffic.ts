@@ -1,0 +1,119 @@
+/** Traffic control, tc(8): the ingress qdisc, and filters that send all that comes in out of another interface (tc-mirred(8)). */
+import {
+  ETH_P_ALL,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  RTM_DELQDISC,
+  RTM_GETQDISC,
+  RTM_NEWQDISC,
+  RTM_NEWTFILTER,
+  TC_ACT_STOLEN,
+  TC_H_INGRESS,
+  TC_U32_TERMINAL,
+  TCA_ACT_COOKIE,
+  TCA_ACT_KIND,
+  TCA_ACT_OPTIONS,
+  TCA_EGRESS_REDIR,
+  TCA_KIND,
+  TCA_MIRRED_PARMS,
+  TCA_OPTIONS,
+  TCA_U32_ACT,
+  TCA_U32_SEL,
+} from "./constants";
+import {
+  type Attribute,
+  change,
+  decodeAttributes,
+  dump,
+  type NetlinkMessage,
+  type NetlinkRequest,
+  viewOf,
+} from "./message";
+import { readText, text } from "./scalars";
+
+const headerSize = 20;
+/** The handle ffff:0 that an ingress qdisc has. */
+const ingressHandle = 0xffff0000;
+
+/** struct tcmsg. */
+function header(index: number, handle: number, parent: number, info = 0): Uint8Array {
+  const bytes = new Uint8Array(headerSize);
+  const view = viewOf(bytes);
+  view.setInt32(4, index, true);
+  view.setUint32(8, handle, true);
+  view.setUint32(12, parent, true);
+  view.setUint32(16, info, true);
+  return bytes;
+}
+
+/** `tc qdisc add dev INDEX ingress`. */
+export function addIngress(index: number): NetlinkRequest {
+  const kind: Attribute = [TCA_KIND, text("ingress")];
+  return change(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, header(index, ingressHandle, TC_H_INGRESS), [kind]);
+}
+
+/** `tc qdisc del dev INDEX ingress`. */
+export function deleteIngress(index: number): NetlinkRequest {
+  return change(RTM_DELQDISC, 0, header(index, 0, TC_H_INGRESS), [[TCA_KIND, text("ingress")]]);
+}
+
+/** Asks for all qdiscs. */
+export function getQdiscs(): NetlinkRequest {
+  return dump(RTM_GETQDISC, header(0, 0, 0));
+}
+
+/** The interface of an ingress qdisc, or one like it; undefined when the message is none. */
+export function decodeIngress({ type, body }: NetlinkMessage): { index: number; kind: string } | undefined {
+  if (type !== RTM_NEWQDISC || body.length < headerSize) return undefined;
+  const view = viewOf(body);
+  if (view.getUint32(12, true) !== TC_H_INGRESS) return undefined;
+  return { index: view.getInt32(4, true), kind: readText(decodeAttributes(body, headerSize).get(TCA_KIND)) ?? "" };
+}
+
+/**
+ * `tc filter add dev FROM parent ffff: protocol all prio 1 u32 match u32 0 0 action mirred egress redirect dev TO`: every frame
+ * that comes in at one interface goes out of the other, and this machine's own stack sees none of them.
+ * @param cookie at most 16 bytes, by which the filter is known again
+ */
+export function redirect(from: number, to: number, cookie: string): NetlinkRequest {
+  const protocol = ((ETH_P_ALL & 0xff) << 8) | (ETH_P_ALL >> 8);
+  const priority = 1;
+  const action: Attribute[] = [
+    [TCA_ACT_KIND, text("mirred")],
+    [TCA_ACT_COOKIE, Buffer.from(cookie)],
+    [TCA_ACT_OPTIONS, [[TCA_MIRRED_PARMS, mirred(to)]]],
+  ];
+  return change(
+    RTM_NEWTFILTER,
+    NLM_F_CREATE | NLM_F_EXCL,
+    header(from, 0, ingressHandle, ((priority << 16) | protocol) >>> 0),
+    [
+      [TCA_KIND, text("u32")],
+      [
+        TCA_OPTIONS,
+        [
+          [TCA_U32_SEL, selectAll()],
+          [TCA_U32_ACT, [[1, action]]],
+        ],
+      ],
+    ],
+  );
+}
+
+/** struct tc_mirred. */
+function mirred(to: number): Uint8Array {
+  const bytes = new Uint8Array(28);
+  const view = viewOf(bytes);
+  view.setInt32(8, TC_ACT_STOLEN, true);
+  view.setInt32(20, TCA_EGRESS_REDIR, true);
+  view.setUint32(24, to, true);
+  return bytes;
+}
+
+/** struct tc_u32_sel with one key, of no bits. */
+function selectAll(): Uint8Array {
+  const bytes = new Uint8Array(32);
+  bytes[0] = TC_U32_TERMINAL;
+  bytes[2] = 1;
+  return bytes;
+}
