@@ -55,6 +55,22 @@ export interface Share {
   path: string;
 }
 
+/** A network interface of a machine. */
+export interface Nic {
+  /** Names it for `removeNic`: letters and digits. */
+  id: string;
+  /** The MAC address that its device begins with. */
+  mac: string;
+  /** Where its frames go to and come from. */
+  backend: NicBackend;
+}
+
+/**
+ * A tap, and where the host has it /dev/vhost-net, by descriptors: the caller's, who may close them once the machine has been started or the
+ * interface been added. Or "user": the hypervisor itself stands for a router and makes the guest's connections its own.
+ */
+export type NicBackend = { tap: number; vhost?: number | undefined } | "user";
+
 /** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
 export interface MachineSpec {
   /** Shows in `ps` and in error messages. */
@@ -68,6 +84,8 @@ export interface MachineSpec {
   cpus: number;
   memoryMiB: number;
   share?: Share;
+  /** An interface that is there when the guest boots. */
+  nic?: Nic;
   /** How long the hypervisor may take until it answers; 10 s unless told. The guest's boot is not part of it. */
   startTimeoutMs?: number;
 }
@@ -121,6 +139,10 @@ export interface Machine {
   /** Stops the virtual processors. @throws RunvError VM_QMP_… or UNSUPPORTED */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /** Adds a network interface to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
+  addNic(nic: Nic): Promise<void>;
+  /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */
+  removeNic(id: string): Promise<void>;
   /** Ends the machine at once, and fulfils when its process is gone and nothing is left of it. Never rejects. */
   kill(): Promise<MachineExit>;
   /**

@@ -7,7 +7,14 @@ import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
 
 /** The descriptors by which QEMU knows what it inherits. */
-export const inherited = { qmp: 3, agent: 4, console: 5, program: 6 } as const;
+export const inherited = { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, program: 8 } as const;
+
+/** What QEMU inherits of its parent's. */
+export interface OwnDescriptors {
+  console: number;
+  tap?: number | undefined;
+  vhost?: number | undefined;
+}
 
 export interface Child {
   pid: number;
@@ -26,13 +33,13 @@ const stderrKept = 8192;
  * Runs a program of system calls, which becomes QEMU, with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
- * @param consoleLog the console's log; the caller's, as before
+ * @param own descriptors of the caller's, who closes them: the console's log, and what the first network interface has
  * @throws what spawning throws, ENOENT and so on
  */
-export function startChild(program: Program, consoleLog: number): Child {
+export function startChild(program: Program, own: OwnDescriptors): Child {
   init ??= memoryFile("runv-init", readInit());
   const code = memoryFile("runv-program", program.bytes);
-  const child = spawn(init, consoleLog, code);
+  const child = spawn(init, own, code);
   const [, , , qmp, agent] = child.stdio as readonly unknown[] as number[];
   const stderr = tail(child.stderr);
   const exited = child.exited.then(async () => ({
@@ -46,10 +53,10 @@ export function startChild(program: Program, consoleLog: number): Child {
 /** The guest's init, which also starts programs on the host; made with the first child and kept. */
 let init: number | undefined;
 
-function spawn(init: number, consoleLog: number, program: number) {
+function spawn(init: number, { console, tap, vhost }: OwnDescriptors, program: number) {
   try {
     return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", consoleLog, program],
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", console, tap ?? "ignore", vhost ?? "ignore", program],
       env: {},
       cwd: "/",
     });

@@ -9,7 +9,7 @@ const capabilities: Capabilities = {
   template: false,
   balloon: false,
   freePageReporting: false,
-  hotplugNic: false,
+  hotplugNic: true,
   hotplugDisk: false,
   hotplugCpu: false,
   hotplugMemory: false,

@@ -26,7 +26,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
   const program = jailed(spec, path, accelerator, version);
-  const child = start(program, spec.directory);
+  const child = start(program, spec);
   const machine = new QemuMachine(child, {
     driver: options.driver,
     accelerator,
@@ -67,11 +67,11 @@ function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, ver
   });
 }
 
-function start(program: Program, directory: string): Child {
+function start(program: Program, { directory, nic }: MachineSpec): Child {
   try {
     const log = openConsole(directory);
     try {
-      return startChild(program, log);
+      return startChild(program, { console: log, ...(typeof nic?.backend === "object" && nic.backend) });
     } finally {
       closeSync(log);
     }

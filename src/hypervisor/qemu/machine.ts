@@ -2,8 +2,9 @@ import { join } from "node:path";
 import { messageOf, RunvError } from "../../base/error";
 import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
-import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec } from "../driver";
+import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec, Nic } from "../driver";
 import { type Child, closeQuietly } from "./child";
+import { addNic, DeviceEvents, removeNic } from "./nic";
 import type { Qmp, QmpEvent } from "./qmp";
 
 export interface QemuMachineOptions {
@@ -27,6 +28,7 @@ export class QemuMachine implements Machine {
   /** Whether the guest has opened the agent's port. */
   #portOpen = false;
   #connected = false;
+  readonly #deviceEvents = new DeviceEvents();
 
   constructor(child: Child, { driver, accelerator, capabilities, spec }: QemuMachineOptions) {
     this.pid = child.pid;
@@ -48,6 +50,7 @@ export class QemuMachine implements Machine {
   /** Takes up the control channel. */
   async attach(connect: (onEvent: (event: QmpEvent) => void) => Promise<Qmp>): Promise<void> {
     this.#qmp = await connect((event) => {
+      if (event.event === "DEVICE_DELETED") this.#deviceEvents.deleted(String(event.data.device));
       if (event.event === "VSERPORT_CHANGE" && event.data.id === "agent") this.#portOpen = event.data.open === true;
     });
   }
@@ -93,6 +96,14 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.qmp.execute("cont");
+  }
+
+  async addNic(nic: Nic): Promise<void> {
+    await addNic(this.qmp, nic);
+  }
+
+  async removeNic(id: string): Promise<void> {
+    await removeNic(this.qmp, id, this.#deviceEvents);
   }
 
   async kill(): Promise<MachineExit> {

@@ -4,7 +4,7 @@
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
 import { commandLine as always, underTcg } from "../../image/command-line";
-import type { MachineSpec } from "../driver";
+import type { MachineSpec, Nic } from "../driver";
 import { atLeast, type QemuVersion } from "./version";
 
 export type Accelerator = "kvm" | "tcg";
@@ -17,10 +17,13 @@ export interface QemuDescriptors {
   agent: number;
   /** The console's log, open for appending. */
   console: number;
+  /** The tap of the first network interface, and its /dev/vhost-net. */
+  tap: number;
+  vhost: number;
 }
 
 export interface QemuMachine
-  extends Pick<MachineSpec, "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share"> {
+  extends Pick<MachineSpec, "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share" | "nic"> {
   version: QemuVersion;
   accelerator: Accelerator;
   descriptors: QemuDescriptors;
@@ -34,7 +37,7 @@ const versions: readonly { since: string; until?: string; options?: string[]; ma
 
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
-  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share } = machine;
+  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share, nic } = machine;
   const changes = versions.filter(
     ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
@@ -52,6 +55,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-chardev", `socket,id=agent,fd=${descriptors.agent}`],
     ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
     share === undefined ? [] : shareOptions(share.tag, share.path),
+    nic === undefined ? [] : nicOptions(nic, descriptors),
     ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")],
   ].flat();
 }
@@ -69,6 +73,21 @@ function shareOptions(tag: string, path: string): string[] {
     "-device",
     `virtio-9p-pci,fsdev=share,mount_tag=${value(tag)}`,
   ];
+}
+
+function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors): string[] {
+  const hasVhost = nic.backend !== "user" && nic.backend.vhost !== undefined;
+  const backend = nic.backend === "user" ? "user" : `tap,fd=${tap}${hasVhost ? `,vhost=on,vhostfd=${vhost}` : ""}`;
+  return ["-netdev", `${backend},id=${nic.id}`, "-device", optionOf(nicDevice(nic))];
+}
+
+/** The device of a network interface, as -device and device_add name it. Nobody boots from it, so it has no ROM. */
+export function nicDevice({ id, mac }: Nic) {
+  return { driver: "virtio-net-pci", id: `dev-${id}`, netdev: id, mac, romfile: "" };
+}
+
+function optionOf({ driver, ...properties }: ReturnType<typeof nicDevice>): string {
+  return [driver, ...Object.entries(properties).map(([key, text]) => `${key}=${text}`)].join(",");
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import { messageOf, RunvError } from "../../base/error";
 import { escapeControls } from "../../base/escape";
+import { sendWithDescriptor } from "../../linux/send-descriptor";
 import { LineReader } from "./lines";
 
 /** A command that QEMU refused. `qmpClass` is QEMU's word for the kind: GenericError, CommandNotFound, DeviceNotFound… */
@@ -55,7 +56,10 @@ export class Qmp {
   readonly #pending = new Map<number, Pending>();
   readonly #closed = Promise.withResolvers<void>();
   #wire: Wire | undefined;
+  /** The socket, when it was given as a descriptor. */
+  #fd: number | undefined;
   #unsent = "";
+  readonly #flushed: (() => void)[] = [];
   #next = 1;
   #greeting: Pending | undefined;
   #failure: RunvError | undefined;
@@ -71,6 +75,7 @@ export class Qmp {
    */
   static async connect(address: QmpAddress, options: QmpOptions = {}): Promise<Qmp> {
     const qmp = new Qmp(options);
+    if ("fd" in address) qmp.#fd = address.fd;
     const greeting = qmp.#expect("greeting", qmp.#timeoutMs, (pending) => {
       qmp.#greeting = pending;
     });
@@ -107,6 +112,7 @@ export class Qmp {
   /**
    * Executes a command.
    * @param timeoutMs how long to wait for the answer
+   * @param descriptor goes with it, for `getfd`
    * @returns what QEMU returned, which is checked by nobody: QEMU's word
    * @throws QmpError when QEMU refuses; RunvError VM_QMP_TIMEOUT, VM_QMP_CLOSED
    */
@@ -114,11 +120,16 @@ export class Qmp {
     command: string,
     args?: Readonly<Record<string, unknown>>,
     timeoutMs = this.#timeoutMs,
+    descriptor?: number,
   ): Promise<T> {
+    while (descriptor !== undefined && this.#unsent !== "")
+      await new Promise<void>((resolve) => this.#flushed.push(resolve));
     if (this.#failure !== undefined) throw this.#failure;
     const id = this.#next++;
     const answer = this.#expect(command, timeoutMs, (pending) => this.#pending.set(id, pending));
-    this.#unsent += `${JSON.stringify({ execute: command, ...(args && { arguments: args }), id })}\n`;
+    const line = `${JSON.stringify({ execute: command, ...(args && { arguments: args }), id })}\n`;
+    if (descriptor === undefined) this.#unsent += line;
+    else this.#sendWith(line, descriptor);
     this.#flush();
     try {
       return (await answer) as T;
@@ -178,11 +189,21 @@ export class Qmp {
     }
   }
 
+  /** Sends a line and a descriptor; nothing else waits to be sent. */
+  #sendWith(line: string, descriptor: number): void {
+    if (this.#fd === undefined)
+      throw new RunvError("VM_QMP_CLOSED", "the control channel of qemu takes no descriptors");
+    const bytes = Buffer.from(line);
+    const taken = sendWithDescriptor(this.#fd, bytes, descriptor);
+    this.#unsent = bytes.subarray(taken).toString();
+  }
+
   #flush(): void {
     if (this.#wire === undefined || this.#unsent === "") return;
     const bytes = Buffer.from(this.#unsent);
     const taken = Math.max(0, this.#wire.write(this.#unsent));
     this.#unsent = taken === bytes.length ? "" : bytes.subarray(taken).toString();
+    if (this.#unsent === "") for (const resume of this.#flushed.splice(0)) resume();
   }
 
   #fail(error: RunvError): void {
@@ -191,6 +212,7 @@ export class Qmp {
     this.#greeting?.reject(error);
     for (const pending of this.#pending.values()) pending.reject(error);
     this.#pending.clear();
+    for (const resume of this.#flushed.splice(0)) resume();
     this.#wire?.terminate();
     this.#closed.resolve();
   }
