@@ -20,6 +20,7 @@ import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
 import { runHooks } from "./hooks";
 import { type HostCgroupRequest, joinHostCgroup, makeHostCgroup, removeHostCgroup } from "./host-cgroup";
+import { NetworkNamespace } from "./network-namespace";
 import type { CreateOptions } from "./options";
 import { outputCredit } from "./pump";
 import { ShimHandle } from "./spawn-shim";
@@ -83,6 +84,7 @@ class Making {
   readonly #directory: string;
   #cgroup: string[] = [];
   #monitor: Background | undefined;
+  #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
   #shim: ShimHandle | undefined;
 
@@ -103,22 +105,25 @@ class Making {
     const { process, hooks } = this.#bundle.config;
     this.#keepConsole();
     this.#cgroup = makeHostCgroup(this.#cgroupRequest());
-    const monitor = startBackground(["monitor", this.#directory]);
+    const network = NetworkNamespace.open(this.#bundle.config.linux.namespaces);
+    this.#network = network;
+    const monitor = network.enter(() => startBackground(["monitor", this.#directory]));
     this.#monitor = monitor;
     joinHostCgroup(this.#cgroup, monitor.process.pid);
     let record = this.#record(monitor.process.pid);
     writeRecord(root, record);
     const client = await SandboxClient.connect({ fd: monitor.socket });
     this.#client = client;
-    const launched = client.launch(this.#machine());
+    const launched = client.launch(this.#machine(network));
     launched.catch(() => {});
-    const shim = await this.#startShim(consoleSocket);
+    const shim = await this.#startShim(network, consoleSocket);
     joinHostCgroup(this.#cgroup, shim.identity.pid);
     await share(client);
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
     await runHooks("prestart", hooks.prestart, hookState);
     await runHooks("createRuntime", hooks.createRuntime, hookState);
     const machine = await launched;
+    await client.network(false);
     const begin = {
       control: controlSocket(this.#directory),
       terminal: process.terminal,
@@ -137,11 +142,13 @@ class Making {
     writeRecord(root, record);
     announce(shim.identity.pid, this.#options);
     client.close();
+    network.close();
     return { record, shim };
   }
 
   /** Leaves nothing of it. */
   async undo(): Promise<void> {
+    this.#network?.close();
     await this.#shim?.kill();
     this.#client?.close();
     await this.#monitor?.process.exited;
@@ -150,10 +157,10 @@ class Making {
     removeContainerDirectory(this.#options.global.root, this.#options.id);
   }
 
-  async #startShim(consoleSocket: string | undefined): Promise<ShimHandle> {
+  async #startShim(network: NetworkNamespace, consoleSocket: string | undefined): Promise<ShimHandle> {
     const { stdio, close } = openStdio(this.#bundle.config.process, consoleSocket);
     try {
-      this.#shim = await ShimHandle.start(this.#options.id, stdio);
+      this.#shim = await network.enter(() => ShimHandle.start(this.#options.id, stdio));
       return this.#shim;
     } finally {
       close();
@@ -167,9 +174,9 @@ class Making {
     linkSync(log, `${containerDirectory(this.#options.global.root, this.#options.id)}/console.log`);
   }
 
-  #machine() {
+  #machine(network: NetworkNamespace) {
     const { kernel, initrd, driver, qemu } = this.#vm;
-    return { kernel, initrd, driver, qemu, ...this.#shape };
+    return { kernel, initrd, driver, qemu, network: network.kind, ...this.#shape };
   }
 
   #cgroupRequest(): HostCgroupRequest {

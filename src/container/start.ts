@@ -22,7 +22,10 @@ export async function start(root: string, id: string): Promise<void> {
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
-    const result = await withSandbox(root, record, (client) => client.go(initOf(record)));
+    const result = await withSandbox(root, record, async (client) => {
+      await client.network(true);
+      return await client.go(initOf(record));
+    });
     if (result.at !== "execed") throw failure(record, result);
     const started: ContainerRecord = { ...record, phase: "running" };
     writeRecord(root, started);

@@ -2,9 +2,10 @@ import { RunvError } from "../base/error";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
 import { loadModules, prepareGuest } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
-import type { Machine } from "../hypervisor/driver";
+import type { Machine, Nic } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
+import { networkModules } from "../network/guest-programs";
 import { nineP } from "../share/nine-p";
 import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
 import { FrameStream } from "../wire/frame-stream";
@@ -37,10 +38,16 @@ export const monitorNumber = 0;
 
 /**
  * Starts a machine and makes its guest ready.
+ * @param nic the network interface that the guest boots with
  * @param directory the sandbox's own, with the directory `share` in it
  * @throws RunvError VM_…, IMAGE_…; nothing is left behind then
  */
-export async function boot(request: LaunchRequest, directory: string, handlers: SandboxHandlers): Promise<Sandbox> {
+export async function boot(
+  request: LaunchRequest,
+  nic: Nic | undefined,
+  directory: string,
+  handlers: SandboxHandlers,
+): Promise<Sandbox> {
   const manifest = readImageManifest(request.initrd);
   const driver = await chooseDriver(request.driver, { qemu: request.qemu });
   const machine = await driver.launch({
@@ -51,11 +58,12 @@ export async function boot(request: LaunchRequest, directory: string, handlers: 
     cpus: request.cpus,
     memoryMiB: request.memoryMiB,
     share: { tag: nineP.source, path: `${directory}/share` },
+    ...(nic && { nic }),
   });
   handlers.started(machine);
   try {
     const { agent, guest, hello } = await greet(machine, handlers);
-    const modules = modulesFor(manifest, nineP.modules);
+    const modules = modulesFor(manifest, [...nineP.modules, ...networkModules]);
     if (modules.length > 0) await guest.call(loadModules(modules));
     await guest.call(prepareGuest(nineP));
     return { machine, agent, guest, hello };

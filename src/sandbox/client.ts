@@ -81,6 +81,11 @@ export class SandboxClient {
     return (await this.#request({ op: "go", handle })) as GoResult;
   }
 
+  /** Gives the guest what the network namespace holds. @param complete what is not there now is not to be expected soon */
+  async network(complete: boolean): Promise<void> {
+    await this.#request({ op: "network", complete });
+  }
+
   async info(): Promise<MachineInfo> {
     return (await this.#request({ op: "info" })) as MachineInfo;
   }

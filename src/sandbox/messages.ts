@@ -24,6 +24,8 @@ export interface LaunchRequest {
   initrd: string;
   cpus: number;
   memoryMiB: number;
+  /** The monitor is in a network namespace that the machine is to be given, or in the host's own. */
+  network: "namespace" | "host";
   /** QEMU's program, if it is not to be looked for. */
   qemu?: string | undefined;
 }
@@ -48,12 +50,19 @@ export interface GoRequest {
   handle: number;
 }
 
+/** Gives the guest what the network namespace holds now. */
+export interface NetworkRequest {
+  op: "network";
+  /** What is not there now is not to be expected soon. */
+  complete: boolean;
+}
+
 /** Asks what the machine is. */
 export interface InfoRequest {
   op: "info";
 }
 
-export type Request = LaunchRequest | HoldRequest | ShareRequest | GoRequest | InfoRequest;
+export type Request = LaunchRequest | HoldRequest | ShareRequest | GoRequest | NetworkRequest | InfoRequest;
 
 /** What a machine is, in the answers to launch and info. */
 export interface MachineInfo {

@@ -5,6 +5,7 @@
 import { messageOf, RunvError } from "../base/error";
 import { syncShare } from "../guest/prepare";
 import type { Machine } from "../hypervisor/driver";
+import { type MachineNetwork, openNetwork } from "../network";
 import { enterShareNamespace } from "../share/namespace";
 import { attachTree, detachTree } from "../share/tree";
 import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
@@ -37,6 +38,7 @@ class Monitor {
   readonly #clients = new Map<number, MonitorClient>();
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
+  #network: MachineNetwork | undefined;
   #last = monitorNumber;
   #machine: Machine | undefined;
   #sandbox: Sandbox | undefined;
@@ -98,19 +100,24 @@ class Monitor {
         return undefined;
       case "go":
         return await this.#switch.go(request.handle);
+      case "network":
+        return await this.#network?.sync(request.complete);
       case "info":
         return this.#info();
     }
   }
 
   async #launch(request: Request & { op: "launch" }): Promise<MachineInfo> {
-    this.#sandbox = await boot(request, this.#directory, {
+    const network = openNetwork(request.network);
+    this.#network = network;
+    this.#sandbox = await boot(request, network.firstNic(), this.#directory, {
       started: (machine) => {
         this.#machine = machine;
       },
       frame: (frame) => this.#switch.fromGuest(frame),
       close: () => void this.#end(),
     });
+    network.attach(this.#sandbox.machine, this.#sandbox.guest);
     void this.#sandbox.machine.exited.then(() => this.#end());
     return this.#info();
   }
@@ -141,6 +148,7 @@ class Monitor {
       await Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]);
     }
     await this.#machine?.kill();
+    this.#network?.close();
     this.#ended.resolve();
   }
 }

@@ -1,0 +1,63 @@
+/** The network namespace in which all of a container's processes on the host are: its shim, its monitor and the hypervisor. */
+import { closeSync, openSync } from "node:fs";
+import { messageOf, RunvError } from "../base/error";
+import { inNetworkNamespace, isHostNamespace, makeNetworkNamespace } from "../linux/namespaces";
+import { setLink } from "../linux/netlink/link";
+import { NetlinkSocket } from "../linux/netlink/socket";
+import { findNamespace, type Namespace } from "../oci/namespaces";
+
+export class NetworkNamespace {
+  readonly #fd: number | undefined;
+  #open = true;
+
+  private constructor(fd: number | undefined) {
+    this.#fd = fd;
+  }
+
+  /**
+   * Makes the namespace that a configuration asks for, or opens the one that it names.
+   * @throws RunvError NETWORK_NAMESPACE
+   */
+  static open(namespaces: readonly Namespace[]): NetworkNamespace {
+    const wanted = findNamespace(namespaces, "network");
+    if (wanted === undefined) return new NetworkNamespace(undefined);
+    try {
+      if (wanted.path === undefined) return new NetworkNamespace(makeWithLoopback());
+      const fd = openSync(wanted.path, "r");
+      if (!isHostNamespace(fd)) return new NetworkNamespace(fd);
+      closeSync(fd);
+      return new NetworkNamespace(undefined);
+    } catch (cause) {
+      const which =
+        wanted.path === undefined ? "make a network namespace" : `open the network namespace ${wanted.path}`;
+      throw new RunvError("NETWORK_NAMESPACE", `${which}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  /** Whether it is one to give to the machine, or the host's own. */
+  get kind(): "namespace" | "host" {
+    return this.#fd === undefined ? "host" : "namespace";
+  }
+
+  /** Starts something in it: what `action` does before its first `await`. */
+  enter<T>(action: () => T): T {
+    return this.#fd === undefined ? action() : inNetworkNamespace(this.#fd, action);
+  }
+
+  /** Lets go of it: it lives on with the processes in it. */
+  close(): void {
+    if (this.#fd !== undefined && this.#open) closeSync(this.#fd);
+    this.#open = false;
+  }
+}
+
+/** As runc does, a new namespace has its loopback interface up. */
+function makeWithLoopback(): number {
+  const fd = makeNetworkNamespace();
+  inNetworkNamespace(fd, () => {
+    const socket = new NetlinkSocket();
+    socket.change("set up lo", setLink(1, { up: true }));
+    socket.close();
+  });
+  return fd;
+}

@@ -1,0 +1,41 @@
+/** The way of frames on the host: between an interface of the namespace and a tap. */
+import { RunvError } from "../base/error";
+import { decodeLink, getLinks, type Link, setLink } from "../linux/netlink/link";
+import type { NetlinkSocket } from "../linux/netlink/socket";
+import { addIngress, deleteIngress, redirect } from "../linux/netlink/traffic";
+import type { Tap } from "./tap";
+
+/** By this, runv knows its own filters again. */
+export const cookie = "runv";
+
+/**
+ * Joins an interface and a tap: each frame that comes in at one goes out of the other. The namespace's own stack sees none of them,
+ * so it answers nothing in the guest's place.
+ * @throws NetlinkError; RunvError NETWORK_BUSY
+ */
+export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
+  const { index } = socket.list(getLinks(), decodeLink).find(({ name }) => name === tap.name)!;
+  socket.change(`set up ${tap.name}`, setLink(index, { mtu: link.mtu, up: true }));
+  for (const [from, to, name] of [
+    [link.index, index, link.name],
+    [index, link.index, tap.name],
+  ] as const) {
+    if (!socket.change(`watch what comes in at ${name}`, addIngress(from), ["EEXIST"])) throw busy(name);
+    socket.change(`redirect what comes in at ${name}`, redirect(from, to, cookie));
+  }
+}
+
+/** Undoes what `joinCable` did to an interface; what it did to the tap goes with the tap. */
+export function cutCable(socket: NetlinkSocket, index: number): void {
+  socket.change("stop watching an interface", deleteIngress(index), ["ENODEV", "ENOENT", "EINVAL"]);
+}
+
+function busy(name: string): RunvError {
+  return new RunvError(
+    "NETWORK_BUSY",
+    `take the frames of ${name}: another virtual machine or program takes them already`,
+    {
+      hint: "a network namespace can be given to one virtual machine at a time",
+    },
+  );
+}

@@ -1,0 +1,62 @@
+/** What is to be done in the guest when the network changes. */
+import { type Link, type LinkChange, setLink } from "../linux/netlink/link";
+import type { Item } from "./desired";
+import type { Step } from "./guest-programs";
+
+/** An interface that the guest has. */
+export interface LinkPair {
+  hostIndex: number;
+  /** In the guest. */
+  index: number;
+  /** As the guest was told before; undefined when it is new. */
+  before: Link | undefined;
+  after: Link;
+}
+
+/**
+ * The steps from what the guest was told to what it is to be told.
+ * @param told is left as it is
+ */
+export function changesOf(
+  told: ReadonlyMap<string, Item>,
+  desired: ReadonlyMap<string, Item>,
+  links: readonly LinkPair[],
+): Step[] {
+  const restarted = new Set(links.filter(needsRestart).map(({ hostIndex }) => hostIndex));
+  const isLost = ({ interfaces }: Item) => interfaces.some((index) => restarted.has(index));
+  const removed = [...told].filter(([key, item]) => !desired.has(key) && !isLost(item));
+  const added = [...desired].filter(([key, item]) => !told.has(key) || isLost(item));
+  return [
+    ...removed
+      .reverse()
+      .map(([, { what, remove }]): Step => ({ doing: `remove ${what}`, request: remove, accept: gone })),
+    ...links.flatMap(linkSteps),
+    ...added.map(([, { what, add, present }]): Step => ({ doing: `add ${what}`, request: add, accept: present })),
+  ];
+}
+
+/** What removing may answer when somebody else, or the kernel, was quicker. */
+const gone = ["ESRCH", "ENOENT", "EADDRNOTAVAIL", "ENODEV"] as const;
+
+/** Whether an interface has to be set down to be changed; then it loses its addresses and routes. */
+function needsRestart({ before, after }: LinkPair): boolean {
+  return before?.up === true && (before.name !== after.name || before.mac !== after.mac);
+}
+
+function linkSteps(pair: LinkPair): Step[] {
+  const { index, before, after } = pair;
+  const steps: Step[] = [];
+  const step = (doing: string, change: LinkChange) =>
+    steps.push({ doing: `${doing} the interface ${after.name}`, request: setLink(index, change), accept: [] });
+  const restart = needsRestart(pair);
+  if (restart) step("set down", { up: false });
+  const change = {
+    ...(before?.name !== after.name && { name: after.name }),
+    ...(before?.mac !== after.mac && { mac: after.mac }),
+    ...(before?.mtu !== after.mtu && { mtu: after.mtu }),
+  };
+  if (before === undefined) step("forget link-local addresses of", { noLinkLocal: true });
+  if (Object.keys(change).length > 0) step("configure", change);
+  if (restart || (before?.up ?? false) !== after.up) step(after.up ? "set up" : "set down", { up: after.up });
+  return steps;
+}

@@ -1,0 +1,84 @@
+/** The programs that configure the guest's network. */
+import { AT_FDCWD } from "../linux/constants";
+import type { ErrnoName } from "../linux/errno";
+import { RTMGRP_LINK } from "../linux/netlink/constants";
+import { getLinks } from "../linux/netlink/link";
+import type { NetlinkRequest } from "../linux/netlink/message";
+import { Assembler } from "../program/assembler";
+import { writeFile } from "../program/files";
+import { ProgramNetlink } from "../program/netlink";
+import type { Program } from "../program/program";
+
+/** What the guest's kernel needs. */
+export const networkModules: readonly string[] = ["virtio_net"];
+
+/** A change of the guest's network. */
+export interface Step {
+  /** What it is for: `add the address 172.17.0.2/16`. */
+  doing: string;
+  request: NetlinkRequest;
+  /** Errors that are none. */
+  accept: readonly ErrnoName[];
+}
+
+/** So many changes are surely one program. */
+const batch = 500;
+
+/** The programs that make these changes, one after the other. */
+export function configureNetwork(steps: readonly Step[]): Program[] {
+  const programs: Program[] = [];
+  for (let from = 0; from < steps.length; from += batch) {
+    const p = new Assembler();
+    p.doing("open a netlink socket in the guest");
+    const netlink = new ProgramNetlink(p);
+    for (const { doing, request, accept } of steps.slice(from, from + batch)) {
+      p.doing(`in the guest, ${doing}`);
+      netlink.change(request, accept);
+    }
+    programs.push(p.assemble());
+  }
+  return programs;
+}
+
+/** Puts out the guest's links; stops, and when it goes on waits until links change, and begins again. */
+export function watchLinks(): Program {
+  const p = new Assembler();
+  p.doing("look at the guest's network interfaces");
+  const netlink = new ProgramNetlink(p, RTMGRP_LINK);
+  const again = p.label();
+  p.place(again);
+  netlink.list(getLinks());
+  p.stop();
+  netlink.wait();
+  p.jump(again);
+  return p.assemble();
+}
+
+/** Puts out the guest's links. */
+export function listLinks(): Program {
+  const p = new Assembler();
+  p.doing("look at the guest's network interfaces");
+  new ProgramNetlink(p).list(getLinks());
+  return p.assemble();
+}
+
+const driver = "/sys/bus/virtio/drivers/virtio_net";
+
+/** Puts out where /sys says that the device of an interface is. */
+export function findDevice(name: string): Program {
+  const p = new Assembler();
+  p.doing(`find the device of ${name} in the guest`);
+  const size = 4096;
+  const buffer = p.zeroed(size);
+  const length = p.value("readlinkat", [AT_FDCWD, p.text(`/sys/class/net/${name}/device`), buffer, size]);
+  p.output(buffer, length);
+  return p.assemble();
+}
+
+/** Takes a virtio device from its driver, so that its interface goes, or gives it back. @param device `virtio2` */
+export function setDriver(device: string, bound: boolean): Program {
+  const p = new Assembler();
+  p.doing(`${bound ? "show" : "hide"} the spare network interface`);
+  writeFile(p, `${driver}/${bound ? "bind" : "unbind"}`, device);
+  return p.assemble();
+}

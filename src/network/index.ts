@@ -1,0 +1,14 @@
+/** What a machine's network can be. */
+import type { MachineNetwork } from "./machine-network";
+import { NamespaceNetwork } from "./namespace-network";
+import { UserNetwork } from "./user-network";
+
+export type { MachineNetwork };
+
+/**
+ * The network of a machine.
+ * @param kind that of the namespace in which this process is, or, where that is the host's own, a router in the hypervisor
+ */
+export function openNetwork(kind: "namespace" | "host"): MachineNetwork {
+  return kind === "host" ? new UserNetwork() : new NamespaceNetwork();
+}

@@ -1,0 +1,144 @@
+/**
+ * The network of a machine: what the network namespace holds that this process is in, the guest gets, and keeps getting as it
+ * changes. Each interface is joined to a tap of the machine.
+ */
+import { messageOf, RunvError } from "../base/error";
+import { log } from "../base/log";
+import type { Guest } from "../guest/guest";
+import type { Machine, Nic } from "../hypervisor/driver";
+import type { Link } from "../linux/netlink/link";
+import { setLink } from "../linux/netlink/link";
+import { NetlinkSocket } from "../linux/netlink/socket";
+import { cutCable, joinCable } from "./cable";
+import { changesOf } from "./changes";
+import { loopback, type NetworkConfig, readNetwork } from "./config";
+import { desiredItems, type Item } from "./desired";
+import { GuestLinks } from "./guest-links";
+import { configureNetwork } from "./guest-programs";
+import type { MachineNetwork } from "./machine-network";
+import { provisionalMac, SpareNic } from "./spare-nic";
+import { closeTap, makeTap, type Tap } from "./tap";
+
+/** An interface that the guest has. */
+interface Plugged {
+  nic: Nic;
+  tap: Tap;
+  /** Its number in the guest. */
+  guestIndex: number;
+  /** As the guest was told; undefined before. */
+  told: Link | undefined;
+}
+
+export class NamespaceNetwork implements MachineNetwork {
+  readonly #socket = new NetlinkSocket();
+  /** By their numbers in the namespace. */
+  readonly #plugged = new Map<number, Plugged>();
+  #told = new Map<string, Item>();
+  #machine: Machine | undefined;
+  #guest: Guest | undefined;
+  #links: GuestLinks | undefined;
+  #next = 0;
+  /** The interface that the machine boots with, until something is found to join it to. */
+  #spare: SpareNic | undefined;
+  #loopbackUp = false;
+  #queue: Promise<void> = Promise.resolve();
+
+  firstNic(): Nic | undefined {
+    try {
+      const { nic, tap } = this.#makeNic();
+      this.#spare = new SpareNic(nic, tap);
+      return nic;
+    } catch (error) {
+      // It may never be needed; if it is, making it will be tried again, and fail with a word.
+      log.debug(messageOf(error));
+      return undefined;
+    }
+  }
+
+  attach(machine: Machine, guest: Guest): void {
+    this.#machine = machine;
+    this.#guest = guest;
+    this.#links = new GuestLinks(guest);
+  }
+
+  sync(complete: boolean): Promise<void> {
+    const done = this.#queue.then(() => this.#sync(complete));
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  close(): void {
+    for (const index of this.#plugged.keys()) cutCable(this.#socket, index);
+    this.#plugged.clear();
+    this.#socket.close();
+  }
+
+  async #sync(complete: boolean): Promise<void> {
+    const config = readNetwork(this.#socket);
+    const present = new Set(config.links.map(({ index }) => index));
+    for (const index of this.#plugged.keys()) if (!present.has(index)) await this.#unplug(index);
+    for (const link of config.links) if (!this.#plugged.has(link.index)) await this.#plug(link);
+    await this.#configure(config);
+    if (complete && this.#spare !== undefined) await this.#spare.hide(this.#attached().guest);
+  }
+
+  async #configure(config: NetworkConfig): Promise<void> {
+    const guestIndex = new Map([...this.#plugged].map(([index, plugged]) => [index, plugged.guestIndex]));
+    guestIndex.set(loopback, loopback);
+    const links = config.links.flatMap((after) => {
+      const { guestIndex: index, told: before } = this.#plugged.get(after.index)!;
+      return [{ hostIndex: after.index, index, before, after }];
+    });
+    const desired = desiredItems(config, guestIndex);
+    const steps = changesOf(this.#told, desired, links);
+    if (!this.#loopbackUp) {
+      const request = setLink(loopback, { up: true });
+      steps.unshift({ doing: "set up the interface lo", request, accept: [] });
+    }
+    for (const program of configureNetwork(steps)) await this.#attached().guest.call(program);
+    this.#loopbackUp = true;
+    this.#told = desired;
+    for (const link of config.links) this.#plugged.get(link.index)!.told = link;
+  }
+
+  async #plug(link: Link): Promise<void> {
+    const { machine, guest, links } = this.#attached();
+    const spare = this.#spare;
+    const { nic, tap } = spare ?? this.#makeNic();
+    try {
+      joinCable(this.#socket, link, tap);
+      if (spare === undefined) await machine.addNic(nic);
+      else await spare.show(guest);
+      this.#plugged.set(link.index, { nic, tap, guestIndex: await links.find(nic.mac), told: undefined });
+      this.#spare = undefined;
+    } catch (error) {
+      if (spare === undefined) closeTap(tap);
+      if (!(error instanceof RunvError && error.code === "NETWORK_BUSY")) cutCable(this.#socket, link.index);
+      throw error;
+    }
+  }
+
+  async #unplug(index: number): Promise<void> {
+    const { nic, tap } = this.#plugged.get(index)!;
+    this.#plugged.delete(index);
+    cutCable(this.#socket, index);
+    for (const [key, { interfaces }] of this.#told) if (interfaces.includes(index)) this.#told.delete(key);
+    await this.#attached().machine.removeNic(nic.id);
+    closeTap(tap);
+  }
+
+  #makeNic(): { nic: Nic; tap: Tap } {
+    const number = this.#next++;
+    const tap = makeTap(`runv${number}`);
+    return {
+      nic: { id: `nic${number}`, mac: provisionalMac(number), backend: { tap: tap.fd, vhost: tap.vhost } },
+      tap,
+    };
+  }
+
+  #attached(): { machine: Machine; guest: Guest; links: GuestLinks } {
+    const [machine, guest, links] = [this.#machine, this.#guest, this.#links];
+    if (machine !== undefined && guest !== undefined && links !== undefined) return { machine, guest, links };
+    throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
+  }
+}
