@@ -1,6 +1,7 @@
-/** `runv image build` */
+/** `runv image build`, `runv image info` */
 import { basename, join, resolve } from "node:path";
-import { writeAll } from "../base/output";
+import { print, writeAll } from "../base/output";
+import type { GlobalOptions } from "../base/settings";
 import { defaultCache, defaultInitrd, defaultKernel } from "../image/paths";
 import { command } from "./command";
 import { absolute } from "./container";
@@ -17,26 +18,51 @@ const flags = {
 export const image = command({
   name: "image",
   summary: "make the kernel and the initrd of the virtual machines",
-  usage: `build
+  usage: `build | info
 
-Takes a distribution's kernel, downloaded and unpacked without being installed, or
-one of your own, and writes what runv's virtual machines start from.`,
+build takes a distribution's kernel, downloaded and unpacked without being
+installed, or one of your own, and writes what runv's virtual machines start from.
+info says what lies there.`,
   flags,
   args: [1, 1],
-  async run({ flags, args }) {
-    if (args[0] !== "build") throw usage(`No help topic for 'image ${args[0]}'`);
-    const [{ buildImage }, { readInit }] = await Promise.all([
-      import("../image/build"),
-      import("../image/init-binary"),
-    ]);
-    const { output, ...source } = options(flags);
-    const progress = (line: string) => writeAll(2, `${line}\n`);
-    const built = await buildImage({ ...source, output, init: readInit(), progress });
-    progress(`${output.kernel}: ${built.manifest.kernelRelease} from ${built.source}, ${mebibytes(built.kernelSize)}`);
-    progress(`${output.initrd}: ${mebibytes(built.initrdSize)}`);
-    return 0;
+  async run({ flags, args, global }) {
+    if (args[0] === "build") return build(flags);
+    if (args[0] === "info") return info(flags, global);
+    throw usage(`No help topic for 'image ${args[0]}'`);
   },
 });
+
+async function build(given: FlagValues<typeof flags>): Promise<number> {
+  const [{ buildImage }, { readInit }] = await Promise.all([import("../image/build"), import("../image/init-binary")]);
+  const { output, ...source } = options(given);
+  const progress = (line: string) => writeAll(2, `${line}\n`);
+  const built = await buildImage({ ...source, output, init: readInit(), progress });
+  progress(`${output.kernel}: ${built.manifest.kernelRelease} from ${built.source}, ${mebibytes(built.kernelSize)}`);
+  progress(`${output.initrd}: ${mebibytes(built.initrdSize)}`);
+  return 0;
+}
+
+async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Promise<number> {
+  const [{ imageInfo }, { readInit }, { settings }] = await Promise.all([
+    import("../image/info"),
+    import("../image/init-binary"),
+    import("../sandbox/settings"),
+  ]);
+  const { kernel, initrd } = given.output === undefined ? settings(global) : options(given).output;
+  const { manifest, kernelSize, initrdSize, kernelFits, initIsOurs } = imageInfo({ kernel, initrd }, readInit());
+  const { boot, extra, builtin } = manifest.modules;
+  const fits = kernelFits ? "" : ", NOT the one that the initrd was made for";
+  const lines = [
+    ["kernel", `${kernel}, ${mebibytes(kernelSize)}${fits}`],
+    ["release", `${manifest.kernelRelease}, ${manifest.arch}`],
+    ["initrd", `${initrd}, ${mebibytes(initrdSize)}`],
+    ["init", initIsOurs ? "this runv's" : "another runv's, of the same protocol"],
+    ["protocol", `${manifest.protocol}`],
+    ["modules", `${boot.length} at boot, ${Object.keys(extra).length} on demand, ${builtin.length} built in`],
+  ];
+  print(lines.map(([name, text]) => `${name!.padEnd(10)}${text}\n`).join(""));
+  return kernelFits ? 0 : 1;
+}
 
 function options({ output, kernel, modules, cache }: FlagValues<typeof flags>) {
   const into = (file: string) => (output === undefined ? file : join(resolve(output), basename(file)));
