@@ -473,8 +473,11 @@ static bool take_word(struct process *p)
 		break;
 	case FRAME_DONE:
 	case FRAME_FAILED:
+		channel_put(p->handle, frame.type, 0, (size_t)n - sizeof(frame));
+		/* These are the last words: the process ends now. */
 		p->concluded = true;
-		break;
+		conclude(p);
+		return false;
 	case FRAME_OUTPUT:
 		break;
 	default:
