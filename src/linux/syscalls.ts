@@ -95,6 +95,7 @@ const numbers = {
   sched_setattr: [314, 274],
   sched_setscheduler: [144, 119],
   seccomp: [317, 277],
+  sendfile: [40, 71],
   sendmsg: [46, 211],
   sendto: [44, 206],
   setdomainname: [171, 162],

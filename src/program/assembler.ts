@@ -176,7 +176,7 @@ export class Assembler {
   }
 
   /** Writes a number of `size` bytes into memory. */
-  store(at: Address, value: Operand, size: 1 | 2 | 4 | 8): void {
+  store(at: Address | Register, value: Operand, size: 1 | 2 | 4 | 8): void {
     this.#emit(Op.store, [at, value, size]);
   }
 

@@ -18,9 +18,9 @@ import { close, writeFile } from "../../program/files";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
 import { rootPath } from "../prepare";
-import { joinCgroup, lowerCgroup } from "./cgroup";
+import { cgroupOf, joinCgroup, lowerCgroup } from "./cgroup";
 import { lowerDevices } from "./devices";
-import { type BoundSource, lowerMounts, setAttributes } from "./mounts";
+import { type BoundSource, lowerMounts, lowerReadonlyDev, setAttributes } from "./mounts";
 import { cloneFlags, has } from "./namespaces";
 import { lowerProcess } from "./process";
 import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
@@ -58,8 +58,10 @@ export function lowerContainer({ id, config, rootfs, sources, settings, credit }
     p.syscall("unshare", [CLONE_NEWCGROUP]);
   }
   const root = lowerRoot(p, rootfs, linux.rootfsPropagation);
-  lowerMounts(p, root, mounts, sources);
+  const cgroup = has(linux.namespaces, "cgroup") ? undefined : cgroupOf(id);
+  lowerMounts(p, root, { mounts, sources, cgroup });
   lowerDevices(p, root, mounts, linux.devices);
+  lowerReadonlyDev(p, root, mounts);
   lowerSystem(p, config);
   p.doing(`make the working directory ${process.cwd}`);
   close(p, directoryInRoot(p, root, process.cwd));
@@ -70,7 +72,7 @@ export function lowerContainer({ id, config, rootfs, sources, settings, credit }
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);
   close(p, root);
-  lowerProcess(p, process, { stop: true, seccomp: settings.seccomp });
+  lowerProcess(p, process, { stop: true, settings });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ flags, stdio, credit });
 }

@@ -8,6 +8,7 @@ import type { Program } from "../../program/program";
 import { joinCgroup } from "./cgroup";
 import { cloneFlags } from "./namespaces";
 import { lowerProcess } from "./process";
+import { lowerAffinity } from "./scheduling";
 import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
 
@@ -28,7 +29,9 @@ export function lowerExec({ id, init, namespaces, process, settings, credit }: E
   const pid = namespaceKinds.pid.flag;
   const cgroup = namespaces.some(({ type }) => type === "cgroup") ? namespaceKinds.cgroup.flag : 0;
   const flags = cloneFlags(namespaces);
+  lowerAffinity(p, process.execCPUAffinity?.initial);
   joinCgroup(p, id);
+  lowerAffinity(p, process.execCPUAffinity?.final);
   if (process.oomScoreAdj !== undefined) {
     p.doing(`set oom_score_adj to ${process.oomScoreAdj}`);
     writeFile(p, "/proc/self/oom_score_adj", String(process.oomScoreAdj));
@@ -39,7 +42,7 @@ export function lowerExec({ id, init, namespaces, process, settings, credit }: E
   if (process.terminal) lowerTerminal(p, root, process, false);
   else lowerPipes(p, process);
   close(p, root);
-  lowerProcess(p, process, { stop: false, seccomp: settings.seccomp });
+  lowerProcess(p, process, { stop: false, settings });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ join: (flags & pid) === 0 ? 0 : init, stdio, credit });
 }

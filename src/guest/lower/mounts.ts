@@ -8,17 +8,22 @@ import {
   FSCONFIG_SET_STRING,
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
+  MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
   MS_REC,
+  O_DIRECTORY,
+  O_PATH,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../linux/constants";
-import { isBind, type Mount } from "../../oci/mounts";
+import type { Mount } from "../../oci/mounts";
 import type { Assembler, Operand, Register } from "../../program/assembler";
 import { close } from "../../program/files";
+import { copyTree } from "./copy-tree";
 import { type AttributeChange, type MountOptions, sortMountOptions } from "./mount-flags";
-import { directoryInRoot, fileInRoot } from "./root";
+import { directoryInRoot, fileInRoot, openInRoot } from "./root";
+import { hiddenMode, takeMode } from "./tmpfs";
 
 /** Where the source of a bind mount is in the guest. */
 export interface BoundSource {
@@ -26,26 +31,44 @@ export interface BoundSource {
   directory: boolean;
 }
 
-/**
- * Mounts everything.
- * @param root the container's root
- * @param sources for each bind mount, by its index, where the share has it
- */
-export function lowerMounts(
-  p: Assembler,
-  root: Register,
-  mounts: readonly Mount[],
-  sources: ReadonlyMap<number, BoundSource>,
-): void {
+/** What mounts lean on. */
+export interface MountPlan {
+  mounts: readonly Mount[];
+  /** For each bind mount, by its index, where the share has it. */
+  sources: ReadonlyMap<number, BoundSource>;
+  /** The container's cgroup, where it has no cgroup namespace and so sees no more than this of the hierarchy. */
+  cgroup: string | undefined;
+}
+
+/** Mounts everything below the container's root. */
+export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgroup }: MountPlan): void {
   for (const [index, mount] of mounts.entries()) {
     const options = sortMountOptions(mount.options);
-    if (isBind(mount)) lowerBind(p, root, mount, options, sources.get(index)!);
+    // Nodes are still to be made there: see `lowerReadonlyDev`.
+    if (isDev(mount)) options.attributes.set &= ~MOUNT_ATTR_RDONLY;
+    const source = isCgroup(mount) && cgroup !== undefined ? { path: cgroup, directory: true } : sources.get(index);
+    if (source !== undefined) lowerBind(p, root, mount, options, source);
     else lowerNew(p, root, mount, options);
   }
 }
 
+/** Makes /dev read-only, when it is mounted so, after it was filled. */
+export function lowerReadonlyDev(p: Assembler, root: Register, mounts: readonly Mount[]): void {
+  const mount = mounts.find(isDev);
+  if (mount === undefined) return;
+  const readOnly = sortMountOptions(mount.options).attributes.set & MOUNT_ATTR_RDONLY;
+  if (readOnly === 0) return;
+  p.doing("make /dev read-only");
+  const dev = openInRoot(p, root, "/dev", O_PATH | O_DIRECTORY);
+  setAttributes(p, dev, { set: readOnly, clear: 0 }, false);
+  close(p, dev);
+}
+
+const isDev = ({ destination }: Mount): boolean => destination.replace(/\/+$/, "") === "/dev";
+const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
+
 function lowerBind(p: Assembler, root: Register, mount: Mount, options: MountOptions, source: BoundSource): void {
-  p.doing(`mount ${mount.source} on ${mount.destination}`);
+  p.doing(`mount ${mount.source ?? mount.type} on ${mount.destination}`);
   const recursive = options.recursive ? AT_RECURSIVE : 0;
   const tree = p.value("open_tree", [AT_FDCWD, p.text(source.path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive]);
   const target = source.directory
@@ -57,8 +80,14 @@ function lowerBind(p: Assembler, root: Register, mount: Mount, options: MountOpt
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
   const type = guestType(mount.type ?? "none");
   p.doing(`mount ${mount.type} on ${mount.destination}`);
+  const hidden = type === "tmpfs" ? hiddenMode(p, root, mount.destination) : undefined;
   const target = directoryInRoot(p, root, mount.destination);
   const tree = newFileSystem(p, type, mount.source ?? type, options);
+  if (hidden !== undefined) {
+    if (!options.data.some((option) => option.startsWith("mode="))) takeMode(p, tree, hidden);
+    if (options.extensions.includes("tmpcopyup")) copyTree(p, target, tree, mount.destination);
+    p.release(hidden);
+  }
   attach(p, tree, target, options);
 }
 

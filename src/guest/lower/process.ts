@@ -5,21 +5,27 @@ import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
 import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
 import { lowerCapabilities, lowerCredentials, lowerRlimits } from "./credentials";
+import { lowerPersonality, lowerScheduling } from "./scheduling";
 import type { SeccompFilter } from "./seccomp/compile";
 import { loadSeccomp } from "./seccomp/load";
+import type { SharedSettings } from "./settings";
 
 /** What a process has beside its `process` object. */
 export interface ProcessOptions {
   /** Wait between finding the command and executing it, as `create` and `start` do. */
   stop: boolean;
-  seccomp?: SeccompFilter | undefined;
+  /** What it shares with the container's other processes. */
+  settings: SharedSettings;
 }
 
 /** Changes user, directory and limits, finds the command, waits for GO if it is to, and becomes the command. */
-export function lowerProcess(p: Assembler, process: Process, { stop, seccomp }: ProcessOptions): void {
+export function lowerProcess(p: Assembler, process: Process, { stop, settings }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerRlimits(p, process.rlimits);
+  lowerScheduling(p, process);
+  lowerPersonality(p, settings.personality);
+  const { seccomp } = settings;
   const keep = seccomp === undefined ? 0n : capabilitiesToFilter(process);
   // As runc: what root may enter or else what the user may.
   const entered = lowerDirectory(p, process, p.register(), { accept: ["EACCES", "EPERM"] });
