@@ -30,7 +30,10 @@ export interface QemuMachine
 }
 
 /** What changed between versions: each line is said to the versions from `since` to before `until`. */
-const versions: readonly { since: string; until?: string; options?: string[]; machine?: string }[] = [
+const versions: readonly { since: string; until?: string; options?: string[]; machine?: string; tcg?: string }[] = [
+  // Both say that copying byte by byte is fast. In emulation it is not: eight bytes at once boot 5 to 10 % faster.
+  { since: "5.0", tcg: "-erms" },
+  { since: "8.0", tcg: "-fsrm" },
   { since: "5.0", until: "8.0", options: ["-no-hpet"] },
   { since: "8.0", machine: "hpet=off" },
 ];
@@ -45,7 +48,9 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ["-machine", [machineType, ...changes.flatMap((change) => change.machine ?? [])].join(",")],
     changes.flatMap((change) => change.options ?? []),
-    accelerator === "kvm" ? ["-accel", "kvm", "-cpu", "host"] : ["-accel", "tcg,thread=multi", "-cpu", "max"],
+    accelerator === "kvm"
+      ? ["-accel", "kvm", "-cpu", "host"]
+      : ["-accel", "tcg,thread=multi", "-cpu", ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(",")],
     ["-smp", String(cpus), "-m", `${memoryMiB}M`],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
