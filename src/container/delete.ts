@@ -46,7 +46,8 @@ export async function remove(root: string, id: string, force: boolean): Promise<
 
 async function removeLocked(root: string, id: string, force: boolean): Promise<void> {
   const { record, status } = openContainer(root, id);
-  if (!force && status !== "stopped") {
+  // As runc: one that was never started has nothing to lose.
+  if (!force && status !== "stopped" && status !== "created") {
     throw new RunvError("CONTAINER_STATE", `cannot delete container ${id} that is not stopped: ${status}`, {
       hint: `'runv delete --force ${id}' kills it first`,
     });

@@ -9,7 +9,7 @@ import { formatTable } from "./table";
 export async function listContainers({ global, format, quiet }: ListOptions): Promise<number> {
   const states = listIds(global.root).flatMap((id) => stateIfAny(global.root, id));
   if (quiet) print(states.map(({ id }) => `${id}\n`).join(""));
-  else if (format === "json") print(states.length === 0 ? "null" : JSON.stringify(states.map(stateFields)));
+  else if (format === "json") print(`${states.length === 0 ? "null" : JSON.stringify(states.map(stateFields))}\n`);
   else print(formatTable(["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], states.map(row)));
   return 0;
 }

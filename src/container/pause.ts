@@ -8,7 +8,7 @@ import { writeRecord } from "./store";
 
 /** `runv pause`. @returns the exit code */
 export function pauseContainer(options: ContainerOptions): Promise<number> {
-  return setPaused(options, true, ["running", "created"], "container not running or created");
+  return setPaused(options, true, ["running", "created"], "container not running");
 }
 
 /** `runv resume`. @returns the exit code */

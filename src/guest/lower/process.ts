@@ -5,21 +5,27 @@ import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
 import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
 import { lowerCapabilities, lowerCredentials, lowerRlimits } from "./credentials";
+import { type HookPlan, lowerHooks } from "./hooks";
 import { lowerPersonality, lowerScheduling } from "./scheduling";
 import type { SeccompFilter } from "./seccomp/compile";
 import { loadSeccomp } from "./seccomp/load";
 import type { SharedSettings } from "./settings";
 
+/** What runc says first. */
+const failing = "unable to start container process";
+
 /** What a process has beside its `process` object. */
 export interface ProcessOptions {
   /** Wait between finding the command and executing it, as `create` and `start` do. */
   stop: boolean;
+  /** Hooks to run right before it begins. */
+  hooks?: HookPlan;
   /** What it shares with the container's other processes. */
   settings: SharedSettings;
 }
 
 /** Changes user, directory and limits, finds the command, waits for GO if it is to, and becomes the command. */
-export function lowerProcess(p: Assembler, process: Process, { stop, settings }: ProcessOptions): void {
+export function lowerProcess(p: Assembler, process: Process, { stop, hooks, settings }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerRlimits(p, process.rlimits);
@@ -37,13 +43,17 @@ export function lowerProcess(p: Assembler, process: Process, { stop, settings }:
   p.release(entered);
   const command = findCommand(p, process);
   if (stop) p.stop();
-  if (seccomp !== undefined) lowerSeccomp(p, process, seccomp, keep);
-  p.doing(`exec ${process.args[0]}`, { command: true });
+  const confine = () => {
+    if (seccomp !== undefined) lowerSeccomp(p, process, seccomp, keep);
+  };
+  if (hooks !== undefined) lowerHooks(p, hooks, confine);
+  confine();
+  p.doing(`${failing}: exec ${process.args[0]}`, { command: true });
   p.syscall("execve", [command, p.vector(process.args), p.vector(process.env)]);
 }
 
 function lowerDirectory(p: Assembler, { cwd }: Process, into: Register, options: SyscallOptions = {}): Register {
-  p.doing(`chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed`, { command: true });
+  p.doing(`${failing}: chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed`, { command: true });
   p.syscall("chdir", [p.text(cwd)], { ...options, into });
   return into;
 }
@@ -69,7 +79,7 @@ function findCommand(p: Assembler, process: Process): Register {
   p.set(denied, 0);
   for (const candidate of candidatesOf(name, process.env)) {
     const [unusable, forbidden, next] = [p.label(), p.label(), p.label()];
-    p.doing(`exec: ${JSON.stringify(name)}`, { command: true });
+    p.doing(`${failing}: exec: ${JSON.stringify(name)}`, { command: true });
     p.set(command, p.text(candidate));
     p.syscall("faccessat2", [AT_FDCWD, command, X_OK, AT_EACCESS], {
       into: result,
@@ -90,8 +100,8 @@ function findCommand(p: Assembler, process: Process): Register {
   p.jumpIf(denied, "=", 0, missing);
   p.fail(errnoOf("EACCES"));
   p.place(missing);
-  if (name.includes("/")) p.doing(`exec: ${JSON.stringify(name)}: stat ${name}`, { command: true });
-  else p.doing(`exec: ${JSON.stringify(name)}: executable file not found in $PATH`, { complete: true });
+  if (name.includes("/")) p.doing(`${failing}: exec: ${JSON.stringify(name)}: stat ${name}`, { command: true });
+  else p.doing(`${failing}: exec: ${JSON.stringify(name)}: executable file not found in $PATH`, { complete: true });
   p.fail(errnoOf("ENOENT"));
   p.place(found);
   p.release(denied, result);
