@@ -62,7 +62,7 @@ function recordedConfig(name: string, bundle: string): Config {
   delete config.hooks;
   config.linux.namespaces = config.linux.namespaces.map(({ type }) => ({ type }));
   // Under a name that the leak check knows.
-  config.linux.cgroupsPath = `/${basename(dirname(bundle))}/${basename(bundle)}`;
+  config.linux.cgroupsPath = `/${basename(dirname(bundle))}-${basename(bundle)}`;
   for (const mount of config.mounts) {
     const isBind = mount.type === "bind" || mount.options?.some((option) => option === "bind" || option === "rbind");
     if (isBind && mount.source !== undefined && !existsSync(mount.source))
