@@ -61,7 +61,15 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const trees = treesOf(id, bundle);
   const { config } = bundle;
   const settings = sharedSettings(config);
-  const plan = { id, config, rootfs: guestRootfs(id), sources: sourcesOf(id, trees), settings, credit: outputCredit };
+  const plan = {
+    id,
+    bundle: bundle.bundle,
+    config,
+    rootfs: guestRootfs(id),
+    sources: sourcesOf(id, trees),
+    settings,
+    credit: outputCredit,
+  };
   const program = lowerContainer(plan);
   makeContainerDirectory(global.root, id);
   const making = new Making(options, bundle, settings);
@@ -175,8 +183,8 @@ class Making {
   }
 
   #machine(network: NetworkNamespace) {
-    const { kernel, initrd, driver, qemu } = this.#vm;
-    return { kernel, initrd, driver, qemu, network: network.kind, ...this.#shape };
+    const { kernel, initrd, driver, qemu, templates } = this.#vm;
+    return { kernel, initrd, driver, qemu, templates, network: network.kind, ...this.#shape };
   }
 
   #cgroupRequest(): HostCgroupRequest {

@@ -20,6 +20,8 @@ export interface Note {
   command?: boolean;
   /** `doing` is the whole error; the errno adds nothing. */
   complete?: boolean;
+  /** The error's code, where it is not the usual one. */
+  code?: string;
 }
 
 /** A program in the form that the guest takes, with the source map that explains its failures. */
@@ -45,6 +47,6 @@ export class Program {
 export function explain(note: Note = { doing: "run a program in the guest" }, errno: number): RunvError {
   const { doing, command = false, complete = false } = note;
   const text = command ? commandErrnoText(errno) : errnoText(errno);
-  const code = command || complete ? "COMMAND_FAILED" : "GUEST_CALL_FAILED";
+  const code = note.code ?? (command || complete ? "COMMAND_FAILED" : "GUEST_CALL_FAILED");
   return new RunvError(code, complete ? doing : `${doing}: ${text}`);
 }

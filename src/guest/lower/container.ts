@@ -20,6 +20,7 @@ import type { Program } from "../../program/program";
 import { rootPath } from "../prepare";
 import { cgroupOf, joinCgroup, lowerCgroup } from "./cgroup";
 import { lowerDevices } from "./devices";
+import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
 import { type BoundSource, lowerMounts, lowerReadonlyDev, setAttributes } from "./mounts";
 import { cloneFlags, has } from "./namespaces";
 import { lowerProcess } from "./process";
@@ -31,6 +32,8 @@ import { lowerPipes, lowerTerminal } from "./stdio";
 /** A container as the guest is to make it. */
 export interface ContainerPlan {
   id: string;
+  /** The bundle's directory on the host, for the hooks. */
+  bundle: string;
   config: Config;
   /** Where the guest has the root file system. */
   rootfs: string;
@@ -46,7 +49,7 @@ export interface ContainerPlan {
  * command is found, and goes on when the container is started.
  * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
-export function lowerContainer({ id, config, rootfs, sources, settings, credit }: ContainerPlan): Program {
+export function lowerContainer({ id, bundle, config, rootfs, sources, settings, credit }: ContainerPlan): Program {
   const { process, linux, mounts } = config;
   const p = new Assembler();
   const flags = cloneFlags(linux.namespaces);
@@ -65,6 +68,7 @@ export function lowerContainer({ id, config, rootfs, sources, settings, credit }
   lowerSystem(p, config);
   p.doing(`make the working directory ${process.cwd}`);
   close(p, directoryInRoot(p, root, process.cwd));
+  lowerCreateHooks(p, root, hookPlan("createContainer", config, id, bundle));
   lowerPivot(p, root);
   if (process.terminal) lowerTerminal(p, root, process, true);
   else lowerPipes(p, process);
@@ -72,7 +76,7 @@ export function lowerContainer({ id, config, rootfs, sources, settings, credit }
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);
   close(p, root);
-  lowerProcess(p, process, { stop: true, settings });
+  lowerProcess(p, process, { stop: true, hooks: hookPlan("startContainer", config, id, bundle), settings });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ flags, stdio, credit });
 }
@@ -104,6 +108,15 @@ function lowerSystem(p: Assembler, { hostname, domainname, linux, process }: Con
     p.doing(`set oom_score_adj to ${process.oomScoreAdj}`);
     writeFile(p, "/proc/self/oom_score_adj", String(process.oomScoreAdj));
   }
+}
+
+/** Runs the createContainer hooks, in the container's mount namespace and below its root. */
+function lowerCreateHooks(p: Assembler, root: Register, plan: HookPlan): void {
+  requireHooks(p, root, plan);
+  lowerHooks(p, plan, () => {
+    p.syscall("fchdir", [root]);
+    p.syscall("chroot", [p.text(".")]);
+  });
 }
 
 /** Makes the container's root the root, and lets go of the machine's (pivot_root(2), "pivot_root(".", ".")"). */

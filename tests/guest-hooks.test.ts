@@ -1,0 +1,71 @@
+/** createContainer and startContainer hooks, which run in the guest. */
+import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BundleOptions, Config } from "./support/bundle";
+import { runvTest } from "./support/rig";
+
+/** A hook that is a line for the shell. */
+const hook = (line: string, more: object = {}) => ({
+  path: "/bin/sh",
+  args: ["sh", "-c", line],
+  env: ["PATH=/bin", "A=b c"],
+  ...more,
+});
+
+function withHooks(hooks: object, args = ["echo", "ran"]): BundleOptions {
+  return {
+    args,
+    change: (config: Config) => {
+      config.root.readonly = false;
+      config.hooks = hooks;
+      config.annotations = { key: "value" };
+    },
+  };
+}
+
+runvTest("hooks inside see the state and the container", async ({ runv, bundle, id }) => {
+  let root = "";
+  const options = withHooks({
+    createContainer: [hook("cat >/create; id -u >>/create; test -e /proc/self && ls / >/dev/null && mkdir /made")],
+    startContainer: [hook("cat >/start; echo $A $$ >>/start; grep CapEff /proc/self/status >>/start"), hook("exit 0")],
+  });
+  const path = await bundle({
+    ...options,
+    change: (config) => {
+      options.change?.(config);
+      root = config.root.path;
+    },
+  });
+  expect(await runv(["run", "-b", path, id("both")])).toEqual({ code: 0, stdout: "ran\n", stderr: "" });
+  const [created = "", uid] = readFileSync(join(root, "create"), "utf8").split(/\n|(?<=}})/);
+  expect(JSON.parse(created)).toMatchObject({ id: id("both"), status: "creating", bundle: path, pid: 1 });
+  expect(uid).toBe("0");
+  const [started = "", env, capabilities] = readFileSync(join(root, "start"), "utf8").split(/\n|(?<=}})/);
+  expect(JSON.parse(started)).toMatchObject({ status: "created", annotations: { key: "value" } });
+  expect(env).toMatch(/^b c \d+$/);
+  expect(capabilities).toContain("0000000020000420");
+});
+
+runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bundle, id }) => {
+  const cases: [object, string, string][] = [
+    [{ startContainer: [hook("exit 3")] }, "run startContainer hook #0 (/bin/sh): failed", "HOOK_FAILED"],
+    [
+      { startContainer: [hook("sleep 100", { timeout: 1 })] },
+      "run startContainer hook #0 (/bin/sh): not done after 1 s",
+      "HOOK_FAILED",
+    ],
+    [
+      { createContainer: [{ path: "/usr/bin/nvidia-ctk" }] },
+      "hooks.createContainer[0].path: /usr/bin/nvidia-ctk is not in the container's root file system",
+      "CONFIG_UNSUPPORTED",
+    ],
+  ];
+  for (const [hooks, message, code] of cases) {
+    const path = await bundle(withHooks(hooks));
+    const result = await runv(["run", "-b", path, id("failing")]);
+    expect(result).toMatchObject({ code: 1, stdout: "" });
+    expect(result.stderr).toContain(message);
+    expect(result.stderr).toContain(`code=${code}`);
+  }
+});
