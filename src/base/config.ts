@@ -12,6 +12,7 @@ const keys = {
   kernel: "path",
   initrd: "path",
   driver: "text",
+  templates: "path",
   default_cpus: "count",
   default_memory: "count",
   qemu: "path",

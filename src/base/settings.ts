@@ -16,6 +16,9 @@ export interface GlobalOptions {
   driver: string | undefined;
   defaultCpus: number | undefined;
   defaultMemory: number | undefined;
+  /** Where the templates are. */
+  template: string | undefined;
+  noTemplate: boolean;
 }
 
 /** How VMs are made. */
@@ -23,6 +26,8 @@ export interface Settings {
   kernel: string;
   initrd: string;
   driver: string;
+  /** The directory of the templates; undefined: boot each VM. */
+  templates: string | undefined;
   /** For a container that asks for none. */
   defaultCpus: number;
   /** In MiB, likewise. */

@@ -19,6 +19,8 @@ export const globalFlags = {
   kernel: string("kernel of the VMs"),
   initrd: string("initrd of the VMs, made by 'runv image build'"),
   driver: string("hypervisor driver ('auto', 'qemu', 'kvm', 'tcg')"),
+  template: string("directory of the templates that VMs are cloned from"),
+  "no-template": bool("boot each VM instead of cloning it from a template"),
   default_cpus: int("virtual CPUs of a VM whose container asks for none"),
   default_memory: int("memory in MiB of a VM whose container asks for none"),
 } as const;
@@ -40,6 +42,8 @@ export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOpt
     kernel: values.kernel,
     initrd: values.initrd,
     driver: values.driver,
+    template: values.template || undefined,
+    noTemplate: values["no-template"],
     defaultCpus: values.default_cpus,
     defaultMemory: values.default_memory,
   };

@@ -18,3 +18,24 @@ export function parseInteger(text: string): number | undefined {
   if (!Number.isSafeInteger(value)) return undefined;
   return sign === "-" ? 0 - value : value;
 }
+
+/** In milliseconds. */
+const units: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Go's time.ParseDuration, `1h15m30.5s`, as milliseconds. */
+export function parseDuration(text: string): number | undefined {
+  const [, sign, body] = /^([+-]?)(.+)$/.exec(text) ?? [];
+  if (body === "0") return 0;
+  if (body === undefined || !/^((\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(body)) return undefined;
+  let sum = 0;
+  for (const [, number, unit] of body.matchAll(/([\d.]+)([a-zµ]+)/g)) sum += Number(number) * units[unit!]!;
+  return sign === "-" ? -sum : sum;
+}

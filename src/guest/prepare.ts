@@ -34,8 +34,8 @@ export function loadModules(paths: readonly string[]): Program {
   return p.assemble();
 }
 
-/** Makes a VM ready for containers: cgroups with their controllers, and the host's share. */
-export function prepareGuest(share: ShareMount): Program {
+/** Makes a guest ready for containers, as far as all are alike: cgroups with their controllers, places to mount on. */
+export function prepareGuest(): Program {
   const p = new Assembler();
   const secure = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   p.doing("mount the guest's cgroup hierarchy");
@@ -44,10 +44,17 @@ export function prepareGuest(share: ShareMount): Program {
     p.doing(`enable the cgroup controller ${controller}`);
     writeFile(p, `${cgroupPath}/cgroup.subtree_control`, `+${controller}`, { accept: "any" });
   }
-  p.doing(`mount the host's share (${share.type})`);
+  p.doing("make the places where a container's root and the share are mounted");
   for (const path of [sharePath, rootPath]) {
     p.syscall("mkdirat", [AT_FDCWD, p.text(path), 0o700], { accept: ["EEXIST"] });
   }
+  return p.assemble();
+}
+
+/** Mounts what the host shares. */
+export function mountShare(share: ShareMount): Program {
+  const p = new Assembler();
+  p.doing(`mount the host's share (${share.type})`);
   p.syscall("mount", [p.text(share.source), p.text(sharePath), p.text(share.type), 0, p.text(share.options)]);
   return p.assemble();
 }

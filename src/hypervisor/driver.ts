@@ -71,6 +71,13 @@ export interface Nic {
  */
 export type NicBackend = { tap: number; vhost?: number | undefined } | "user";
 
+/** A machine's memory in a file, which has the machine's size. */
+export interface MemoryFile {
+  path: string;
+  /** Whether what the machine writes goes into the file; otherwise it stays the machine's own, page by page. */
+  write: boolean;
+}
+
 /** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
 export interface MachineSpec {
   /** Shows in `ps` and in error messages. */
@@ -86,6 +93,13 @@ export interface MachineSpec {
   share?: Share;
   /** An interface that is there when the guest boots. */
   nic?: Nic;
+  /** Its memory is this file. */
+  memory?: MemoryFile;
+  /**
+   * It does not boot but goes on where `Machine.save` left another one of the same description, whose memory it is given: a descriptor to
+   * read the devices' state from.
+   */
+  restore?: number;
   /** How long the hypervisor may take until it answers; 10 s unless told. The guest's boot is not part of it. */
   startTimeoutMs?: number;
 }
@@ -139,6 +153,12 @@ export interface Machine {
   /** Stops the virtual processors. @throws RunvError VM_QMP_… or UNSUPPORTED */
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /**
+   * Stops the machine and saves the state of its devices; the memory is in its file. It does not run again.
+   * @param to a descriptor to write to
+   * @throws RunvError VM_QMP_…, VM_SAVE or UNSUPPORTED
+   */
+  save(to: number): Promise<void>;
   /** Adds a network interface to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */

@@ -149,6 +149,7 @@ export const WNOHANG = 1;
 
 /** sys/file.h */
 export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 /** poll.h */
 export const POLLIN = 1;
@@ -166,3 +167,10 @@ export const TUNSETIFF = 0x400454ca;
 export const IFF_TAP = 0x2;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;
+
+/** linux/random.h */
+export const RNDADDENTROPY = 0x40085203;
+export const RNDRESEEDCRNG = 0x5207;
+
+/** time.h */
+export const CLOCK_REALTIME = 0;

@@ -26,6 +26,8 @@ export interface LaunchRequest {
   memoryMiB: number;
   /** The monitor is in a network namespace that the machine is to be given, or in the host's own. */
   network: "namespace" | "host";
+  /** The directory of the templates to clone from and to add to; undefined: boot. */
+  templates?: string | undefined;
   /** QEMU's program, if it is not to be looked for. */
   qemu?: string | undefined;
 }

@@ -4,12 +4,15 @@ import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, Settings } from "../base/settings";
 import { defaultInitrd, defaultKernel } from "../image/paths";
 
+const defaultTemplates = "/var/lib/runv/templates";
+
 /** The settings that a command is to use. Reads the configuration file. */
 export function settings(global: GlobalOptions, config: Config = readConfig()): Settings {
   return {
     kernel: resolve(global.kernel ?? config.kernel ?? defaultKernel),
     initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
     driver: global.driver ?? config.driver ?? "auto",
+    templates: global.noTemplate ? undefined : resolve(global.template ?? config.templates ?? defaultTemplates),
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
     qemu: config.qemu,

@@ -6,7 +6,7 @@ import { type AcceleratorChoice, probeQemu } from "./probe";
 
 const capabilities: Capabilities = {
   pause: true,
-  template: false,
+  template: true,
   balloon: false,
   freePageReporting: false,
   hotplugNic: true,

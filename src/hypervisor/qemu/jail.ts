@@ -12,7 +12,7 @@ export type JailEntry =
   | { path: string; source: string; kind: "directory" | "file"; recursive: boolean; writable: boolean };
 
 /** Where QEMU finds in the jail what the machine is made of. */
-export const inside = { kernel: "/kernel", initrd: "/initrd", share: "/share" } as const;
+export const inside = { kernel: "/kernel", initrd: "/initrd", share: "/share", memory: "/memory" } as const;
 
 /** Where programs and libraries lie; on merged-/usr systems all but the first are links. */
 const system = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/ld.so.cache", "/etc/alternatives"];
@@ -26,7 +26,7 @@ const stores = ["/nix", "/gnu"];
  * @param root where the host's files are; for tests
  */
 export function jailEntries(
-  spec: Pick<MachineSpec, "kernel" | "initrd" | "share">,
+  spec: Pick<MachineSpec, "kernel" | "initrd" | "share" | "memory">,
   binary: string,
   devices: readonly string[],
   root = "/",
@@ -38,6 +38,8 @@ export function jailEntries(
   entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
   entries.push(...devices.map((path) => bind(path, path, "file", true)));
   entries.push(bind(inside.kernel, spec.kernel, "file"), bind(inside.initrd, spec.initrd, "file"));
+  // Where it is not to be written, QEMU before 8.2 opens it so all the same: who made the file looks at it again before it is used.
+  if (spec.memory !== undefined) entries.push(bind(inside.memory, spec.memory.path, "file", true));
   if (spec.share !== undefined) {
     entries.push({ path: inside.share, source: spec.share.path, kind: "directory", recursive: true, writable: true });
   }

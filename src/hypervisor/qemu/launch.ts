@@ -9,6 +9,7 @@ import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
 import { inside, jailEntries } from "./jail";
 import { QemuMachine } from "./machine";
+import { restore } from "./migration";
 import { type Accelerator, qemuArguments } from "./options";
 import { type AcceleratorChoice, chooseAccelerator } from "./probe";
 import { Qmp } from "./qmp";
@@ -37,6 +38,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
     await machine.attach((onEvent) =>
       Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 10_000 }),
     );
+    if (spec.restore !== undefined) await restore(machine.qmp, spec.restore);
     return machine;
   } catch (error) {
     throw await notStarted(child, spec, program, error);
@@ -45,12 +47,13 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
 
 /** The program that becomes QEMU in its jail. */
 function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, version: QemuVersion): Program {
-  const { kernel, initrd, share } = spec;
+  const { kernel, initrd, share, memory } = spec;
   const args = qemuArguments({
     ...spec,
     kernel: inside.kernel,
     initrd: inside.initrd,
     ...(share && { share: { tag: share.tag, path: inside.share } }),
+    ...(memory && { memory: { ...memory, path: inside.memory } }),
     version,
     accelerator,
     descriptors: inherited,
@@ -59,7 +62,7 @@ function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, ver
     parent: process.pid,
     directory: spec.directory,
     entries: jailEntries(
-      { kernel, initrd, ...(share && { share }) },
+      { kernel, initrd, ...(share && { share }), ...(memory && { memory }) },
       binary,
       accelerator === "kvm" ? ["/dev/kvm"] : [],
     ),

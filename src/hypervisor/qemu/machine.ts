@@ -4,6 +4,7 @@ import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
 import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec, Nic } from "../driver";
 import { type Child, closeQuietly } from "./child";
+import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
 import type { Qmp, QmpEvent } from "./qmp";
 
@@ -29,6 +30,7 @@ export class QemuMachine implements Machine {
   #portOpen = false;
   #connected = false;
   readonly #deviceEvents = new DeviceEvents();
+  readonly #migration = new MigrationEvents();
 
   constructor(child: Child, { driver, accelerator, capabilities, spec }: QemuMachineOptions) {
     this.pid = child.pid;
@@ -50,6 +52,7 @@ export class QemuMachine implements Machine {
   /** Takes up the control channel. */
   async attach(connect: (onEvent: (event: QmpEvent) => void) => Promise<Qmp>): Promise<void> {
     this.#qmp = await connect((event) => {
+      if (event.event === "MIGRATION") this.#migration.changed(String(event.data.status));
       if (event.event === "DEVICE_DELETED") this.#deviceEvents.deleted(String(event.data.device));
       if (event.event === "VSERPORT_CHANGE" && event.data.id === "agent") this.#portOpen = event.data.open === true;
     });
@@ -96,6 +99,10 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.qmp.execute("cont");
+  }
+
+  async save(to: number): Promise<void> {
+    await save(this.qmp, to, this.#migration);
   }
 
   async addNic(nic: Nic): Promise<void> {

@@ -4,7 +4,7 @@
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
 import { commandLine as always, underTcg } from "../../image/command-line";
-import type { MachineSpec, Nic } from "../driver";
+import type { MachineSpec, MemoryFile, Nic } from "../driver";
 import { atLeast, type QemuVersion } from "./version";
 
 export type Accelerator = "kvm" | "tcg";
@@ -23,7 +23,10 @@ export interface QemuDescriptors {
 }
 
 export interface QemuMachine
-  extends Pick<MachineSpec, "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share" | "nic"> {
+  extends Pick<
+    MachineSpec,
+    "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share" | "nic" | "memory" | "restore"
+  > {
   version: QemuVersion;
   accelerator: Accelerator;
   descriptors: QemuDescriptors;
@@ -40,18 +43,23 @@ const versions: readonly { since: string; until?: string; options?: string[]; ma
 
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
-  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share, nic } = machine;
+  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share, nic, memory } = machine;
   const changes = versions.filter(
     ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
   return [
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-machine", [machineType, ...changes.flatMap((change) => change.machine ?? [])].join(",")],
+    [
+      "-machine",
+      [machineType, ...changes.flatMap((change) => change.machine ?? []), ...memoryMachine(memory)].join(","),
+    ],
     changes.flatMap((change) => change.options ?? []),
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", "tcg,thread=multi", "-cpu", ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(",")],
     ["-smp", String(cpus), "-m", `${memoryMiB}M`],
+    memory === undefined ? [] : memoryOptions(memory, memoryMiB),
+    machine.restore === undefined ? [] : ["-incoming", "defer"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
     ["-add-fd", `set=1,fd=${descriptors.console}`],
@@ -70,6 +78,15 @@ export const agentPort = "runv.agent";
 
 /** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
 const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
+
+function memoryMachine(memory: MemoryFile | undefined): string[] {
+  return memory === undefined ? [] : ["memory-backend=memory"];
+}
+
+function memoryOptions({ path, write }: MemoryFile, memoryMiB: number): string[] {
+  const size = `size=${memoryMiB}M,share=${write ? "on" : "off"}`;
+  return ["-object", `memory-backend-file,id=memory,mem-path=${value(path)},${size}`];
+}
 
 function shareOptions(tag: string, path: string): string[] {
   return [

@@ -1,0 +1,95 @@
+/** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
+import { closeSync, copyFileSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { commit, version } from "../base/version";
+import type { Hello } from "../guest/guest";
+import { mountShare } from "../guest/prepare";
+import { wake } from "../guest/wake";
+import type { Machine } from "../hypervisor/driver";
+import type { ImageManifest } from "../image/manifest";
+import { nineP } from "../share/nine-p";
+import { type BootPlan, connect, greeting, prepare, type Sandbox } from "./connect";
+import { fingerprint, type Template, type TemplateFiles, TemplateStore, templateKey } from "./template-store";
+
+/**
+ * Starts a clone of the template for this shape of machine. Where there is none it is made first, unless somebody else is making
+ * it.
+ * @param directory where the templates are; undefined: none are wanted
+ * @returns undefined when there is no template to be had: boot
+ */
+export async function startClone(
+  plan: BootPlan,
+  manifest: ImageManifest,
+  directory: string | undefined,
+): Promise<Sandbox | undefined> {
+  if (directory === undefined || !plan.driver.capabilities.template) return undefined;
+  const store = new TemplateStore(directory);
+  const key = await shapeOf(plan, manifest);
+  const template = store.find(key) ?? (await store.make(key, (files) => save(plan, files)));
+  if (template === undefined) return undefined;
+  try {
+    return await clone(plan, template);
+  } catch {
+    // It does not come up: the next start makes another. This one boots, and tells what is wrong if that fails too.
+    store.drop(key);
+    return undefined;
+  }
+}
+
+/** All that a saved machine depends on. */
+async function shapeOf({ driver, spec, modules }: BootPlan, manifest: ImageManifest): Promise<string> {
+  const { binary, version: hypervisor, accelerator } = await driver.probe();
+  const { kernel, initrd, cpus, memoryMiB, nic } = spec;
+  return templateKey({
+    runv: [version, commit],
+    driver: [driver.name, binary, binary && fingerprint(binary), hypervisor, accelerator],
+    kernel: [kernel, fingerprint(kernel)],
+    initrd: [initrd, fingerprint(initrd), manifest.initSha256],
+    shape: [cpus, memoryMiB, modules],
+    nic: nic && [nic.mac, nic.backend === "user" ? "user" : nic.backend.vhost !== undefined],
+  });
+}
+
+/** Boots a machine up to the point where clones go on, and saves it. It is gone when this is fulfilled. */
+async function save({ driver, spec, modules, handlers }: BootPlan, files: TemplateFiles): Promise<Hello> {
+  writeFileSync(files.memory, "", { mode: 0o600 });
+  truncateSync(files.memory, spec.memoryMiB * 2 ** 20);
+  const machine = await driver.launch({ ...spec, memory: { path: files.memory, write: true } });
+  handlers.started(machine);
+  try {
+    const connection = await connect(machine, { frame: () => {}, close: () => {} });
+    const hello = await greeting(machine, connection);
+    await prepare(connection.guest, modules);
+    await saveTo(machine, files.state);
+    copyFileSync(machine.consoleLog, files.console);
+    return hello;
+  } finally {
+    await machine.kill();
+  }
+}
+
+async function saveTo(machine: Machine, path: string): Promise<void> {
+  const fd = openSync(path, "w", 0o600);
+  try {
+    await machine.save(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Starts a machine where the template was saved, and makes it one of its own. */
+async function clone({ driver, spec, handlers }: BootPlan, template: Template): Promise<Sandbox> {
+  const state = openSync(template.state, "r");
+  const memory = { path: template.memory, write: false };
+  const machine = await driver.launch({ ...spec, memory, restore: state }).finally(() => closeSync(state));
+  handlers.started(machine);
+  try {
+    // The boot that its console would have shown.
+    writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
+    const { agent, guest } = await connect(machine, handlers);
+    await Promise.all([guest.call(wake()), guest.call(mountShare(nineP))]);
+    return { machine, agent, guest, hello: template.notes as Hello };
+  } catch (error) {
+    await machine.kill();
+    throw error;
+  }
+}

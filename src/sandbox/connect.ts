@@ -1,0 +1,104 @@
+import { RunvError } from "../base/error";
+import { decodeHello, Guest, type Hello } from "../guest/guest";
+import { loadModules, prepareGuest } from "../guest/prepare";
+import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
+import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
+import { FrameStream } from "../wire/frame-stream";
+
+/** How long a guest may take to say hello. A kernel under TCG on a busy machine takes some seconds. */
+const helloTimeoutMs = 60_000;
+
+/** A machine whose guest is ready for containers. */
+export interface Sandbox {
+  machine: Machine;
+  /** The frames to and from the guest's agent. */
+  agent: FrameStream;
+  /** Runs the monitor's own programs in the guest. */
+  guest: Guest;
+  hello: Hello;
+}
+
+/** Who takes what the guest says. */
+export interface SandboxHandlers {
+  /** The hypervisor runs; its guest does not answer yet. */
+  started(machine: Machine): void;
+  frame(frame: Frame): void;
+  /** The guest has gone. */
+  close(error?: Error): void;
+}
+
+/** The number of the client that the monitor itself is: handles 1 to 65535 are its own. */
+export const monitorNumber = 0;
+
+/** What is to be started. */
+export interface BootPlan {
+  driver: Driver;
+  spec: MachineSpec;
+  /** Files of the modules to load. */
+  modules: readonly string[];
+  handlers: SandboxHandlers;
+}
+
+/** What a guest needs whatever it will be used for: it is done once for all that are cloned from it. */
+export async function prepare(guest: Guest, modules: readonly string[]): Promise<void> {
+  if (modules.length > 0) await guest.call(loadModules(modules));
+  await guest.call(prepareGuest());
+}
+
+/** The channel to a guest. */
+export interface Connection {
+  agent: FrameStream;
+  guest: Guest;
+  /** What the guest says first; undefined when it ended before, or says something else. */
+  greeted: Promise<Hello | undefined>;
+}
+
+/** Connects to the agent. */
+export async function connect(
+  machine: Machine,
+  handlers: Pick<SandboxHandlers, "frame" | "close">,
+): Promise<Connection> {
+  const { promise: greeted, resolve: greet } = Promise.withResolvers<Hello | undefined>();
+  const agent = new FrameStream(maxFromGuest, {
+    frame(frame) {
+      if (frame.process === 0) greet(frame.type === FrameType.hello ? decodeHello(frame) : undefined);
+      else if (frame.process >>> 16 === monitorNumber) guest.take(frame);
+      else handlers.frame(frame);
+    },
+    close(error) {
+      guest.lost();
+      greet(undefined);
+      handlers.close(error);
+    },
+  });
+  const guest = new Guest((type, process, payload, stream) => agent.send(type, process, payload, stream));
+  const channel = await machine.connectAgent({
+    data: (bytes) => agent.take(bytes),
+    drain: () => agent.drain(),
+    close: () => agent.end(),
+  });
+  agent.attach(channel);
+  return { agent, guest, greeted };
+}
+
+/** Waits until the agent has said hello. @throws RunvError VM_…, IMAGE_PROTOCOL */
+export async function greeting(machine: Machine, { greeted }: Connection): Promise<Hello> {
+  const hello = await withTimeout(Promise.race([greeted, machine.exited.then(() => undefined)]), helloTimeoutMs);
+  if (hello === undefined) throw await machine.diagnose(helloTimeoutMs);
+  if (hello.version !== protocolVersion) {
+    const message = `the guest speaks version ${hello.version} of the guest protocol, this runv version ${protocolVersion}`;
+    throw new RunvError("IMAGE_PROTOCOL", message, { hint: "make an image that fits: runv image build" });
+  }
+  return hello;
+}
+
+/** The promise's value, or undefined when it takes longer. */
+async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(resolve, milliseconds, undefined);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

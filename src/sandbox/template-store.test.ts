@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { type TemplateFiles, TemplateStore, templateKey } from "./template-store";
+
+let directory: string;
+let store: TemplateStore;
+beforeEach(() => {
+  directory = mkdtempSync("/tmp/runv-templates-");
+  store = new TemplateStore(directory);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+async function build({ memory, state, console }: TemplateFiles): Promise<string> {
+  writeFileSync(memory, "memory");
+  writeFileSync(state, "state");
+  writeFileSync(console, "");
+  return "notes";
+}
+
+test("what was made is found, with its notes", async () => {
+  const made = await store.make("k1", build);
+  expect(made?.notes).toBe("notes");
+  expect(store.find("k1")).toEqual(made!);
+  expect(readFileSync(made!.memory, "utf8")).toBe("memory");
+  expect(store.find("k2")).toBeUndefined();
+});
+
+test("a template whose files were touched is dropped", async () => {
+  for (const file of ["memory", "state"] as const) {
+    const made = await store.make("k1", build);
+    appendFileSync(made![file], "");
+    appendFileSync(made![file], "x");
+    expect(store.find("k1")).toBeUndefined();
+    expect(existsSync(made!.directory)).toBe(false);
+  }
+});
+
+test("a template of another boot of the host is dropped, and so is half of one", async () => {
+  const made = await store.make("k1", build);
+  const path = `${made!.directory}/template.json`;
+  const description = JSON.parse(readFileSync(path, "utf8"));
+  writeFileSync(path, JSON.stringify({ ...description, bootId: "another" }));
+  expect(store.find("k1")).toBeUndefined();
+  mkdirSync(`${directory}/k2`);
+  expect(store.find("k2")).toBeUndefined();
+});
+
+test("nothing is left of one that failed, nor of a maker that was killed", async () => {
+  mkdirSync(`${directory}/.new/deep`, { recursive: true });
+  const failing = store.make("k1", async (files) => {
+    writeFileSync(files.memory, "half");
+    throw new Error("boot failed");
+  });
+  await expect(failing).rejects.toThrow("boot failed");
+  expect(readdirSync(directory)).toEqual([".lock"]);
+  expect(await store.make("k1", build)).toBeDefined();
+});
+
+test("while one is made nobody else makes one", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const first = store.make("k1", async (files) => {
+    await promise;
+    return await build(files);
+  });
+  expect(await store.make("k1", build)).toBeUndefined();
+  resolve();
+  expect(await first).toBeDefined();
+});
+
+test("another kernel, another key", () => {
+  const shape = { kernel: ["/k", { ino: "1", size: "2", ctime: "3" }], cpus: 1 };
+  expect(templateKey(shape)).toBe(templateKey(structuredClone(shape)));
+  expect(templateKey({ ...shape, cpus: 2 })).not.toBe(templateKey(shape));
+});
