@@ -6,6 +6,7 @@ import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { runHooksAnyway } from "./hooks";
 import { removeHostCgroup } from "./host-cgroup";
 import { withLock } from "./lock";
+import { clearNetwork } from "./network-namespace";
 import { openContainer } from "./open";
 import type { DeleteOptions } from "./options";
 import { stateOf } from "./status";
@@ -66,12 +67,13 @@ function kill({ phase, creator, shim }: ContainerRecord): void {
 }
 
 /** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
-function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim }: ContainerRecord): void {
+function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim, namespaces }: ContainerRecord): void {
   if (!waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);
   }
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
+  clearNetwork(namespaces);
   removeHostCgroup(cgroup);
   removeSandbox(sandboxDirectory(root, sandbox));
 }

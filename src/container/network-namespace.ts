@@ -1,9 +1,11 @@
 /** The network namespace in which all of a container's processes on the host are: its shim, its monitor and the hypervisor. */
 import { closeSync, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
+import { log } from "../base/log";
 import { inNetworkNamespace, isHostNamespace, makeNetworkNamespace } from "../linux/namespaces";
 import { setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
+import { cutStaleCables } from "../network/cable";
 import { findNamespace, type Namespace } from "../oci/namespaces";
 
 export class NetworkNamespace {
@@ -51,13 +53,38 @@ export class NetworkNamespace {
   }
 }
 
+/** Undoes what a machine whose monitor was killed has left in a namespace that somebody else made. */
+export function clearNetwork(namespaces: readonly Namespace[]): void {
+  if (findNamespace(namespaces, "network")?.path === undefined) return;
+  let network: NetworkNamespace | undefined;
+  try {
+    network = NetworkNamespace.open(namespaces);
+    if (network.kind === "namespace") network.enter(withSocket(cutStaleCables));
+  } catch (error) {
+    // Mostly the namespace has gone already, and all that was in it.
+    log.debug(messageOf(error));
+  } finally {
+    network?.close();
+  }
+}
+
 /** As runc does, a new namespace has its loopback interface up. */
 function makeWithLoopback(): number {
   const fd = makeNetworkNamespace();
-  inNetworkNamespace(fd, () => {
-    const socket = new NetlinkSocket();
-    socket.change("set up lo", setLink(1, { up: true }));
-    socket.close();
-  });
+  inNetworkNamespace(
+    fd,
+    withSocket((socket) => socket.change("set up lo", setLink(1, { up: true }))),
+  );
   return fd;
+}
+
+function withSocket(action: (socket: NetlinkSocket) => void): () => void {
+  return () => {
+    const socket = new NetlinkSocket();
+    try {
+      action(socket);
+    } finally {
+      socket.close();
+    }
+  };
 }

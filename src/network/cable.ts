@@ -2,11 +2,19 @@
 import { RunvError } from "../base/error";
 import { decodeLink, getLinks, type Link, setLink } from "../linux/netlink/link";
 import type { NetlinkSocket } from "../linux/netlink/socket";
-import { addIngress, deleteIngress, redirect } from "../linux/netlink/traffic";
+import {
+  addIngress,
+  decodeIngress,
+  decodeRedirect,
+  deleteIngress,
+  getFilters,
+  getQdiscs,
+  redirect,
+} from "../linux/netlink/traffic";
 import type { Tap } from "./tap";
 
 /** By this, runv knows its own filters again. */
-export const cookie = "runv";
+const cookie = "runv";
 
 /**
  * Joins an interface and a tap: each frame that comes in at one goes out of the other. The namespace's own stack sees none of them,
@@ -20,9 +28,32 @@ export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
     [link.index, index, link.name],
     [index, link.index, tap.name],
   ] as const) {
-    if (!socket.change(`watch what comes in at ${name}`, addIngress(from), ["EEXIST"])) throw busy(name);
+    if (!watch(socket, from, name)) {
+      if (!cutStaleCable(socket, from) || !watch(socket, from, name)) throw busy(name);
+    }
     socket.change(`redirect what comes in at ${name}`, redirect(from, to, cookie));
   }
+}
+
+function watch(socket: NetlinkSocket, index: number, name: string): boolean {
+  return socket.change(`watch what comes in at ${name}`, addIngress(index), ["EEXIST"]);
+}
+
+/**
+ * Undoes `joinCable` of a machine whose monitor was killed.
+ * @returns whether the interface was joined to a tap that is no more
+ */
+function cutStaleCable(socket: NetlinkSocket, index: number): boolean {
+  const present = new Set(socket.list(getLinks(), decodeLink).map((link) => link.index));
+  const filters = socket.list(getFilters(index), decodeRedirect);
+  const isStale = filters.some((filter) => filter.cookie === cookie && !present.has(filter.to));
+  if (isStale) cutCable(socket, index);
+  return isStale;
+}
+
+/** Undoes what machines have left in a namespace whose monitors were killed. @throws NetlinkError */
+export function cutStaleCables(socket: NetlinkSocket): void {
+  for (const index of socket.list(getQdiscs(), decodeIngress)) cutStaleCable(socket, index);
 }
 
 /** Undoes what `joinCable` did to an interface; what it did to the tap goes with the tap. */

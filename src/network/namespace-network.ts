@@ -18,6 +18,12 @@ import { configureNetwork } from "./guest-programs";
 import type { MachineNetwork } from "./machine-network";
 import { provisionalMac, SpareNic } from "./spare-nic";
 import { closeTap, makeTap, type Tap } from "./tap";
+import { watchNetwork } from "./watch";
+
+/** How long changes may take that belong together. */
+const settleMs = 20;
+const retryMs = 100;
+const mostTries = 5;
 
 /** An interface that the guest has. */
 interface Plugged {
@@ -42,6 +48,9 @@ export class NamespaceNetwork implements MachineNetwork {
   #spare: SpareNic | undefined;
   #loopbackUp = false;
   #queue: Promise<void> = Promise.resolve();
+  #stopWatching: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
 
   firstNic(): Nic | undefined {
     try {
@@ -68,6 +77,8 @@ export class NamespaceNetwork implements MachineNetwork {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#stopWatching?.();
     for (const index of this.#plugged.keys()) cutCable(this.#socket, index);
     this.#plugged.clear();
     this.#socket.close();
@@ -79,7 +90,22 @@ export class NamespaceNetwork implements MachineNetwork {
     for (const index of this.#plugged.keys()) if (!present.has(index)) await this.#unplug(index);
     for (const link of config.links) if (!this.#plugged.has(link.index)) await this.#plug(link);
     await this.#configure(config);
-    if (complete && this.#spare !== undefined) await this.#spare.hide(this.#attached().guest);
+    if (!complete) return;
+    await this.#spare?.hide(this.#attached().guest);
+    this.#stopWatching ??= await watchNetwork(() => this.#changed());
+  }
+
+  /** Follows the namespace: what changes comes in many pieces. */
+  #changed(delay = settleMs, tries = 0): void {
+    if (this.#closed || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.sync(false).catch((error) => {
+        log.warn(`follow the network namespace: ${messageOf(error)}`);
+        // What a change needs may come with the next one; if none comes, it was something else.
+        if (tries < mostTries) this.#changed(retryMs * 2 ** tries, tries + 1);
+      });
+    }, delay);
   }
 
   async #configure(config: NetworkConfig): Promise<void> {

@@ -5,6 +5,7 @@ import {
   NLM_F_EXCL,
   RTM_DELQDISC,
   RTM_GETQDISC,
+  RTM_GETTFILTER,
   RTM_NEWQDISC,
   RTM_NEWTFILTER,
   TC_ACT_STOLEN,
@@ -29,7 +30,7 @@ import {
   type NetlinkRequest,
   viewOf,
 } from "./message";
-import { readText, text } from "./scalars";
+import { text } from "./scalars";
 
 const headerSize = 20;
 /** The handle ffff:0 that an ingress qdisc has. */
@@ -62,12 +63,11 @@ export function getQdiscs(): NetlinkRequest {
   return dump(RTM_GETQDISC, header(0, 0, 0));
 }
 
-/** The interface of an ingress qdisc, or one like it; undefined when the message is none. */
-export function decodeIngress({ type, body }: NetlinkMessage): { index: number; kind: string } | undefined {
+/** The interface of an ingress qdisc, or one like it; undefined when the message is of another. */
+export function decodeIngress({ type, body }: NetlinkMessage): number | undefined {
   if (type !== RTM_NEWQDISC || body.length < headerSize) return undefined;
   const view = viewOf(body);
-  if (view.getUint32(12, true) !== TC_H_INGRESS) return undefined;
-  return { index: view.getInt32(4, true), kind: readText(decodeAttributes(body, headerSize).get(TCA_KIND)) ?? "" };
+  return view.getUint32(12, true) === TC_H_INGRESS ? view.getInt32(4, true) : undefined;
 }
 
 /**
@@ -98,6 +98,30 @@ export function redirect(from: number, to: number, cookie: string): NetlinkReque
       ],
     ],
   );
+}
+
+/** A filter of `redirect`. */
+export interface Redirect {
+  /** Where frames go; 0 when that interface is no more. */
+  to: number;
+  cookie: string;
+}
+
+/** Asks for the filters of an ingress qdisc. */
+export function getFilters(index: number): NetlinkRequest {
+  return dump(RTM_GETTFILTER, header(index, 0, ingressHandle));
+}
+
+/** Reads a filter; undefined when it is none that `redirect` makes. */
+export function decodeRedirect({ type, body }: NetlinkMessage): Redirect | undefined {
+  if (type !== RTM_NEWTFILTER || body.length < headerSize) return undefined;
+  const inside = (bytes: Uint8Array | undefined) => decodeAttributes(bytes ?? new Uint8Array());
+  const options = inside(decodeAttributes(body, headerSize).get(TCA_OPTIONS));
+  const action = inside(inside(options.get(TCA_U32_ACT)).get(1));
+  const parameters = inside(action.get(TCA_ACT_OPTIONS)).get(TCA_MIRRED_PARMS);
+  if (parameters === undefined || parameters.length < 28) return undefined;
+  const mark = Buffer.from(action.get(TCA_ACT_COOKIE) ?? []).toString();
+  return { to: viewOf(parameters).getUint32(24, true), cookie: mark };
 }
 
 /** struct tc_mirred. */

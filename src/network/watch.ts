@@ -1,0 +1,42 @@
+/** Told of changes in the network namespace that this process is in. */
+import { AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from "../linux/constants";
+import { syscall } from "../linux/local";
+import {
+  NETLINK_ROUTE,
+  RTMGRP_IPV4_IFADDR,
+  RTMGRP_IPV4_ROUTE,
+  RTMGRP_IPV6_IFADDR,
+  RTMGRP_IPV6_ROUTE,
+  RTMGRP_LINK,
+  RTMGRP_NEIGH,
+} from "../linux/netlink/constants";
+import { sockaddrNetlink } from "../linux/netlink/socket-address";
+
+const groups =
+  RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
+
+/**
+ * Calls `changed` whenever something of the namespace changes.
+ * @returns a function that stops watching
+ */
+export async function watchNetwork(changed: () => void): Promise<() => void> {
+  let stopped = false;
+  let socket: { terminate(): void };
+  const open = async () => {
+    const fd = syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    const address = sockaddrNetlink(groups);
+    syscall("bind", fd, address, address.length);
+    socket = await Bun.connect({ fd, socket: { data: changed, drain() {}, close: lost, error: lost } });
+  };
+  // The kernel breaks it off when more happens than there is room for: then anything may have changed.
+  const lost = () => {
+    if (stopped) return;
+    void open();
+    changed();
+  };
+  await open();
+  return () => {
+    stopped = true;
+    socket.terminate();
+  };
+}
