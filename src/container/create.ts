@@ -1,7 +1,7 @@
 import { linkSync, readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
 import type { Settings } from "../base/settings";
-import { lowerContainer } from "../guest/lower/container";
+import { type ContainerPrograms, lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
@@ -70,11 +70,11 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
     settings,
     credit: outputCredit,
   };
-  const program = lowerContainer(plan);
+  const programs = lowerContainer(plan);
   makeContainerDirectory(global.root, id);
   const making = new Making(options, bundle, settings);
   try {
-    return await making.make(program, detach, (sandbox) => shareTrees(sandbox, trees));
+    return await making.make(programs, detach, (sandbox) => shareTrees(sandbox, trees));
   } catch (error) {
     await making.undo();
     throw error;
@@ -107,7 +107,11 @@ class Making {
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
-  async make(program: Program, detach: boolean, share: (sandbox: SandboxClient) => Promise<void>): Promise<Created> {
+  async make(
+    { main, outer }: ContainerPrograms,
+    detach: boolean,
+    share: (sandbox: SandboxClient) => Promise<void>,
+  ): Promise<Created> {
     const { global, id, consoleSocket } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
@@ -138,14 +142,14 @@ class Making {
       container: containerDirectory(root, id),
       foreground: !detach,
     };
-    const { handle } = await shim.begin(begin, program);
+    const { handle } = await shim.begin(begin, main, outer);
     record = {
       ...record,
       phase: "created",
       machine: identityOf(machine.pid),
       shim: shim.identity,
       init: handle,
-      afterStop: notesAfterStop(program),
+      afterStop: notesAfterStop(main),
     };
     writeRecord(root, record);
     announce(shim.identity.pid, this.#options);

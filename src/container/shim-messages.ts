@@ -24,6 +24,8 @@ export interface Begin {
   control: string;
   /** What the program's instructions are for: each note with how many instructions it holds for. */
   notes: [count: number, note: Note][];
+  /** What is to be done for the process when it stops for the first time, before it goes on: a program in base64, with its notes. */
+  outer?: { program: string; notes: Begin["notes"] };
   /** The standard streams are a terminal, to be carried to the guest's. */
   terminal: boolean;
   /** The directory of the container whose first process this is: its end is recorded there, and until then the machine is held. */

@@ -75,6 +75,7 @@ class Shim {
     this.#process = process;
     this.#input = new InputPump(0, process);
     this.#outputs = [new OutputPump(1, 1, process), new OutputPump(2, 2, process)];
+    if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
     const { at } = await process.next();
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
     if (begin.terminal) this.#carryTerminal(process);
@@ -158,4 +159,15 @@ class Shim {
     this.#creator?.close();
     this.#ended.resolve(1);
   }
+}
+
+/** Does for a process in a user namespace of its own what only somebody outside can do, and lets it go on. */
+async function serveFromOutside(sandbox: SandboxClient, process: GuestProcess, outer: NonNullable<Begin["outer"]>) {
+  const { at } = await process.next();
+  if (at !== "stopped" || process.pid === undefined) {
+    throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
+  }
+  const program = new Program(Buffer.from(outer.program, "base64"), unpackNotes(outer.notes));
+  await sandbox.guest.call(program.withArgument(process.pid));
+  process.go();
 }

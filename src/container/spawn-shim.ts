@@ -45,11 +45,16 @@ export class ShimHandle {
 
   /**
    * Has the shim run a program in the guest, whose process it stands for from then on.
+   * @param outer a program that is to be run, with the id of the first one's process, when that one stops for the first time
    * @returns when the program waits at `stop`, or has become the command
    * @throws RunvError what kept it from that
    */
-  async begin(begin: Omit<Begin, "notes">, program: Program): Promise<Ready> {
-    this.#stream.sendJson(ShimType.begin, { ...begin, notes: packNotes(program.notes) } satisfies Begin);
+  async begin(begin: Omit<Begin, "notes" | "outer">, program: Program, outer?: Program): Promise<Ready> {
+    const message: Begin = { ...begin, notes: packNotes(program.notes) };
+    if (outer !== undefined) {
+      message.outer = { program: Buffer.from(outer.bytes).toString("base64"), notes: packNotes(outer.notes) };
+    }
+    this.#stream.sendJson(ShimType.begin, message);
     this.#stream.send(FrameType.run, 0, program.bytes);
     return await this.#outcome;
   }

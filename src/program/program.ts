@@ -1,5 +1,6 @@
 import { RunvError } from "../base/error";
 import { commandErrnoText, errnoText } from "../linux/errno";
+import { headSize, instructionSize } from "./instruction";
 
 /** What is said of the process that runs a program, before its first instruction. */
 export interface ProgramHead {
@@ -36,6 +37,15 @@ export class Program {
     readonly notes: readonly Note[],
     readonly stop = -1,
   ) {}
+
+  /** The same program with this number in the first eight bytes of its memory. */
+  withArgument(value: number): Program {
+    const bytes = this.bytes.slice();
+    const view = new DataView(bytes.buffer);
+    const data = headSize + view.getUint32(20, true) * instructionSize + view.getUint32(24, true) * 8;
+    view.setBigUint64(data, BigInt(value), true);
+    return new Program(bytes, this.notes, this.stop);
+  }
 
   /** What failed when the guest answers FAILED with an instruction's index and an errno. */
   failure(index: number, errno: number): RunvError {

@@ -2,7 +2,7 @@
 import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../../linux/constants";
 import type { Resources } from "../../oci/resources";
 import type { Assembler } from "../../program/assembler";
-import { close, writeFile, writeText } from "../../program/files";
+import { close, writeText } from "../../program/files";
 import { cgroupPath } from "../prepare";
 import { lowerDeviceFilter } from "./device-filter";
 import { cgroupFiles } from "./resources";
@@ -32,10 +32,4 @@ export function lowerResources(p: Assembler, id: string, resources: Resources): 
     close(p, fd);
     p.place(missing);
   }
-}
-
-/** Moves the calling process into the container's cgroup. */
-export function joinCgroup(p: Assembler, id: string): void {
-  p.doing("join the container's cgroup");
-  writeFile(p, `${cgroupOf(id)}/cgroup.procs`, "0");
 }

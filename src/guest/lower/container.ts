@@ -1,6 +1,7 @@
 import {
   AT_FDCWD,
   CLONE_NEWCGROUP,
+  CLONE_NEWTIME,
   MNT_DETACH,
   MOUNT_ATTR_RDONLY,
   MS_BIND,
@@ -9,25 +10,28 @@ import {
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
 } from "../../linux/constants";
 import type { Config } from "../../oci/config";
 import { propagationFlags } from "../../oci/mount-options";
-import { sysctlFile } from "../../oci/sysctl";
-import { Assembler, type Register } from "../../program/assembler";
-import { close, writeFile } from "../../program/files";
+import { Assembler, Pidfd, type Register } from "../../program/assembler";
+import { close } from "../../program/files";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
 import { rootPath } from "../prepare";
-import { cgroupOf, joinCgroup, lowerCgroup } from "./cgroup";
+import { cgroupOf } from "./cgroup";
 import { lowerDevices } from "./devices";
 import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
-import { type BoundSource, lowerMounts, lowerReadonlyDev, setAttributes } from "./mounts";
-import { cloneFlags, has } from "./namespaces";
+import { type BoundSource, lowerMounts, lowerReadonlyDev, openSources, setAttributes } from "./mounts";
+import { has, type JoinedNamespaces, type NamespacePlan, planNamespaces } from "./namespaces";
+import { argument, lowerLimits, lowerOuter, self } from "./outer";
 import { lowerProcess } from "./process";
 import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
 import { directoryInRoot, openInRoot } from "./root";
 import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
+import { lowerSysctls } from "./sysctl";
+import { becomeRoot } from "./user-namespace";
 
 /** A container as the guest is to make it. */
 export interface ContainerPlan {
@@ -39,33 +43,52 @@ export interface ContainerPlan {
   rootfs: string;
   /** For each bind mount, by its index in `config.mounts`, where the guest has its source. */
   sources: ReadonlyMap<number, BoundSource>;
+  /** Namespaces of other processes that it joins. */
+  joined?: JoinedNamespaces;
   settings: SharedSettings;
   /** Bytes of output that may be under way on each stream. */
   credit: number;
 }
 
+/** What makes a container. */
+export interface ContainerPrograms {
+  /**
+   * Becomes the container's first process. It stops once everything is ready and the command is found, and goes on when the
+   * container is started.
+   */
+  main: Program;
+  /**
+   * To be run, with the first process's id as its argument, when that one stops for the first time of two: a container with a user
+   * namespace needs somebody outside of it.
+   */
+  outer?: Program;
+}
+
 /**
- * The program that makes a container in the guest and becomes its first process. It stops once everything is ready and the
- * command is found, and goes on when the container is started.
+ * The programs that make a container in the guest.
  * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
-export function lowerContainer({ id, bundle, config, rootfs, sources, settings, credit }: ContainerPlan): Program {
+export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
+  const { id, bundle, config, rootfs, settings, credit } = plan;
   const { process, linux, mounts } = config;
   const p = new Assembler();
-  const flags = cloneFlags(linux.namespaces);
+  const namespaces = planNamespaces(linux.namespaces, plan.joined);
   p.syscall("umask", [0]);
-  lowerCgroup(p, id, linux.resources);
-  joinCgroup(p, id);
-  if (has(linux.namespaces, "cgroup")) {
+  const outer = lowerPlace(p, id, config, namespaces);
+  const root = lowerRoot(p, rootfs, linux.rootfsPropagation);
+  const sources = openSources(p, mounts, plan.sources);
+  lowerNames(p, config);
+  if (namespaces.user) becomeRoot(p);
+  lowerSysctls(p, linux.sysctl, false);
+  if (namespaces.cgroup) {
     p.doing("make a cgroup namespace");
     p.syscall("unshare", [CLONE_NEWCGROUP]);
   }
-  const root = lowerRoot(p, rootfs, linux.rootfsPropagation);
   const cgroup = has(linux.namespaces, "cgroup") ? undefined : cgroupOf(id);
-  lowerMounts(p, root, { mounts, sources, cgroup });
-  lowerDevices(p, root, mounts, linux.devices);
+  const inUserNamespace = has(linux.namespaces, "user");
+  lowerMounts(p, root, { mounts, sources, cgroup, bindSys: inUserNamespace });
+  lowerDevices(p, root, { mounts, devices: linux.devices, bind: inUserNamespace });
   lowerReadonlyDev(p, root, mounts);
-  lowerSystem(p, config);
   p.doing(`make the working directory ${process.cwd}`);
   close(p, directoryInRoot(p, root, process.cwd));
   lowerCreateHooks(p, root, hookPlan("createContainer", config, id, bundle));
@@ -76,9 +99,39 @@ export function lowerContainer({ id, bundle, config, rootfs, sources, settings, 
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);
   close(p, root);
+  if (outer === undefined) lowerLimits(p, process, self(p));
   lowerProcess(p, process, { stop: true, hooks: hookPlan("startContainer", config, id, bundle), settings });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
-  return p.assemble({ flags, stdio, credit });
+  const main = p.assemble({ flags: namespaces.clone, join: namespaces.pid, stdio, credit });
+  return outer === undefined ? { main } : { main, outer };
+}
+
+/** Brings the process to its cgroup and into its namespaces. @returns the program for what it cannot do itself */
+function lowerPlace(p: Assembler, id: string, config: Config, namespaces: NamespacePlan): Program | undefined {
+  if (namespaces.time) {
+    p.doing("make a time namespace");
+    p.syscall("unshare", [CLONE_NEWTIME]);
+  }
+  let outer: Program | undefined;
+  if (namespaces.user) {
+    p.stop();
+    const root = new Assembler();
+    const target = argument(root);
+    lowerOuter(root, id, config, target);
+    lowerLimits(root, config.process, target);
+    outer = root.assemble();
+  } else lowerOuter(p, id, config, self(p));
+  if (namespaces.time) {
+    p.doing("enter the time namespace");
+    const file = p.value("openat", [AT_FDCWD, p.text("/proc/self/ns/time_for_children"), O_RDONLY | O_CLOEXEC]);
+    p.syscall("setns", [file, CLONE_NEWTIME]);
+    close(p, file);
+  }
+  for (const [handle, flags] of namespaces.joins) {
+    p.doing("join the namespaces of another container");
+    p.syscall("setns", [new Pidfd(handle), flags]);
+  }
+  return outer;
 }
 
 /** Mounts the root file system where it can be pivoted to. @returns its descriptor */
@@ -90,8 +143,7 @@ function lowerRoot(p: Assembler, rootfs: string, propagation = "rslave"): Regist
   return p.value("openat", [AT_FDCWD, p.text(rootPath), O_PATH | O_DIRECTORY | O_CLOEXEC]);
 }
 
-/** Names, sysctls and what else is written while the machine's own /proc is in sight. */
-function lowerSystem(p: Assembler, { hostname, domainname, linux, process }: Config): void {
+function lowerNames(p: Assembler, { hostname, domainname }: Config): void {
   if (hostname !== undefined) {
     p.doing("set the hostname");
     p.syscall("sethostname", [p.text(hostname), Buffer.byteLength(hostname)]);
@@ -99,14 +151,6 @@ function lowerSystem(p: Assembler, { hostname, domainname, linux, process }: Con
   if (domainname !== undefined) {
     p.doing("set the domainname");
     p.syscall("setdomainname", [p.text(domainname), Buffer.byteLength(domainname)]);
-  }
-  for (const [name, value] of Object.entries(linux.sysctl)) {
-    p.doing(`set the sysctl ${name} to ${value}`);
-    writeFile(p, `/proc/sys/${sysctlFile(name)}`, value);
-  }
-  if (process.oomScoreAdj !== undefined) {
-    p.doing(`set oom_score_adj to ${process.oomScoreAdj}`);
-    writeFile(p, "/proc/self/oom_score_adj", String(process.oomScoreAdj));
   }
 }
 

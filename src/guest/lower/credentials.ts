@@ -11,14 +11,14 @@ import {
 import { type Capabilities, capabilityMask, capabilityNames, capabilityNumber } from "../../oci/capabilities";
 import type { Process, User } from "../../oci/process";
 import { type Rlimit, rlimitNumber } from "../../oci/rlimits";
-import type { Assembler } from "../../program/assembler";
+import type { Assembler, Operand } from "../../program/assembler";
 
-/** Sets limits; while the process still has all capabilities. */
-export function lowerRlimits(p: Assembler, rlimits: readonly Rlimit[]): void {
+/** Sets the limits of a process, 0 the calling one. Above those that it has takes the machine's CAP_SYS_RESOURCE. */
+export function lowerRlimits(p: Assembler, rlimits: readonly Rlimit[], pid: Operand): void {
   for (const { type, soft, hard } of rlimits) {
     p.doing(`set ${type} to ${soft}:${hard}`);
     const limits = p.bytes(new Uint8Array(new BigUint64Array([BigInt(soft), BigInt(hard)]).buffer));
-    p.syscall("prlimit64", [0, rlimitNumber(type), limits, 0]);
+    p.syscall("prlimit64", [pid, rlimitNumber(type), limits, 0]);
   }
 }
 

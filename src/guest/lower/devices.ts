@@ -1,10 +1,21 @@
 /** /dev: the devices and links that every container has (config-linux.md, "Default Devices"), and those it asks for. */
-import { AT_EMPTY_PATH, O_NOFOLLOW, O_PATH, S_IFBLK, S_IFCHR, S_IFIFO } from "../../linux/constants";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  O_NOFOLLOW,
+  O_PATH,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+} from "../../linux/constants";
 import type { Device } from "../../oci/devices";
 import { isBind, type Mount } from "../../oci/mounts";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
-import { directoryInRoot, nameOf, openInRoot, parentOf } from "./root";
+import { moveMount } from "./mounts";
+import { directoryInRoot, fileInRoot, nameOf, openInRoot, parentOf } from "./root";
 
 const standard = (path: string, major: number, minor: number): Device => ({
   path,
@@ -32,12 +43,21 @@ const links: readonly (readonly [name: string, target: string])[] = [
   ["stderr", "/proc/self/fd/2"],
 ];
 
+/** What fills /dev. */
+export interface DevicePlan {
+  mounts: readonly Mount[];
+  devices: readonly Device[];
+  /** Nodes of a user namespace are the machine's, mounted: it cannot make any. */
+  bind: boolean;
+}
+
 /** Fills /dev, unless it is a bind mount and so has what its source has. */
-export function lowerDevices(p: Assembler, root: Register, mounts: readonly Mount[], devices: readonly Device[]): void {
+export function lowerDevices(p: Assembler, root: Register, { mounts, devices, bind }: DevicePlan): void {
   if (mounts.some((mount) => mount.destination.replace(/\/+$/, "") === "/dev" && isBind(mount))) return;
   const asked = new Set(devices.map(({ path }) => path));
   for (const device of [...defaultDevices.filter(({ path }) => !asked.has(path)), ...devices]) {
-    lowerDevice(p, root, device);
+    if (bind) bindDevice(p, root, device);
+    else lowerDevice(p, root, device);
   }
   p.doing("make the links in /dev");
   const dev = directoryInRoot(p, root, "/dev");
@@ -65,6 +85,14 @@ function lowerDevice(p: Assembler, root: Register, device: Device): void {
   close(p, node);
   p.place(exists);
   close(p, directory);
+}
+
+function bindDevice(p: Assembler, root: Register, { path }: Device): void {
+  p.doing(`mount the device ${path}`);
+  const tree = p.value("open_tree", [AT_FDCWD, p.text(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
+  const target = fileInRoot(p, root, path);
+  moveMount(p, tree, target);
+  close(p, tree, target);
 }
 
 /** The number of a device, as mknod(2) takes it (makedev(3)). */

@@ -34,20 +34,53 @@ export interface BoundSource {
 /** What mounts lean on. */
 export interface MountPlan {
   mounts: readonly Mount[];
-  /** For each bind mount, by its index, where the share has it. */
-  sources: ReadonlyMap<number, BoundSource>;
+  /** For each bind mount, by its index, what is to be mounted. */
+  sources: ReadonlyMap<number, SourceTree>;
   /** The container's cgroup, where it has no cgroup namespace and so sees no more than this of the hierarchy. */
   cgroup: string | undefined;
+  /** Whether the machine's /sys stands for a sysfs, which a user namespace cannot make: that is of the network's owner. */
+  bindSys: boolean;
+}
+
+/** A detached mount of a bind mount's source. */
+export interface SourceTree {
+  tree: Register;
+  directory: boolean;
+}
+
+/** Takes the sources of bind mounts, by their paths in the machine, which are for its root only. */
+export function openSources(
+  p: Assembler,
+  mounts: readonly Mount[],
+  sources: ReadonlyMap<number, BoundSource>,
+): Map<number, SourceTree> {
+  const trees = new Map<number, SourceTree>();
+  for (const [index, { path, directory }] of sources) {
+    const { destination, source, options } = mounts[index]!;
+    p.doing(`mount ${source} on ${destination}`);
+    trees.set(index, { tree: openTree(p, path, sortMountOptions(options).recursive), directory });
+  }
+  return trees;
+}
+
+function openTree(p: Assembler, path: string, recursive: boolean): Register {
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
+  return p.value("open_tree", [AT_FDCWD, p.text(path), flags]);
 }
 
 /** Mounts everything below the container's root. */
-export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgroup }: MountPlan): void {
+export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgroup, bindSys }: MountPlan): void {
   for (const [index, mount] of mounts.entries()) {
     const options = sortMountOptions(mount.options);
+    const { type, destination } = mount;
+    p.doing(`mount ${sources.has(index) ? mount.source : type} on ${destination}`);
     // Nodes are still to be made there: see `lowerReadonlyDev`.
     if (isDev(mount)) options.attributes.set &= ~MOUNT_ATTR_RDONLY;
-    const source = isCgroup(mount) && cgroup !== undefined ? { path: cgroup, directory: true } : sources.get(index);
-    if (source !== undefined) lowerBind(p, root, mount, options, source);
+    const own = isCgroup(mount) ? cgroup : undefined;
+    if (own !== undefined) lowerBind(p, root, destination, options, { tree: openTree(p, own, false), directory: true });
+    else if (bindSys && type === "sysfs") {
+      lowerBind(p, root, destination, options, { tree: openTree(p, "/sys", true), directory: true });
+    } else if (sources.has(index)) lowerBind(p, root, destination, options, sources.get(index)!);
     else lowerNew(p, root, mount, options);
   }
 }
@@ -67,19 +100,13 @@ export function lowerReadonlyDev(p: Assembler, root: Register, mounts: readonly 
 const isDev = ({ destination }: Mount): boolean => destination.replace(/\/+$/, "") === "/dev";
 const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
 
-function lowerBind(p: Assembler, root: Register, mount: Mount, options: MountOptions, source: BoundSource): void {
-  p.doing(`mount ${mount.source ?? mount.type} on ${mount.destination}`);
-  const recursive = options.recursive ? AT_RECURSIVE : 0;
-  const tree = p.value("open_tree", [AT_FDCWD, p.text(source.path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive]);
-  const target = source.directory
-    ? directoryInRoot(p, root, mount.destination)
-    : fileInRoot(p, root, mount.destination);
-  attach(p, tree, target, options);
+function lowerBind(p: Assembler, root: Register, path: string, options: MountOptions, source: SourceTree): void {
+  const target = source.directory ? directoryInRoot(p, root, path) : fileInRoot(p, root, path);
+  attach(p, source.tree, target, options);
 }
 
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
   const type = guestType(mount.type ?? "none");
-  p.doing(`mount ${mount.type} on ${mount.destination}`);
   const hidden = type === "tmpfs" ? hiddenMode(p, root, mount.destination) : undefined;
   const target = directoryInRoot(p, root, mount.destination);
   const tree = newFileSystem(p, type, mount.source ?? type, options);

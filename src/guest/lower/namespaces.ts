@@ -3,31 +3,56 @@ import { CLONE_NEWNS } from "../../linux/constants";
 import { type Namespace, type NamespaceType, namespaceKinds } from "../../oci/namespaces";
 
 /**
- * Namespaces that a container's first process is cloned into. The network is the machine's: the machine is in the
- * container's network namespace on the host. The cgroup namespace is entered once the process is in its cgroup.
+ * Namespaces that a container's first process is cloned into; a user namespace owns the others then. The network is the machine's:
+ * the machine is in the container's network namespace on the host. The cgroup namespace is entered once the process is in its
+ * cgroup, the time namespace once its clocks are set.
  */
-const cloned: readonly NamespaceType[] = ["pid", "uts", "ipc"];
-const unsupported: readonly NamespaceType[] = ["user", "time"];
+const cloned: readonly NamespaceType[] = ["pid", "uts", "ipc", "user"];
 
-/** The CLONE_NEW* bits for a container. @throws RunvError CONFIG_UNSUPPORTED */
-export function cloneFlags(namespaces: readonly Namespace[]): number {
-  let flags = CLONE_NEWNS;
+/** The namespaces of other processes of the machine that a container joins: for each type the process's handle. */
+export type JoinedNamespaces = ReadonlyMap<NamespaceType, number>;
+
+/** Where a container's first process is to live. */
+export interface NamespacePlan {
+  /** CLONE_NEW* bits for its clone. */
+  clone: number;
+  /** What it makes for itself later. */
+  cgroup: boolean;
+  time: boolean;
+  user: boolean;
+  /** Processes whose namespaces it enters, with the bits for setns(2); the pid namespace is not among them. */
+  joins: ReadonlyMap<number, number>;
+  /** The process in whose pid namespace it is born; 0 for none. */
+  pid: number;
+}
+
+/**
+ * Sorts the namespaces of a container.
+ * @param joined what the paths in them stand for
+ * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces
+ */
+export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedNamespaces = new Map()): NamespacePlan {
+  let clone = CLONE_NEWNS;
+  let pid = 0;
+  const joins = new Map<number, number>();
   for (const [index, { type, path }] of namespaces.entries()) {
-    const field = `linux.namespaces[${index}]`;
-    if (unsupported.includes(type)) {
-      throw new RunvError(
-        "CONFIG_UNSUPPORTED",
-        `${field}: a ${type} namespace inside the machine is not supported yet`,
-      );
-    }
-    if (path !== undefined && type !== "network") {
-      throw new RunvError("CONFIG_UNSUPPORTED", `${field}.path: joining a ${type} namespace is not supported yet`, {
-        hint: "containers in one virtual machine are to come with pods",
-      });
-    }
-    if (cloned.includes(type)) flags |= namespaceKinds[type].flag;
+    const { flag } = namespaceKinds[type];
+    const handle = joined.get(type);
+    if (handle !== undefined && type === "pid") pid = handle;
+    else if (handle !== undefined) joins.set(handle, (joins.get(handle) ?? 0) | flag);
+    else if (path !== undefined && type !== "network") {
+      const field = `linux.namespaces[${index}].path`;
+      throw new RunvError("CONFIG_UNSUPPORTED", `${field}: the ${type} namespace is not of this container's machine`);
+    } else if (cloned.includes(type)) clone |= flag;
   }
-  return flags;
+  const own = (type: NamespaceType) => has(namespaces, type) && !joined.has(type);
+  return { clone, cgroup: own("cgroup"), time: own("time"), user: own("user"), joins, pid };
+}
+
+/** The bits for setns(2) with which a further process enters all namespaces of the first but its pid namespace. */
+export function enterFlags(namespaces: readonly Namespace[]): number {
+  const types: NamespaceType[] = ["uts", "ipc", "user", "cgroup", "time"];
+  return types.reduce((flags, type) => flags | (has(namespaces, type) ? namespaceKinds[type].flag : 0), CLONE_NEWNS);
 }
 
 /** Whether the container has a namespace of this type to itself. */

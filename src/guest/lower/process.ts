@@ -4,9 +4,9 @@ import { errnoOf } from "../../linux/errno";
 import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
 import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
-import { lowerCapabilities, lowerCredentials, lowerRlimits } from "./credentials";
+import { lowerCapabilities, lowerCredentials } from "./credentials";
 import { type HookPlan, lowerHooks } from "./hooks";
-import { lowerPersonality, lowerScheduling } from "./scheduling";
+import { lowerPersonality } from "./scheduling";
 import type { SeccompFilter } from "./seccomp/compile";
 import { loadSeccomp } from "./seccomp/load";
 import type { SharedSettings } from "./settings";
@@ -24,12 +24,10 @@ export interface ProcessOptions {
   settings: SharedSettings;
 }
 
-/** Changes user, directory and limits, finds the command, waits for GO if it is to, and becomes the command. */
+/** Changes user and directory, finds the command, waits for GO if it is to, and becomes the command. */
 export function lowerProcess(p: Assembler, process: Process, { stop, hooks, settings }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
-  lowerRlimits(p, process.rlimits);
-  lowerScheduling(p, process);
   lowerPersonality(p, settings.personality);
   const { seccomp } = settings;
   const keep = seccomp === undefined ? 0n : capabilitiesToFilter(process);

@@ -11,7 +11,7 @@ test("a list of processors", () => {
 
 test("what is not asked for is not set", () => {
   const p = new Assembler();
-  lowerScheduling(p, reader({ args: ["sh"], cwd: "/" }));
+  lowerScheduling(p, reader({ args: ["sh"], cwd: "/" }), 0);
   lowerAffinity(p, undefined);
   expect(p.length).toBe(0);
 });
@@ -22,6 +22,7 @@ test("scheduler and I/O priority", () => {
   lowerScheduling(
     p,
     reader({ args: ["sh"], cwd: "/", scheduler, ioPriority: { class: "IOPRIO_CLASS_IDLE", priority: 4 } }),
+    0,
   );
   const text = disassemble(p.assemble());
   expect(text).toContain("# set the scheduler SCHED_FIFO");

@@ -2,7 +2,7 @@
 import type { Linux } from "../../oci/linux";
 import type { Process } from "../../oci/process";
 import { ioPriorityClasses, type Scheduler, schedulerFlags, schedulerPolicies } from "../../oci/scheduling";
-import type { Assembler } from "../../program/assembler";
+import type { Assembler, Operand } from "../../program/assembler";
 
 /** linux/personality.h, linux/ioprio.h */
 const PER_LINUX = 0;
@@ -14,16 +14,16 @@ const schedAttrSize = 48;
 /** Room for as many processors as a kernel can have. */
 const cpuSetSize = 1024;
 
-/** Sets scheduler, I/O priority; while the process still has all capabilities. */
-export function lowerScheduling(p: Assembler, { scheduler, ioPriority }: Process): void {
+/** Sets scheduler and I/O priority of a process, 0 the calling one; with the machine's capabilities. */
+export function lowerScheduling(p: Assembler, { scheduler, ioPriority }: Process, pid: Operand): void {
   if (scheduler !== undefined) {
     p.doing(`set the scheduler ${scheduler.policy}`);
-    p.syscall("sched_setattr", [0, p.bytes(schedAttr(scheduler)), 0]);
+    p.syscall("sched_setattr", [pid, p.bytes(schedAttr(scheduler)), 0]);
   }
   if (ioPriority !== undefined) {
     p.doing(`set the I/O priority ${ioPriority.class} ${ioPriority.priority}`);
     const value = (ioPriorityClasses[ioPriority.class] << IOPRIO_CLASS_SHIFT) | ioPriority.priority;
-    p.syscall("ioprio_set", [IOPRIO_WHO_PROCESS, 0, value]);
+    p.syscall("ioprio_set", [IOPRIO_WHO_PROCESS, pid, value]);
   }
 }
 

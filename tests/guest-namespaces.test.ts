@@ -1,0 +1,66 @@
+/** User, time and cgroup namespaces, seen from inside. */
+import { expect } from "bun:test";
+import type { Config } from "./support/bundle";
+import { runvTest } from "./support/rig";
+
+function withNamespaces(config: Config): void {
+  config.linux.namespaces.push({ type: "user" }, { type: "time" }, { type: "cgroup" });
+  config.linux.uidMappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+  config.linux.gidMappings = [{ containerID: 0, hostID: 200_000, size: 65_536 }];
+  config.linux.timeOffsets = { boottime: { secs: 1_000_000 }, monotonic: { secs: 2_000_000, nanosecs: 5 } };
+  config.linux.resources = { memory: { limit: 64 << 20 } };
+  config.linux.sysctl = { "kernel.msgmax": "1234", "net.ipv4.ip_forward": "1" };
+  config.process.oomScoreAdj = -500;
+  config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 70_000, hard: 70_000 }];
+  const all = ["CAP_SYS_ADMIN", "CAP_CHOWN", "CAP_SETUID"];
+  config.process.capabilities = { bounding: all, effective: all, permitted: all };
+  config.process.noNewPrivileges = false;
+  config.linux.seccomp = {
+    defaultAction: "SCMP_ACT_ALLOW",
+    syscalls: [{ names: ["swapon"], action: "SCMP_ACT_ERRNO" }],
+  };
+}
+
+const probe = `
+id -u; cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '
+test $(cut -d. -f1 /proc/uptime) -gt 1000000 && echo later
+cat /proc/self/cgroup /sys/fs/cgroup/memory.max /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward /proc/self/oom_score_adj
+ulimit -n
+echo >/dev/null && stat -c %t:%T /dev/null
+hostname inside && hostname
+mount -t tmpfs tmpfs /tmp && touch /tmp/a && chown 5 /tmp/a && stat -c %u /tmp/a
+mknod /tmp/null c 1 3 2>&1
+ls /sys/kernel >/dev/null && echo sys
+cat /proc/kcore 2>/dev/null | wc -c
+`;
+
+runvTest("a user namespace owns the container's others", async ({ runv, bundle, id }) => {
+  const path = await bundle({ args: ["sh", "-c", `${probe}sleep 100`], change: withNamespaces });
+  const container = id("user");
+  expect(await runv(["run", "-d", "-b", path, container])).toMatchObject({ code: 0, stderr: "" });
+  const expected = [
+    "0",
+    " 0 100000 65536",
+    " 0 200000 65536",
+    "later",
+    "0::/",
+    "67108864",
+    "1234",
+    "1",
+    "-500",
+    "70000",
+    "1:3",
+    "inside",
+    "5",
+    "mknod: /tmp/null: Operation not permitted",
+    "sys",
+    "0",
+    "",
+  ];
+  const { stdout, stderr } = await runv(["exec", container, "sh", "-c", probe]);
+  expect({ lines: stdout.split("\n"), stderr }).toEqual({ lines: expected, stderr: "" });
+  expect(await runv(["delete", "--force", container])).toMatchObject({ code: 0 });
+  const once = await bundle({ args: ["sh", "-c", probe], change: withNamespaces });
+  const own = await runv(["run", "-b", once, id("own")]);
+  expect({ lines: own.stdout.split("\n"), stderr: own.stderr }).toEqual({ lines: expected, stderr: "" });
+});
