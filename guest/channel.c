@@ -5,11 +5,10 @@
  * waits without holding bytes of its own. What comes in is cut into frames where it was read.
  */
 #define _GNU_SOURCE
-#include "guest.h"
+#include "agent.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -112,7 +111,7 @@ void channel_read(short seen, void (*take)(const struct frame *frame, const uint
 		deliver(take);
 	if (channel.stuck && seen & (POLLHUP | POLLERR))
 		hang_up();
-	if (channel.stuck || !seen)
+	if (channel.stuck || !(seen & ~POLLOUT))
 		return;
 	do {
 		wanted = IN_CHUNK;

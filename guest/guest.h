@@ -4,7 +4,7 @@
  *
  *	init.c		starts: as pid 1 of a guest, or on a descriptor for tests and the host driver
  *	channel.c	the channel to the host: frames in and out
- *	agent.c		the processes: their streams, words and ends
+ *	agent.c		serves the host: with process.c and streams.c, which share agent.h
  *	program.c	runs a program of system calls, in a process of its own
  */
 #ifndef GUEST_H
@@ -26,6 +26,7 @@ enum {
 	STDIN_WINDOW = 64 << 10,
 	NO_REGISTER = 255,
 	ANY_ERRNO = 255,
+	EXIT_FAILED = 125,
 	/* Space in the way out that the answer to one frame can take. */
 	REPLY_SPACE = 64,
 };
@@ -197,12 +198,7 @@ void channel_close(void);
 /* Serves the channel until the host ends it. */
 noreturn void serve(void);
 
-/*
- * Has *asleep become false when something happens to a descriptor whose state, as poll(2) shows it, says nothing: a hung-up
- * channel or terminal, which stays "hung up" and can come back. wake_never() undoes it before the descriptor is closed.
- */
-void wake_on_change(int fd, bool *asleep);
-void wake_never(int fd);
+/* process.c */
 
 /* The pidfd of the process with this handle, in init and in each process cloned from it; -1 if there is none. */
 int pidfd_of(uint32_t handle);

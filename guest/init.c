@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,9 @@ enum {
 	/* From the kernel's linux/module.h: finit_module(2) is given a compressed file. */
 	MODULE_INIT_COMPRESSED_FILE = 4,
 	UEVENT_MULTICAST_GROUP = 1,
+	/* Milliseconds to wait for a message about a device, and how many such waits in vain are worth a word. */
+	DEVICE_PATIENCE = 100,
+	DEVICE_LATE = 50,
 };
 
 static void say_error(const char *format, va_list arguments)
@@ -67,7 +71,7 @@ noreturn void die(const char *format, ...)
 	va_start(arguments, format);
 	say_error(format, arguments);
 	va_end(arguments);
-	_exit(125);
+	_exit(EXIT_FAILED);
 }
 
 void reset_signals(void)
@@ -197,7 +201,8 @@ static bool agent_port(char *path, size_t size)
 		if (!read_text(file, name, sizeof(name)))
 			continue;
 		found = !strcmp(name, "runv.agent\n");
-		snprintf(path, size, "/dev/%s", port->d_name);
+		if (found)
+			snprintf(path, size, "/dev/%s", port->d_name);
 	}
 	closedir(ports);
 	return found;
@@ -219,56 +224,68 @@ static int open_uevents(void)
 	return fd;
 }
 
-static int open_port(void)
+static bool wait_for_device(int uevents)
 {
-	char path[512];
-	int uevents = -1;
-	int fd;
+	struct pollfd look = { .fd = uevents, .events = POLLIN };
+	char event[4096];
 
-	while (!agent_port(path, sizeof(path))) {
-		char event[4096];
-
-		/* Listen, then look again, then wait: whatever comes after the look is heard. */
-		if (uevents < 0) {
-			uevents = open_uevents();
-			continue;
-		}
-		if (recv(uevents, event, sizeof(event), 0) < 0 && errno != ENOBUFS && errno != EINTR)
-			die("cannot wait for devices: %m");
-	}
-	if (uevents >= 0)
-		close(uevents);
-	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		die("cannot open %s: %m", path);
-	return fd;
+	if (poll(&look, 1, DEVICE_PATIENCE) <= 0)
+		return false;
+	while (recv(uevents, event, sizeof(event), MSG_DONTWAIT) > 0)
+		;
+	return true;
 }
 
-static int open_named(const char *path)
+static void make_raw(int fd)
 {
 	struct termios mode;
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 
-	if (fd < 0)
-		die("cannot open %s: %m", path);
 	if (tcgetattr(fd, &mode) == 0) {
 		cfmakeraw(&mode);
 		tcsetattr(fd, TCSANOW, &mode);
 	}
-	return fd;
+}
+
+/*
+ * Opens the channel as soon as it is there. Ports are announced by messages of the kernel; the consoles of some hypervisors come
+ * without one, so that now and then it is tried anyway.
+ */
+static int open_agent_channel(void)
+{
+	char path[512] = "the virtio port runv.agent";
+	bool named = named_channel(path, sizeof(path));
+	int uevents = -1;
+	int vain = 0;
+
+	for (;;) {
+		if (named || agent_port(path, sizeof(path))) {
+			int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+
+			if (fd >= 0) {
+				close(uevents);
+				make_raw(fd);
+				return fd;
+			}
+			if (errno != ENOENT && errno != ENODEV && errno != ENXIO)
+				die("cannot open %s: %m", path);
+		}
+		/* Listen, then look again, then wait: whatever comes after the look is heard. */
+		if (uevents < 0)
+			uevents = open_uevents();
+		else if (!wait_for_device(uevents) && ++vain == DEVICE_LATE)
+			complain("still waiting for %s", path);
+	}
 }
 
 static int boot(void)
 {
-	char path[512];
-
 	make_root_a_mount();
 	mount_on("devtmpfs", "/dev");
 	mount_on("proc", "/proc");
 	mount_on("sysfs", "/sys");
 	load_modules();
 	hold_stdio();
-	return named_channel(path, sizeof(path)) ? open_named(path) : open_port();
+	return open_agent_channel();
 }
 
 /* The other ways to start */

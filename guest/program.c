@@ -21,7 +21,6 @@
 enum {
 	/* Bytes of an OUTPUT: a packet must fit the socket's buffer with room for another. */
 	OUTPUT_CHUNK = 32 << 10,
-	EXIT_FAILED = 125,
 	MAX_ERRNO = 4095,
 };
 

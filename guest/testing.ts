@@ -39,21 +39,22 @@ export class TestProcess {
 
   /** Waits for a frame of this type. */
   async frame(type: number, stream?: number): Promise<Frame> {
-    const find = () => this.frames.find((f) => f.type === type && (stream === undefined || f.stream === stream));
+    const find = (): Frame | undefined =>
+      this.frames.find((f) => f.type === type && (stream === undefined || f.stream === stream));
     await this.until(() => find() !== undefined);
     return find()!;
   }
 
   /** Waits for the last frame. */
   async end(): Promise<this> {
-    await this.until(() => [FrameType.closed, FrameType.refused].includes(this.frames.at(-1)?.type as 40));
+    await this.until(() => /(closed|refused)$/.test(this.story));
     return this;
   }
 
   /** The types of the frames that came, less those that say how bytes went. */
   get story(): string {
     const told = this.frames.filter((f) => f.type !== FrameType.data && f.type !== FrameType.credit);
-    return told.map((f) => names.get(f.type) + (f.type === FrameType.eof ? f.stream : "")).join(" ");
+    return told.map((f) => `${names.get(f.type)}${f.type === FrameType.eof ? f.stream : ""}`).join(" ");
   }
 
   /** The story without the ends of streams, which come when they come. */
@@ -165,7 +166,9 @@ export class TestAgent {
 }
 
 /** Starts an init that serves a socketpair. */
-export async function startInit(binary: string): Promise<TestAgent & { child: Bun.Subprocess; stop(): Promise<number> }> {
+export async function startInit(
+  binary: string,
+): Promise<TestAgent & { child: Bun.Subprocess; stop(): Promise<number> }> {
   const child = Bun.spawn([binary, "--fd", "3"], {
     stdio: ["ignore", "inherit", "inherit", "pipe"],
     env: { ...process.env, ASAN_OPTIONS: "detect_leaks=1" },
