@@ -44,8 +44,8 @@ void wake_on_change(int fd, bool *asleep)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = asleep };
 
-	/* Adding tells the state as it is; from then on only changes are told, so that it is added once: epoll(7). */
-	if (epoll_ctl(sleepers, EPOLL_CTL_ADD, fd, &event) < 0 && errno != EEXIST)
+	/* Adding it tells the state as it is; from then on, edge-triggered, only changes are told: epoll(7). */
+	if (epoll_ctl(sleepers, EPOLL_CTL_ADD, fd, &event) < 0)
 		die("cannot wait for a hung-up descriptor: %m");
 }
 

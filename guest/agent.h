@@ -51,6 +51,7 @@ struct output {
 	uint64_t credit;
 	bool stalled; /* has something to read but no credit */
 	bool asleep; /* a terminal that nobody has open now */
+	bool watched; /* wake_on_change() is in force */
 };
 
 struct process {
@@ -76,7 +77,8 @@ struct process {
 
 /*
  * Has *asleep become false when something happens to a descriptor whose state, as poll(2) shows it, says nothing: a hung-up
- * channel or terminal stays "hung up" until it comes back. wake_never() undoes it before the descriptor is closed.
+ * channel or terminal stays "hung up" until it comes back. It becomes false once right away, then at each change, until
+ * wake_never(), which must come before the descriptor is closed.
  */
 void wake_on_change(int fd, bool *asleep);
 void wake_never(int fd);

@@ -27,6 +27,7 @@ static struct {
 	int fd;
 	bool reconnects;
 	bool asleep; /* the host has hung up */
+	bool watched; /* wake_on_change() is in force */
 	bool stuck; /* a frame has come whole and waits for space for its answer */
 	bool starved; /* somebody found no space */
 	size_t received; /* bytes in `in` */
@@ -76,7 +77,9 @@ static void hang_up(void)
 	channel.received = 0;
 	channel.stuck = false;
 	channel.asleep = true;
-	wake_on_change(channel.fd, &channel.asleep);
+	if (!channel.watched)
+		wake_on_change(channel.fd, &channel.asleep);
+	channel.watched = true;
 }
 
 /* Hands on the whole frames that have come and keeps the rest. */
@@ -123,6 +126,9 @@ void channel_read(short seen, void (*take)(const struct frame *frame, const uint
 			wanted = IN_SIZE - channel.received;
 		n = read(channel.fd, channel.in + channel.received, wanted);
 		if (n > 0) {
+			if (channel.watched)
+				wake_never(channel.fd);
+			channel.watched = false;
 			channel.received += (size_t)n;
 			deliver(take);
 		} else if (n == 0 || errno == ECONNRESET) {

@@ -144,10 +144,16 @@ bool serve_input(struct process *p)
 
 /* stdout and stderr */
 
-static void close_output(struct process *p, struct output *o)
+static void stop_watching(struct output *o)
 {
-	if (p->terminal && o->fd >= 0)
+	if (o->watched)
 		wake_never(o->fd);
+	o->watched = false;
+}
+
+static void close_output(struct output *o)
+{
+	stop_watching(o);
 	close_fd(&o->fd);
 }
 
@@ -159,11 +165,13 @@ static void nothing_read(struct process *p, struct output *o, bool hung_up)
 {
 	if (hung_up && p->terminal && !p->exited) {
 		o->asleep = true;
-		wake_on_change(o->fd, &o->asleep);
+		if (!o->watched)
+			wake_on_change(o->fd, &o->asleep);
+		o->watched = true;
 		return;
 	}
 	if (hung_up)
-		close_output(p, o);
+		close_output(o);
 	if (o->state == OUTPUT_OPEN && (hung_up || p->exited))
 		o->state = OUTPUT_ENDED;
 }
@@ -200,6 +208,7 @@ static bool send_output(struct process *p, struct output *o, unsigned stream)
 	/* Reading a terminal's master that nobody has open at the other side gives EIO: pty(7). */
 	n = read(o->fd, channel_payload(), o->credit < DATA_SIZE ? o->credit : DATA_SIZE);
 	if (n > 0) {
+		stop_watching(o);
 		channel_put(p->handle, FRAME_DATA, stream, (size_t)n);
 		o->credit -= (uint64_t)n;
 	} else if (n == 0 || errno != EINTR) {
@@ -252,7 +261,7 @@ void end_output(struct process *p, unsigned stream)
 	o->state = OUTPUT_NONE;
 	o->stalled = false;
 	if (!(p->terminal && stream == STDOUT))
-		close_output(p, o);
+		close_output(o);
 }
 
 void add_credit(struct process *p, unsigned stream, uint32_t bytes)
@@ -297,6 +306,6 @@ void end_streams(struct process *p)
 void close_streams(struct process *p)
 {
 	close_input(&p->in);
-	close_output(p, &p->out[STDOUT]);
-	close_output(p, &p->out[STDERR]);
+	close_output(&p->out[STDOUT]);
+	close_output(&p->out[STDERR]);
 }
