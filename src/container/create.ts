@@ -1,9 +1,9 @@
-import { linkSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
 import type { Settings } from "../base/settings";
 import { type ContainerPrograms, lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
-import { identityOf } from "../linux/identity";
+import { type Identity, identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { State } from "../oci/state";
@@ -11,7 +11,7 @@ import { assertSupported } from "../oci/unsupported";
 import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
-import { controlSocket, makeSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
+import { controlSocket, makeSandbox, newSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
 import { announce, refusePreservedFds } from "./announce";
@@ -19,7 +19,13 @@ import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
 import { checkConsole, openStdio } from "./console";
 import { withHome } from "./environment";
 import { runHooks } from "./hooks";
-import { type HostCgroupRequest, joinHostCgroup, makeHostCgroup, removeHostCgroup } from "./host-cgroup";
+import {
+  type HostCgroupRequest,
+  joinHostCgroup,
+  makeHostCgroup,
+  planHostCgroup,
+  removeHostCgroup,
+} from "./host-cgroup";
 import { NetworkNamespace } from "./network-namespace";
 import type { CreateOptions } from "./options";
 import { outputCredit } from "./pump";
@@ -71,8 +77,8 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
     credit: outputCredit,
   };
   const programs = lowerContainer(plan);
-  makeContainerDirectory(global.root, id);
   const making = new Making(options, bundle, settings);
+  makeContainerDirectory(global.root, id);
   try {
     return await making.make(programs, detach, (sandbox) => shareTrees(sandbox, trees));
   } catch (error) {
@@ -103,7 +109,7 @@ class Making {
     const { defaultCpus, defaultMemory } = this.#vm;
     this.#shape = shapeFor(bundle.config.linux.resources, { cpus: defaultCpus, memoryMiB: defaultMemory });
     this.#settings = settings;
-    this.#sandbox = makeSandbox(options.global.root);
+    this.#sandbox = newSandbox();
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
@@ -115,20 +121,28 @@ class Making {
     const { global, id, consoleSocket } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
+    // Everything is recorded before it is made, so that it can be removed whenever this command is killed.
+    const cgroup = this.#cgroupRequest();
+    this.#cgroup = planHostCgroup(cgroup);
+    let record = this.#record();
+    writeRecord(root, record);
+    makeSandbox(this.#directory);
     this.#keepConsole();
-    this.#cgroup = makeHostCgroup(this.#cgroupRequest());
+    makeHostCgroup(cgroup);
     const network = NetworkNamespace.open(this.#bundle.config.linux.namespaces);
     this.#network = network;
     const monitor = network.enter(() => startBackground(["monitor", this.#directory]));
     this.#monitor = monitor;
-    joinHostCgroup(this.#cgroup, monitor.process.pid);
-    let record = this.#record(monitor.process.pid);
+    record = { ...record, monitor: identified(monitor.process.pid) };
     writeRecord(root, record);
+    joinHostCgroup(this.#cgroup, monitor.process.pid);
     const client = await SandboxClient.connect({ fd: monitor.socket });
     this.#client = client;
     const launched = client.launch(this.#machine(network));
     launched.catch(() => {});
     const shim = await this.#startShim(network, consoleSocket);
+    record = { ...record, shim: shim.identity };
+    writeRecord(root, record);
     joinHostCgroup(this.#cgroup, shim.identity.pid);
     await share(client);
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
@@ -147,7 +161,6 @@ class Making {
       ...record,
       phase: "created",
       machine: identityOf(machine.pid),
-      shim: shim.identity,
       init: handle,
       afterStop: notesAfterStop(main),
     };
@@ -162,7 +175,8 @@ class Making {
   async undo(): Promise<void> {
     this.#network?.close();
     await this.#shim?.kill();
-    this.#client?.close();
+    if (this.#client !== undefined) this.#client.close();
+    else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     removeHostCgroup(this.#cgroup);
     removeSandbox(this.#directory);
@@ -197,12 +211,8 @@ class Making {
     return { id, path: cgroupsPath, systemd: global.systemdCgroup, resources, memoryMiB: this.#shape.memoryMiB };
   }
 
-  #record(monitorPid: number): ContainerRecord {
+  #record(): ContainerRecord {
     const { bundle, config, rootfs } = this.#bundle;
-    const [creator, monitor] = [identityOf(process.pid), identityOf(monitorPid)];
-    if (creator === undefined || monitor === undefined) {
-      throw new RunvError("MONITOR_LOST", "the monitor of the virtual machine ended before its time");
-    }
     return {
       ociVersion: config.ociVersion,
       id: this.#options.id,
@@ -213,16 +223,21 @@ class Making {
       annotations: config.annotations,
       phase: "creating",
       paused: false,
-      creator,
+      creator: identified(process.pid),
       sandbox: this.#sandbox,
       cgroup: this.#cgroup,
-      monitor,
       process: config.process,
       namespaces: config.linux.namespaces,
       settings: this.#settings,
       hooks: config.hooks,
     };
   }
+}
+
+function identified(pid: number): Identity {
+  const identity = identityOf(pid);
+  if (identity !== undefined) return identity;
+  throw new RunvError("MONITOR_LOST", "the monitor of the virtual machine ended before its time");
 }
 
 /** What the instructions after the last `stop` are for. */

@@ -68,7 +68,7 @@ function kill({ phase, creator, shim }: ContainerRecord): void {
 
 /** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
 function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim, namespaces }: ContainerRecord): void {
-  if (!waitForEnd(monitor, endTimeoutMs)) {
+  if (monitor !== undefined && !waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);
   }

@@ -23,6 +23,11 @@ export interface HostCgroupRequest {
   memoryMiB: number;
 }
 
+/** Where the container's cgroup is to be. @throws RunvError CONFIG_INVALID */
+export function planHostCgroup(request: HostCgroupRequest): string[] {
+  return writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy.own)));
+}
+
 /**
  * Makes the container's cgroup in every hierarchy.
  * @returns its directories
@@ -60,15 +65,30 @@ export function joinHostCgroup(directories: readonly string[], pid: number): voi
   }
 }
 
-/** Removes a cgroup that has no processes any more, and what containers made below it. One that is gone is fine. */
+/** How long processes that were killed may take to leave a cgroup. */
+const leaveTimeoutMs = 1_000;
+
+/** Removes a cgroup that has no processes any more. One that is gone is fine, and so is one that others are in. */
 export function removeHostCgroup(directories: readonly string[]): void {
+  const deadline = performance.now() + leaveTimeoutMs;
   for (const directory of directories) {
-    try {
-      rmdirSync(directory);
-    } catch {
-      // Gone, or somebody else's processes are in it.
-    }
+    while (isBusy(directory) && performance.now() < deadline) sleep(5);
   }
+}
+
+/** Tries to remove a cgroup. @returns whether it is there still, because of processes in it or cgroups below */
+function isBusy(directory: string): boolean {
+  try {
+    rmdirSync(directory);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EBUSY";
+  }
+}
+
+/** Nothing tells that a cgroup of version 1 is empty. */
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** The hybrid layout has version 2 beside version 1, without controllers: there a cgroup says nothing. */

@@ -9,7 +9,8 @@ import { type ContainerRecord, readExit } from "./store";
 export function statusOf(root: string, record: ContainerRecord): Status {
   const { phase, paused, creator, monitor, machine, shim } = record;
   if (readExit(root, record.id) !== undefined) return "stopped";
-  if (phase === "creating") return isAlive(creator) && isAlive(monitor) ? "creating" : "stopped";
+  if (phase === "creating")
+    return isAlive(creator) && (monitor === undefined || isAlive(monitor)) ? "creating" : "stopped";
   for (const needed of [shim, monitor, machine]) if (needed === undefined || !isAlive(needed)) return "stopped";
   return paused ? "paused" : phase;
 }

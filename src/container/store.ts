@@ -27,7 +27,8 @@ export interface ContainerRecord {
   sandbox: string;
   /** The directories of its cgroup on the host. */
   cgroup: string[];
-  monitor: Identity;
+  /** The process that owns the sandbox, once it runs. */
+  monitor?: Identity | undefined;
   /** The hypervisor's process, once it runs. */
   machine?: Identity | undefined;
   /** The process that stands for the container on the host, once it runs. */
@@ -58,11 +59,11 @@ export function containerDirectory(root: string, id: string): string {
 
 /** Takes an id. @throws RunvError CONTAINER_EXISTS */
 export function makeContainerDirectory(root: string, id: string): void {
-  mkdirSync(root, { recursive: true, mode: 0o711 });
   try {
+    mkdirSync(root, { recursive: true, mode: 0o711 });
     mkdirSync(containerDirectory(root, id), { mode: 0o711 });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(containerDirectory(root, id), error);
     throw new RunvError("CONTAINER_EXISTS", "container with given ID already exists", {
       hint: `'runv delete ${id}' removes it once it is stopped`,
     });
@@ -111,11 +112,14 @@ function replaceFile(path: string, value: unknown): void {
     renameSync(next, path);
   } catch (error) {
     rmSync(next, { force: true });
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new RunvError("STATE_UNWRITABLE", `write ${path}: ${code === "ENOSPC" ? "the disk is full" : message}`, {
-      cause: error,
-    });
+    throw unwritable(path, error);
   }
+}
+
+function unwritable(path: string, cause: unknown): RunvError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const why = code === "ENOSPC" ? "the disk is full" : code === "ENOTDIR" ? "it is not below a directory" : code;
+  return new RunvError("STATE_UNWRITABLE", `write ${path}: ${why}`, { cause });
 }
 
 function readJson(path: string): unknown {

@@ -9,11 +9,14 @@ export function sandboxDirectory(root: string, sandbox: string): string {
   return `${root}/${sandboxes}/${sandbox}`;
 }
 
-/** Makes a directory for a new sandbox. @returns its id; short, for a socket's path has at most 107 bytes */
-export function makeSandbox(root: string): string {
-  const sandbox = randomBytes(6).toString("hex");
-  mkdirSync(sandboxDirectory(root, sandbox), { recursive: true, mode: 0o700 });
-  return sandbox;
+/** An id for a new sandbox: short, for a socket's path has at most 107 bytes. */
+export function newSandbox(): string {
+  return randomBytes(6).toString("hex");
+}
+
+/** Makes the directory of a sandbox. */
+export function makeSandbox(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
 }
 
 /**
