@@ -41,10 +41,10 @@ export interface Address {
 
 const headerSize = 8;
 /** What makes the address, and is taken over as it is. */
-const taken = [IFA_ADDRESS, IFA_LOCAL, IFA_LABEL, IFA_BROADCAST, IFA_RT_PRIORITY];
+const taken = [IFA_LOCAL, IFA_BROADCAST, IFA_ADDRESS, IFA_LABEL, IFA_RT_PRIORITY];
 
-function header({ index, family, prefixLength, scope }: Omit<Address, "attributes">): Uint8Array {
-  const bytes = Uint8Array.of(family, prefixLength, 0, scope, 0, 0, 0, 0);
+function header({ index, family, prefixLength, scope }: Omit<Address, "attributes">, flags = 0): Uint8Array {
+  const bytes = Uint8Array.of(family, prefixLength, flags, scope, 0, 0, 0, 0);
   viewOf(bytes).setUint32(4, index, true);
   return bytes;
 }
@@ -60,16 +60,17 @@ export function getAddresses(): NetlinkRequest {
  */
 export function addAddress(address: Address): NetlinkRequest {
   const { family, attributes } = address;
-  const flags = (readU32(attributes.get(IFA_FLAGS)) ?? 0) & IFA_F_NOPREFIXROUTE;
+  const kept = (readU32(attributes.get(IFA_FLAGS)) ?? 0) & IFA_F_NOPREFIXROUTE;
+  const flags = kept | (family === AF_INET6 ? IFA_F_NODAD : 0);
   const all: Attribute[] = select(address, taken);
-  if (family === AF_INET6) all.push([IFA_FLAGS, u32(flags | IFA_F_NODAD)]);
-  else if (flags !== 0) all.push([IFA_FLAGS, u32(flags)]);
+  // The header has room for the first eight.
+  if (flags > 0xff) all.push([IFA_FLAGS, u32(flags)]);
   if (!isPermanent(address)) all.push(...select(address, [IFA_CACHEINFO]));
-  return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header(address), all);
+  return change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header(address, flags), all);
 }
 
 export function deleteAddress(address: Address): NetlinkRequest {
-  return change(RTM_DELADDR, 0, header(address), select(address, [IFA_ADDRESS, IFA_LOCAL]));
+  return change(RTM_DELADDR, 0, header(address), select(address, [IFA_LOCAL, IFA_ADDRESS]));
 }
 
 /** Reads an address; undefined when the message is none, or the address cannot be used because somebody else has it. */

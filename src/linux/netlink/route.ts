@@ -49,7 +49,7 @@ export interface Route {
 
 const headerSize = 12;
 const [familyAt, tableAt, protocolAt, typeAt, flagsAt] = [0, 4, 5, 7, 8];
-const taken = [RTA_DST, RTA_SRC, RTA_PRIORITY, RTA_GATEWAY, RTA_VIA, RTA_PREFSRC, RTA_METRICS, RTA_TABLE, RTA_PREF];
+const taken = [RTA_DST, RTA_SRC, RTA_GATEWAY, RTA_VIA, RTA_PREFSRC, RTA_PRIORITY, RTA_TABLE, RTA_PREF];
 const types = [RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT, RTN_THROW];
 
 /** Asks for all routes of all tables. */
@@ -105,6 +105,8 @@ function attributesOf({ attributes }: Route, index: (from: number) => number): A
   }
   const interfaceIndex = readU32(attributes.get(RTA_OIF));
   if (interfaceIndex !== undefined) all.push([RTA_OIF, u32(index(interfaceIndex))]);
+  const metrics = attributes.get(RTA_METRICS);
+  if (metrics !== undefined) all.push([RTA_METRICS, metrics]);
   const multipath = attributes.get(RTA_MULTIPATH);
   if (multipath !== undefined) {
     const mapped = Uint8Array.from(multipath);

@@ -1,6 +1,7 @@
 /** Traffic control, tc(8): the ingress qdisc, and filters that send all that comes in out of another interface (tc-mirred(8)). */
 import {
   ETH_P_ALL,
+  NLA_F_NESTED,
   NLM_F_CREATE,
   NLM_F_EXCL,
   RTM_DELQDISC,
@@ -55,7 +56,7 @@ export function addIngress(index: number): NetlinkRequest {
 
 /** `tc qdisc del dev INDEX ingress`. */
 export function deleteIngress(index: number): NetlinkRequest {
-  return change(RTM_DELQDISC, 0, header(index, 0, TC_H_INGRESS), [[TCA_KIND, text("ingress")]]);
+  return change(RTM_DELQDISC, 0, header(index, ingressHandle, TC_H_INGRESS), [[TCA_KIND, text("ingress")]]);
 }
 
 /** Asks for all qdiscs. */
@@ -80,8 +81,8 @@ export function redirect(from: number, to: number, cookie: string): NetlinkReque
   const priority = 1;
   const action: Attribute[] = [
     [TCA_ACT_KIND, text("mirred")],
+    [TCA_ACT_OPTIONS | NLA_F_NESTED, [[TCA_MIRRED_PARMS, mirred(to)]]],
     [TCA_ACT_COOKIE, Buffer.from(cookie)],
-    [TCA_ACT_OPTIONS, [[TCA_MIRRED_PARMS, mirred(to)]]],
   ];
   return change(
     RTM_NEWTFILTER,
@@ -92,8 +93,8 @@ export function redirect(from: number, to: number, cookie: string): NetlinkReque
       [
         TCA_OPTIONS,
         [
-          [TCA_U32_SEL, selectAll()],
           [TCA_U32_ACT, [[1, action]]],
+          [TCA_U32_SEL, selectAll()],
         ],
       ],
     ],
