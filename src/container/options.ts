@@ -93,3 +93,12 @@ export interface ConsoleOptions {
   /** Go on printing until the VM ends. */
   follow: boolean;
 }
+
+export interface EventsOptions {
+  global: GlobalOptions;
+  id: string;
+  /** What it uses now, and no more. */
+  stats: boolean;
+  /** Milliseconds between two accounts of what it uses. */
+  intervalMs: number;
+}
