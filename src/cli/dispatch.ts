@@ -1,7 +1,9 @@
 /** Runs one command line: the flags before the command, the command's own, and the command. */
+import { resolve } from "node:path";
 import { openLog } from "../base/log";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
+import { traceTo } from "../base/trace";
 import { argumentProblem, type Command } from "./command";
 import { allCommands, findCommand } from "./commands";
 import { Failure } from "./failure";
@@ -24,6 +26,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
   if (flags.help) return show(mainHelp);
   if (flags.version) return show(async () => `runv version ${(await import("./help")).versionText()}\n`);
   const global = globalOptions(flags);
+  if (flags.trace) traceTo(resolve(flags.trace));
   openLog({ file: global.log, format: global.logFormat, debug: global.debug });
   const [name, ...rest] = args;
   if (name === undefined) return show(mainHelp);

@@ -11,6 +11,7 @@ export const globalFlags = {
   root: string("root directory for storage of container state (this should be located in tmpfs)", {
     default: "/run/runv",
   }),
+  trace: string("write a timeline of what runv does, in Chrome's trace event format, to a file"),
   criu: string("accepted for runc's callers; the VM is saved whole", { hidden: true }),
   "systemd-cgroup": bool(
     'enable systemd cgroup support, expects cgroupsPath to be of form "slice:prefix:name" for e.g. "system.slice:runv:434234"',

@@ -1,6 +1,7 @@
 import { closeSync, linkSync, readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
 import type { Settings } from "../base/settings";
+import { span } from "../base/trace";
 import { type ContainerPrograms, lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { type Identity, identityOf } from "../linux/identity";
@@ -136,7 +137,7 @@ class Making {
     record = { ...record, monitor: identified(monitor.process.pid) };
     writeRecord(root, record);
     joinHostCgroup(this.#cgroup, monitor.process.pid);
-    const client = await SandboxClient.connect({ fd: monitor.socket });
+    const client = await span("start of the monitor", () => SandboxClient.connect({ fd: monitor.socket }));
     this.#client = client;
     const launched = client.launch(this.#machine(network));
     launched.catch(() => {});
@@ -144,19 +145,21 @@ class Making {
     record = { ...record, shim: shim.identity };
     writeRecord(root, record);
     joinHostCgroup(this.#cgroup, shim.identity.pid);
-    await share(client);
+    await span("share", () => share(client));
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
-    await runHooks("prestart", hooks.prestart, hookState);
-    await runHooks("createRuntime", hooks.createRuntime, hookState);
-    const machine = await launched;
-    await client.network(false);
+    await span("hooks", async () => {
+      await runHooks("prestart", hooks.prestart, hookState);
+      await runHooks("createRuntime", hooks.createRuntime, hookState);
+    });
+    const machine = await span("wait for the machine", () => launched);
+    await span("network", () => client.network(false));
     const begin = {
       control: controlSocket(this.#directory),
       terminal: process.terminal,
       container: containerDirectory(root, id),
       foreground: !detach,
     };
-    const { handle } = await shim.begin(begin, main, outer);
+    const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
     record = {
       ...record,
       phase: "created",

@@ -1,3 +1,4 @@
+import { span } from "../base/trace";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { exitCodeOf, passSignals } from "./attend";
 import { create } from "./create";
@@ -14,13 +15,13 @@ export async function runContainer(options: RunOptions): Promise<number> {
     shim.release();
     // Before it starts: what it says may have a caller send a signal at once.
     if (!detach) passSignals(shim);
-    await start(global.root, id);
-    return detach ? 0 : await exitCodeOf(shim);
+    await span("start", () => start(global.root, id));
+    return detach ? 0 : await span("run", () => exitCodeOf(shim));
   } catch (error) {
     await remove(global.root, id, true);
     throw error;
   } finally {
     if (termios !== undefined) setTermios(0, termios);
-    if (!detach && !keep) await remove(global.root, id, true);
+    if (!detach && !keep) await span("delete", () => remove(global.root, id, true));
   }
 }

@@ -2,7 +2,9 @@
  * The shim: one process on the host for each process of a container. Its pid is the one that callers know; it carries
  * stdio, forwards signals and window sizes, and ends with the exit code of the process it stands for.
  */
+
 import { messageOf, RunvError } from "../base/error";
+import { mark, span, traceAs } from "../base/trace";
 import { exitCode, type GuestProcess } from "../guest/process";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
@@ -20,6 +22,7 @@ const lostCode = 128 + 9;
 
 /** Runs a shim to the end of its process. @returns the exit code */
 export async function runShim(): Promise<number> {
+  traceAs("shim");
   const shim = new Shim();
   return await shim.run();
 }
@@ -35,6 +38,8 @@ class Shim {
   #code: number | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
+  /** Whether there was output. */
+  #spoken = false;
   #ready = false;
   /** Signals that came before the process was ready for them. */
   readonly #signals: number[] = [];
@@ -60,23 +65,30 @@ class Shim {
   }
 
   async #start(begin: Begin, program: Program): Promise<void> {
-    const sandbox = await SandboxClient.connect({ unix: begin.control });
+    const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
     void sandbox.closed.then(() => this.#lost());
     if (begin.container !== undefined) await sandbox.hold();
     const process = sandbox.guest.run(program, {
-      data: (stream, bytes) => this.#outputs[stream - 1]?.push(bytes),
+      data: (stream, bytes) => {
+        if (!this.#spoken) mark("the first output");
+        this.#spoken = true;
+        this.#outputs[stream - 1]?.push(bytes);
+      },
       eof: (stream) => {
         if (stream === 0) this.#input?.stop();
       },
       credit: (bytes) => this.#input?.grant(bytes),
       exit: (status) => this.#record(exitCode(status)),
-      closed: () => void this.#close(),
+      closed: () => {
+        mark("guest: all is said");
+        void this.#close();
+      },
     });
     this.#process = process;
     this.#input = new InputPump(0, process);
     this.#outputs = [new OutputPump(1, 1, process), new OutputPump(2, 2, process)];
     if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
-    const { at } = await process.next();
+    const { at } = await span("guest: the container's program", () => process.next());
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
     if (begin.terminal) this.#carryTerminal(process);
     this.#input.start();

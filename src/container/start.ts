@@ -1,4 +1,5 @@
 import { RunvError } from "../base/error";
+import { span } from "../base/trace";
 import { explain } from "../program/program";
 import type { GoResult } from "../sandbox/messages";
 import { runHooksAnyway } from "./hooks";
@@ -23,8 +24,8 @@ export async function start(root: string, id: string): Promise<void> {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
     const result = await withSandbox(root, record, async (client) => {
-      await client.network(true);
-      return await client.go(initOf(record));
+      await span("network", () => client.network(true));
+      return await span("exec", () => client.go(initOf(record)));
     });
     if (result.at !== "execed") throw failure(record, result);
     const started: ContainerRecord = { ...record, phase: "running" };

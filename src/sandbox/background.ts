@@ -1,4 +1,5 @@
 import type { Subprocess } from "bun";
+import { traceVariable } from "../base/trace";
 
 /** How this executable is called again: as itself when it is compiled, else by the interpreter. */
 function self(): string[] {
@@ -43,5 +44,6 @@ const singleThreaded = {
 /** Clients call runtimes with or without a PATH; what is started in the background has one. */
 function environment(): Record<string, string> {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/" } = process.env;
-  return { PATH, HOME, ...singleThreaded };
+  const { [traceVariable]: trace } = process.env;
+  return { PATH, HOME, ...singleThreaded, ...(trace && { [traceVariable]: trace }) };
 }

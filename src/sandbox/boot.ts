@@ -1,3 +1,4 @@
+import { span } from "../base/trace";
 import { mountShare } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
 import type { MachineSpec, Nic } from "../hypervisor/driver";
@@ -34,13 +35,13 @@ export async function boot(
 
 /** Boots a kernel, and makes the guest ready. */
 async function startCold({ driver, spec, modules, handlers }: BootPlan): Promise<Sandbox> {
-  const machine = await driver.launch(spec);
+  const machine = await span("hypervisor: start", () => driver.launch(spec));
   handlers.started(machine);
   try {
     const connection = await connect(machine, handlers);
-    const hello = await greeting(machine, connection);
-    await prepare(connection.guest, modules);
-    await connection.guest.call(mountShare(nineP));
+    const hello = await span("guest: boot", () => greeting(machine, connection));
+    await span("guest: prepare", () => prepare(connection.guest, modules));
+    await span("guest: mount the share", () => connection.guest.call(mountShare(nineP)));
     return { machine, ...connection, hello };
   } catch (error) {
     await machine.kill();

@@ -1,5 +1,6 @@
 /** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
 import { closeSync, copyFileSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { span } from "../base/trace";
 import { commit, version } from "../base/version";
 import type { Hello } from "../guest/guest";
 import { mountShare } from "../guest/prepare";
@@ -23,8 +24,9 @@ export async function startClone(
 ): Promise<Sandbox | undefined> {
   if (directory === undefined || !plan.driver.capabilities.template) return undefined;
   const store = new TemplateStore(directory);
-  const key = await shapeOf(plan, manifest);
-  const template = store.find(key) ?? (await store.make(key, (files) => save(plan, files)));
+  const key = await span("template: find", () => shapeOf(plan, manifest));
+  const template =
+    store.find(key) ?? (await span("template: make", () => store.make(key, (files) => save(plan, files))));
   if (template === undefined) return undefined;
   try {
     return await clone(plan, template);
@@ -80,13 +82,14 @@ async function saveTo(machine: Machine, path: string): Promise<void> {
 async function clone({ driver, spec, handlers }: BootPlan, template: Template): Promise<Sandbox> {
   const state = openSync(template.state, "r");
   const memory = { path: template.memory, write: false };
-  const machine = await driver.launch({ ...spec, memory, restore: state }).finally(() => closeSync(state));
+  const restored = { ...spec, memory, restore: state };
+  const machine = await span("hypervisor: start", () => driver.launch(restored)).finally(() => closeSync(state));
   handlers.started(machine);
   try {
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
-    await Promise.all([guest.call(wake()), guest.call(mountShare(nineP))]);
+    await span("guest: wake, mount the share", () => Promise.all([guest.call(wake()), guest.call(mountShare(nineP))]));
     return { machine, agent, guest, hello: template.notes as Hello };
   } catch (error) {
     await machine.kill();

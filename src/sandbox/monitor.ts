@@ -2,7 +2,9 @@
  * The monitor: one process per virtual machine. It owns the hypervisor's process and the agent's channel, passes frames between
  * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
  */
+
 import { messageOf, RunvError } from "../base/error";
+import { span, traceAs } from "../base/trace";
 import { syncShare } from "../guest/prepare";
 import type { Machine } from "../hypervisor/driver";
 import { type MachineNetwork, openNetwork } from "../network";
@@ -30,6 +32,7 @@ interface MonitorClient extends Client {
  * @param creator the descriptor of a socket to the command that starts it, the first client
  */
 export async function runMonitor(directory: string, creator: number): Promise<void> {
+  traceAs("monitor");
   enterShareNamespace(`${directory}/share`);
   await new Monitor(directory).run(creator);
 }
@@ -102,7 +105,7 @@ class Monitor {
       case "go":
         return await this.#switch.go(request.handle);
       case "network":
-        return await this.#network?.sync(request.complete);
+        return await span("network: sync", () => this.#network?.sync(request.complete));
       case "info":
         return this.#info();
     }
@@ -146,9 +149,11 @@ class Monitor {
     this.#ending = true;
     if (this.#sandbox !== undefined) {
       const { machine, guest } = this.#sandbox;
-      await Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]);
+      await span("guest: write back", () =>
+        Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]),
+      );
     }
-    await this.#machine?.kill();
+    await span("hypervisor: end", () => this.#machine?.kill());
     this.#network?.close();
     this.#ended.resolve();
   }
