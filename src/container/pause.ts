@@ -25,8 +25,18 @@ async function setPaused(
   await withLock(global.root, id, async () => {
     const { record, status } = openContainer(global.root, id);
     if (!from.includes(status)) throw new RunvError("CONTAINER_STATE", otherwise);
-    await withSandbox(global.root, record, (client) => client.guest.call(freeze(id, paused)));
-    writeRecord(global.root, { ...record, paused });
+    const changed = { ...record, paused };
+    await withSandbox(global.root, record, async ({ guest }) => {
+      // What is recorded is so, on a full disk too: a pause that cannot be recorded is undone, a resume is not begun.
+      if (!paused) writeRecord(global.root, changed);
+      await guest.call(freeze(id, paused));
+      try {
+        if (paused) writeRecord(global.root, changed);
+      } catch (error) {
+        await guest.call(freeze(id, false));
+        throw error;
+      }
+    });
   });
   return 0;
 }
