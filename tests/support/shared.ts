@@ -8,8 +8,16 @@ import { clean, closeRig, makeRig, type Rig, unmountBundles } from "./rig";
 
 export type SharedTest = (name: string, body: (rig: Rig) => Promise<void>) => void;
 
-/** Declares the rig. @returns what to declare the file's tests with */
-export function sharedRig(prepare: (rig: Rig) => Promise<void> = async () => {}): SharedTest {
+/**
+ * Declares the rig.
+ * @param prepare what stays for all tests
+ * @param undo undoes what `prepare` did beside containers and bundles
+ * @returns what to declare the file's tests with
+ */
+export function sharedRig(
+  prepare: (rig: Rig) => Promise<void> = async () => {},
+  undo: () => Promise<void> = async () => {},
+): SharedTest {
   let rig: Rig;
   let before: string[] = [];
   const added = () => {
@@ -33,6 +41,7 @@ export function sharedRig(prepare: (rig: Rig) => Promise<void> = async () => {})
 
   afterAll(async () => {
     await clean(rig);
+    await undo();
     const left = await settle(rig.leaks);
     closeRig(rig);
     expect(left).toEqual([]);

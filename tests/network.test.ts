@@ -1,0 +1,236 @@
+/** What a container's network namespace holds, the container has. */
+import { describe, expect } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Config } from "./support/bundle";
+import { inNamespace, type Lab, makeLab, type Station } from "./support/lab";
+import { type Rig, runvTest } from "./support/rig";
+import { sharedRig } from "./support/shared";
+import { until } from "./support/until";
+
+const idle = ["sleep", "1000"];
+
+async function start(rig: Rig, suffix: string, path: string | undefined, change: (config: Config) => void = () => {}) {
+  const bundle = await rig.bundle({
+    args: idle,
+    change: (config) => {
+      inNamespace(config, path);
+      change(config);
+    },
+  });
+  const { code, stderr } = await rig.runv(["run", "-d", "-b", bundle, rig.id(suffix)]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+}
+
+/** A test with a lab, of which nothing is left. */
+function labTest(name: string, body: (rig: Rig, lab: Lab) => Promise<void>): void {
+  runvTest(name, async (rig) => {
+    const lab = await makeLab(rig.name);
+    try {
+      await body(rig, lab);
+    } finally {
+      for (const id of (await rig.runv(["list", "-q"])).stdout.split("\n").filter(Boolean)) {
+        await rig.runv(["delete", "--force", id]);
+      }
+      await lab.remove();
+    }
+  });
+}
+
+/** Runs a script in a container. */
+async function inside({ runv, id }: Rig, suffix: string, script: string): Promise<string> {
+  const { code, stdout, stderr } = await runv(["exec", id(suffix), "sh", "-c", script]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return stdout;
+}
+
+/** Interfaces that runv made in a namespace, and qdiscs that catch frames. */
+async function traces({ ip, run }: Station): Promise<string[]> {
+  const links = (await ip("-br", "link")).split("\n").filter((line) => line.startsWith("runv"));
+  const qdiscs = (await run("tc", "qdisc")).split("\n").filter((line) => line.includes("ingress"));
+  return [...links, ...qdiscs];
+}
+
+describe("two containers and a host on a bridge", () => {
+  let lab: Lab;
+  let one: Station;
+  const runvTest = sharedRig(
+    async (rig) => {
+      lab = await makeLab(rig.name);
+      const [first, two] = [await lab.station(), await lab.station()];
+      one = first;
+      await lab.plug(one, "eth0", 11);
+      await lab.plug(two, "eth0", 12);
+      for (const { ip } of [one, two]) {
+        await ip("route", "add", "default", "via", "10.9.0.1");
+        await ip("-6", "route", "add", "default", "via", "fd09::1");
+      }
+      await one.ip("link", "set", "eth0", "mtu", "1400");
+      await one.ip("route", "add", "192.0.2.0/24", "via", "10.9.0.7", "metric", "7", "mtu", "1300");
+      await one.ip("route", "add", "198.51.100.0/24", "via", "10.8.0.1", "dev", "eth0", "onlink", "table", "100");
+      await one.ip("rule", "add", "from", "10.9.0.11", "table", "100", "prio", "50");
+      await one.ip("neigh", "add", "10.9.0.99", "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent");
+      await one.ip("addr", "add", "203.0.113.5/32", "dev", "lo");
+      await start(rig, "one", one.path);
+      await start(rig, "two", two.path);
+    },
+    () => lab.remove(),
+  );
+
+  runvTest("the guest's interface is the namespace's", async (rig) => {
+    const links = await inside(rig, "one", "ip -o link");
+    expect(links.split("\n").filter(Boolean)).toHaveLength(2);
+    const mac = /link\/ether (\S+)/.exec(await one.ip("link", "show", "eth0"))![1]!;
+    expect(links).toMatch(new RegExp(`eth0: <.*UP.*> mtu 1400 .*link/ether ${mac} `));
+    const addresses = await inside(rig, "one", "ip -o addr");
+    for (const address of ["10.9.0.11/24", "fd09::11/64", "203.0.113.5/32", "127.0.0.1/8", "::1/128"]) {
+      expect(addresses).toContain(` ${address} `);
+    }
+    const linkLocal = /inet6 (fe80\S+)/.exec(await one.ip("addr", "show", "eth0"))![1]!;
+    expect(addresses).toContain(` ${linkLocal} `);
+    expect(addresses).not.toContain("tentative");
+  });
+
+  runvTest("and so are its routes, rules and neighbours", async (rig) => {
+    const routes = await inside(rig, "one", "ip route; ip -6 route");
+    expect(routes).toContain("default via 10.9.0.1 dev eth0");
+    expect(routes).toContain("default via fd09::1 dev eth0");
+    expect(routes).toMatch(/192\.0\.2\.0\/24 via 10\.9\.0\.7 dev eth0 +metric 7/);
+    expect(await inside(rig, "one", "ip route show table 100")).toContain(
+      "198.51.100.0/24 via 10.8.0.1 dev eth0 onlink",
+    );
+    expect(await inside(rig, "one", "ip rule")).toContain("50:\tfrom 10.9.0.11 lookup 100");
+    expect(await inside(rig, "one", "ip neigh")).toMatch(/10\.9\.0\.99 dev eth0 lladdr 02:00:00:00:00:99 .*PERMANENT/);
+  });
+
+  runvTest("all reach each other, over IPv4 and IPv6", async (rig) => {
+    for (const to of ["10.9.0.1", "10.9.0.12", "fd09::1", "fd09::12", "203.0.113.5"]) {
+      expect(await inside(rig, "one", `ping -c 2 -W 5 ${to}`)).toContain(" 0% packet loss");
+    }
+    for (const to of ["10.9.0.11", "fd09::11"]) {
+      expect(await lab.hub.run("busybox", "ping", "-c", "2", "-W", "5", to)).toContain(" 0% packet loss");
+    }
+  });
+
+  runvTest("TCP carries what it is given, to the host, from it, and between containers", async (rig) => {
+    const make =
+      "mkfifo /dev/shm/fifo; dd if=/dev/urandom of=/dev/shm/sent bs=1M count=8 2>/dev/null; md5sum < /dev/shm/sent";
+    const [sum] = await Promise.all([inside(rig, "one", make), inside(rig, "two", "mkfifo /dev/shm/fifo")]);
+    const toHub = lab.hub.run("sh", "-c", "socat -u TCP-LISTEN:5000 STDOUT | md5sum");
+    await listening(lab.hub, 5000);
+    await inside(rig, "one", "nc 10.9.0.1 5000 < /dev/shm/sent");
+    expect(await toHub).toBe(sum);
+    // A fifo that is open on both sides: nc ends when the other side does.
+    const toTwo = inside(rig, "two", "nc -l -p 5001 <> /dev/shm/fifo > /dev/shm/got; md5sum < /dev/shm/got");
+    await until("two listens", async () => (await inside(rig, "two", "netstat -ltn")).includes(":5001 "));
+    await inside(rig, "one", "nc fd09::12 5001 < /dev/shm/sent");
+    expect(await toTwo).toBe(sum);
+    const serve = inside(rig, "two", "nc -l -p 5002 < /dev/shm/got");
+    await until("two listens", async () => (await inside(rig, "two", "netstat -ltn")).includes(":5002 "));
+    expect(await lab.hub.run("sh", "-c", "socat -u TCP:10.9.0.12:5002 STDOUT | md5sum")).toBe(sum);
+    await serve;
+  });
+
+  runvTest("an interface that comes is plugged, one that goes is unplugged", async (rig) => {
+    await lab.plug(one, "eth1", 21);
+    await until("the guest has eth1", async () => (await inside(rig, "one", "ip -o addr")).includes("10.9.0.21/24"));
+    await one.ip("link", "set", "eth1", "mtu", "1300");
+    await until("its new MTU", async () => (await inside(rig, "one", "ip -o link")).includes("mtu 1300"));
+    await one.ip("addr", "add", "10.9.9.9/32", "dev", "eth1");
+    await until("its new address", async () => (await inside(rig, "one", "ip -o addr")).includes("10.9.9.9/32"));
+    await one.ip("addr", "del", "10.9.9.9/32", "dev", "eth1");
+    await until("it is gone", async () => !(await inside(rig, "one", "ip -o addr")).includes("10.9.9.9/32"));
+    await one.ip("link", "del", "eth1");
+    await until("eth1 is gone", async () => !(await inside(rig, "one", "ip -o link")).includes("eth1"));
+    expect(await inside(rig, "one", "ping -c 1 -W 5 10.9.0.1")).toContain(" 0% packet loss");
+    await until(
+      "its tap is gone",
+      async () => (await traces(one)).filter((line) => line.includes("runv1")).length === 0,
+    );
+  });
+
+  runvTest("the namespace's own stack does not answer in the guest's place", async (rig) => {
+    await inside(rig, "one", "ip link set eth0 down");
+    try {
+      const answer = lab.hub.run("busybox", "ping", "-c", "1", "-W", "1", "10.9.0.11");
+      expect(await answer.catch(() => "silence")).toBe("silence");
+    } finally {
+      await inside(rig, "one", "ip link set eth0 up");
+    }
+  });
+
+  runvTest("a second virtual machine is refused the namespace", async ({ bundle, runv, id }) => {
+    const other = await bundle({ args: idle, change: (config) => inNamespace(config, one.path) });
+    const { code, stderr } = await runv(["run", "-b", other, id("other")]);
+    expect(code).toBe(1);
+    expect(stderr).toContain("another virtual machine or program takes them already");
+  });
+});
+
+/** Waits until somebody listens at a port, in a station. */
+async function listening({ run }: Station, port: number): Promise<void> {
+  await until(`somebody listens at ${port}`, async () =>
+    (await run("cat", "/proc/net/tcp", "/proc/net/tcp6")).includes(`:${port.toString(16).toUpperCase()} 0`),
+  );
+}
+
+labTest("what is plugged between create and start is there when the container begins", async (rig, lab) => {
+  const { bundle, runv, id } = rig;
+  const script = "ip -o addr; ping -c 1 -W 5 10.9.0.1";
+  const made = await bundle({ args: ["sh", "-c", script], change: (config) => inNamespace(config, undefined) });
+  const child = rig.spawn(["create", "-b", made, id("late")]);
+  expect(await child.exited).toBe(0);
+  const { pid } = JSON.parse((await runv(["state", id("late")])).stdout) as { pid: number };
+  await lab.hub.ip("link", "add", "port5", "type", "veth", "peer", "name", "eth0", "netns", String(pid));
+  await lab.hub.ip("link", "set", "port5", "master", "br0", "up");
+  const within = ["nsenter", "-t", String(pid), "-n"];
+  await lab.hub.run(...within, "ip", "addr", "add", "10.9.0.5/24", "dev", "eth0");
+  await lab.hub.run(...within, "ip", "link", "set", "eth0", "up");
+  expect((await runv(["start", id("late")])).code).toBe(0);
+  const output = await new Response(child.stdout).text();
+  expect(output).toContain(" 10.9.0.5/24 ");
+  expect(output).toContain(" 0% packet loss");
+});
+
+labTest("a prestart hook fills the namespace of the pid that it is given", async (rig, lab) => {
+  const script = `pid=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/')
+    ip -n ${rig.name}-hub link add port6 type veth peer name eth0 netns $pid
+    ip -n ${rig.name}-hub link set port6 master br0 up
+    nsenter -t $pid -n ip addr add 10.9.0.6/24 dev eth0
+    nsenter -t $pid -n ip link set eth0 up`;
+  const bundle = await rig.bundle({
+    args: ["sh", "-c", "cat /proc/sys/net/ipv4/conf/eth0/rp_filter; ip -o addr; ping -c 1 -W 5 10.9.0.1"],
+    change: (config) => {
+      inNamespace(config, undefined);
+      config.hooks = { prestart: [{ path: "/bin/sh", args: ["sh", "-c", script], env: [`PATH=${process.env.PATH}`] }] };
+      (config.linux as Record<string, unknown>).sysctl = { "net.ipv4.conf.eth0.rp_filter": "2" };
+    },
+  });
+  const { stdout, stderr } = await rig.runv(["run", "-b", bundle, rig.id("hook")]);
+  expect(stderr).toBe("");
+  expect(stdout).toStartWith("2\n");
+  expect(stdout).toContain(" 10.9.0.6/24 ");
+  expect(stdout).toContain(" 0% packet loss");
+  expect(await lab.hub.ip("-br", "link")).not.toContain("port6");
+});
+
+labTest("nothing is left in a namespace, also of a monitor that was killed", async (rig, lab) => {
+  const station = await lab.station();
+  await lab.plug(station, "eth0", 31);
+  await start(rig, "one", station.path);
+  expect(await traces(station)).toHaveLength(3);
+  await rig.runv(["delete", "--force", rig.id("one")]);
+  expect(await traces(station)).toEqual([]);
+  await start(rig, "two", station.path);
+  const { monitor } = JSON.parse(readFileSync(`${rig.root}/${rig.id("two")}/state.json`, "utf8"));
+  process.kill(monitor.pid, "SIGKILL");
+  await until("its machine is gone", async () => (await station.ip("-br", "link")).includes("runv0") === false);
+  await rig.runv(["delete", "--force", rig.id("two")]);
+  expect(await traces(station)).toEqual([]);
+});
+
+labTest("without a network there is none to see", async (rig) => {
+  const bundle = await rig.bundle({ args: ["ip", "-o", "link"], change: (config) => inNamespace(config, undefined) });
+  const { stdout } = await rig.runv(["run", "-b", bundle, rig.id("none")]);
+  expect(stdout.split("\n").filter(Boolean)).toHaveLength(1);
+  expect(stdout).toMatch(/^1: lo: <LOOPBACK,UP,LOWER_UP>/);
+});
