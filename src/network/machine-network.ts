@@ -5,11 +5,14 @@ import type { Machine, Nic } from "../hypervisor/driver";
 export interface MachineNetwork {
   /** The interface for the machine to boot with: it is there before anybody knows what for. */
   firstNic(): Nic | undefined;
-  /** The machine runs, and its guest answers. */
-  attach(machine: Machine, guest: Guest): void;
+  /**
+   * The machine runs, and its guest answers.
+   * @param hidden the guest's name of the first interface's device, which `prepareNetwork` has hidden
+   */
+  attach(machine: Machine, guest: Guest, hidden: string | undefined): void;
   /**
    * Gives the guest what there is now.
-   * @param complete what is not there now is not to be expected soon: a spare interface is hidden
+   * @param complete the callers have filled the namespace: from now on what changes is followed
    * @throws RunvError NETWORK_…, GUEST_…, VM_…
    */
   sync(complete: boolean): Promise<void>;

@@ -7,7 +7,6 @@ import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
 import type { Machine, Nic } from "../hypervisor/driver";
 import type { Link } from "../linux/netlink/link";
-import { setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
 import { cutCable, joinCable } from "./cable";
 import { changesOf } from "./changes";
@@ -16,7 +15,7 @@ import { desiredItems, type Item } from "./desired";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork } from "./guest-programs";
 import type { MachineNetwork } from "./machine-network";
-import { provisionalMac, SpareNic } from "./spare-nic";
+import { provisionalMac, type SpareNic, showNic } from "./spare-nic";
 import { closeTap, makeTap, type Tap } from "./tap";
 import { watchNetwork } from "./watch";
 
@@ -46,7 +45,8 @@ export class NamespaceNetwork implements MachineNetwork {
   #next = 0;
   /** The interface that the machine boots with, until something is found to join it to. */
   #spare: SpareNic | undefined;
-  #loopbackUp = false;
+  /** Its device's name in the guest. */
+  #hidden: string | undefined;
   #queue: Promise<void> = Promise.resolve();
   #stopWatching: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,7 +55,7 @@ export class NamespaceNetwork implements MachineNetwork {
   firstNic(): Nic | undefined {
     try {
       const { nic, tap } = this.#makeNic();
-      this.#spare = new SpareNic(nic, tap);
+      this.#spare = { nic, tap };
       return nic;
     } catch (error) {
       // It may never be needed; if it is, making it will be tried again, and fail with a word.
@@ -64,7 +64,8 @@ export class NamespaceNetwork implements MachineNetwork {
     }
   }
 
-  attach(machine: Machine, guest: Guest): void {
+  attach(machine: Machine, guest: Guest, hidden: string | undefined): void {
+    this.#hidden = hidden;
     this.#machine = machine;
     this.#guest = guest;
     this.#links = new GuestLinks(guest);
@@ -91,7 +92,6 @@ export class NamespaceNetwork implements MachineNetwork {
     for (const link of config.links) if (!this.#plugged.has(link.index)) await this.#plug(link);
     await this.#configure(config);
     if (!complete) return;
-    await this.#spare?.hide(this.#attached().guest);
     this.#stopWatching ??= await watchNetwork(() => this.#changed());
   }
 
@@ -117,12 +117,7 @@ export class NamespaceNetwork implements MachineNetwork {
     });
     const desired = desiredItems(config, guestIndex);
     const steps = changesOf(this.#told, desired, links);
-    if (!this.#loopbackUp) {
-      const request = setLink(loopback, { up: true });
-      steps.unshift({ doing: "set up the interface lo", request, accept: [] });
-    }
     for (const program of configureNetwork(steps)) await this.#attached().guest.call(program);
-    this.#loopbackUp = true;
     this.#told = desired;
     for (const link of config.links) this.#plugged.get(link.index)!.told = link;
   }
@@ -134,7 +129,7 @@ export class NamespaceNetwork implements MachineNetwork {
     try {
       joinCable(this.#socket, link, tap);
       if (spare === undefined) await machine.addNic(nic);
-      else await spare.show(guest);
+      else if (this.#hidden !== undefined) await showNic(guest, this.#hidden);
       this.#plugged.set(link.index, { nic, tap, guestIndex: await links.find(nic.mac), told: undefined });
       this.#spare = undefined;
     } catch (error) {

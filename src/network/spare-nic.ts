@@ -1,38 +1,42 @@
 import { RunvError } from "../base/error";
 import type { Guest } from "../guest/guest";
 import type { Nic } from "../hypervisor/driver";
+import { setLink } from "../linux/netlink/link";
 import { formatMac } from "../linux/netlink/scalars";
+import { loopback } from "./config";
 import { GuestLinks } from "./guest-links";
-import { findDevice, setDriver } from "./guest-programs";
+import { configureNetwork, findDevice, setDriver } from "./guest-programs";
 import type { Tap } from "./tap";
 
 /** An interface that the machine has and nobody uses yet. A container that has no network does not see it. */
-export class SpareNic {
-  /** The guest's name of the device, while it is hidden. */
-  #hidden: string | undefined;
+export interface SpareNic {
+  nic: Nic;
+  tap: Tap;
+}
 
-  constructor(
-    readonly nic: Nic,
-    readonly tap: Tap,
-  ) {}
-
-  /** Takes it out of the guest's sight. */
-  async hide(guest: Guest): Promise<void> {
-    if (this.#hidden !== undefined) return;
-    const name = await new GuestLinks(guest).nameOf(this.nic.mac);
-    const path = Buffer.from(await guest.call(findDevice(name))).toString();
-    const device = /\/(virtio\d{1,6})$/.exec(path)?.[1];
-    if (device === undefined) throw new RunvError("GUEST_MISBEHAVES", "the guest does not know its network device");
-    await guest.call(setDriver(device, false));
-    this.#hidden = device;
+/**
+ * Sets the guest's loopback interface up, and takes the spare interface out of its sight. That holds for every machine, so it is
+ * done once for all clones.
+ * @returns the guest's name of the hidden device, for `showNic`
+ * @throws RunvError GUEST_…
+ */
+export async function prepareNetwork(guest: Guest, spare: Nic | undefined): Promise<string | undefined> {
+  const request = setLink(loopback, { up: true });
+  for (const program of configureNetwork([{ doing: "set up the interface lo", request, accept: [] }])) {
+    await guest.call(program);
   }
+  if (spare === undefined || spare.backend === "user") return undefined;
+  const name = await new GuestLinks(guest).nameOf(spare.mac);
+  const path = Buffer.from(await guest.call(findDevice(name))).toString();
+  const device = /\/(virtio\d{1,6})$/.exec(path)?.[1];
+  if (device === undefined) throw new RunvError("GUEST_MISBEHAVES", "the guest does not know its network device");
+  await guest.call(setDriver(device, false));
+  return device;
+}
 
-  /** Brings it back. */
-  async show(guest: Guest): Promise<void> {
-    if (this.#hidden === undefined) return;
-    await guest.call(setDriver(this.#hidden, true));
-    this.#hidden = undefined;
-  }
+/** Brings a hidden device back. */
+export async function showNic(guest: Guest, device: string): Promise<void> {
+  await guest.call(setDriver(device, true));
 }
 
 /** The address of a new interface, "runv" and a number, by which it is found in the guest; it gets its own before it is used. */

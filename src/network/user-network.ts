@@ -5,7 +5,6 @@ import { addAddress, parseAddress } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
 import { addRoute, defaultRoute } from "../linux/netlink/route";
 import { parseIp } from "../linux/netlink/scalars";
-import { loopback } from "./config";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork, type Step } from "./guest-programs";
 import type { MachineNetwork } from "./machine-network";
@@ -44,7 +43,6 @@ export class UserNetwork implements MachineNetwork {
 
 function stepsFor(index: number): Step[] {
   return [
-    { doing: "set up the interface lo", request: setLink(loopback, { up: true }), accept: [] },
     { doing: "set up the interface eth0", request: setLink(index, { name: "eth0", up: true }), accept: [] },
     { doing: `add the address ${guestAddress}`, request: addAddress(parseAddress(guestAddress, index)!), accept: [] },
     {

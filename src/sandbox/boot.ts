@@ -34,15 +34,16 @@ export async function boot(
 }
 
 /** Boots a kernel, and makes the guest ready. */
-async function startCold({ driver, spec, modules, handlers }: BootPlan): Promise<Sandbox> {
+async function startCold(plan: BootPlan): Promise<Sandbox> {
+  const { driver, spec, handlers } = plan;
   const machine = await span("hypervisor: start", () => driver.launch(spec));
   handlers.started(machine);
   try {
     const connection = await connect(machine, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection));
-    await span("guest: prepare", () => prepare(connection.guest, modules));
+    const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
     await span("guest: mount the share", () => connection.guest.call(mountShare(nineP)));
-    return { machine, ...connection, hello };
+    return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -2,7 +2,6 @@
 import { closeSync, copyFileSync, openSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { span } from "../base/trace";
 import { commit, version } from "../base/version";
-import type { Hello } from "../guest/guest";
 import { mountShare } from "../guest/prepare";
 import { wake } from "../guest/wake";
 import type { Machine } from "../hypervisor/driver";
@@ -37,6 +36,9 @@ export async function startClone(
   }
 }
 
+/** What clones must know of the machine that they were made from. */
+type Notes = Pick<Sandbox, "hello" | "hiddenNic">;
+
 /** All that a saved machine depends on. */
 async function shapeOf({ driver, spec, modules }: BootPlan, manifest: ImageManifest): Promise<string> {
   const { binary, version: hypervisor, accelerator } = await driver.probe();
@@ -52,7 +54,8 @@ async function shapeOf({ driver, spec, modules }: BootPlan, manifest: ImageManif
 }
 
 /** Boots a machine up to the point where clones go on, and saves it. It is gone when this is fulfilled. */
-async function save({ driver, spec, modules, handlers }: BootPlan, files: TemplateFiles): Promise<Hello> {
+async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes> {
+  const { driver, spec, handlers } = plan;
   writeFileSync(files.memory, "", { mode: 0o600 });
   truncateSync(files.memory, spec.memoryMiB * 2 ** 20);
   const machine = await driver.launch({ ...spec, memory: { path: files.memory, write: true } });
@@ -60,10 +63,10 @@ async function save({ driver, spec, modules, handlers }: BootPlan, files: Templa
   try {
     const connection = await connect(machine, { frame: () => {}, close: () => {} });
     const hello = await greeting(machine, connection);
-    await prepare(connection.guest, modules);
+    const hiddenNic = await prepare(connection.guest, plan);
     await saveTo(machine, files.state);
     copyFileSync(machine.consoleLog, files.console);
-    return hello;
+    return { hello, hiddenNic };
   } finally {
     await machine.kill();
   }
@@ -90,7 +93,7 @@ async function clone({ driver, spec, handlers }: BootPlan, template: Template): 
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
     await span("guest: wake, mount the share", () => Promise.all([guest.call(wake()), guest.call(mountShare(nineP))]));
-    return { machine, agent, guest, hello: template.notes as Hello };
+    return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();
     throw error;

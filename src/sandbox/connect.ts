@@ -2,6 +2,7 @@ import { RunvError } from "../base/error";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
 import { loadModules, prepareGuest } from "../guest/prepare";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
+import { prepareNetwork } from "../network/spare-nic";
 import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
 import { FrameStream } from "../wire/frame-stream";
 
@@ -16,6 +17,8 @@ export interface Sandbox {
   /** Runs the monitor's own programs in the guest. */
   guest: Guest;
   hello: Hello;
+  /** The guest's name of the network device that is hidden from it. */
+  hiddenNic: string | undefined;
 }
 
 /** Who takes what the guest says. */
@@ -39,10 +42,14 @@ export interface BootPlan {
   handlers: SandboxHandlers;
 }
 
-/** What a guest needs whatever it will be used for: it is done once for all that are cloned from it. */
-export async function prepare(guest: Guest, modules: readonly string[]): Promise<void> {
+/**
+ * Gives a guest what it needs whatever it will be used for: it is done once for all that are cloned from it.
+ * @returns the guest's name of the hidden network device
+ */
+export async function prepare(guest: Guest, { modules, spec }: BootPlan): Promise<string | undefined> {
   if (modules.length > 0) await guest.call(loadModules(modules));
   await guest.call(prepareGuest());
+  return await prepareNetwork(guest, spec.nic);
 }
 
 /** The channel to a guest. */

@@ -121,7 +121,7 @@ class Monitor {
       frame: (frame) => this.#switch.fromGuest(frame),
       close: () => void this.#end(),
     });
-    network.attach(this.#sandbox.machine, this.#sandbox.guest);
+    network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end());
     return this.#info();
   }
