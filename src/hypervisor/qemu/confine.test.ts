@@ -73,6 +73,10 @@ test("every source is held before the jail covers the directory it may be in", (
   expect(text.lastIndexOf("open_tree(")).toBeLessThan(text.indexOf('mount("qemu"'));
 });
 
+test("the share is bound in one step, so that nothing is missed that is attached to it meanwhile", () => {
+  expect(text).toMatch(/mount\("\/proc\/self\/fd\/", "share", 0, 20480\)/);
+});
+
 test("what failed is said in words", () => {
   const index = program.notes.findIndex(({ doing }) => doing === "take /s");
   expect(program.failure(index, 2).message).toMatch(/^take \/s: /);

@@ -5,7 +5,6 @@
 import { dirname } from "node:path";
 import {
   AT_FDCWD,
-  AT_RECURSIVE,
   CLONE_NEWIPC,
   CLONE_NEWNS,
   LINUX_CAPABILITY_VERSION_3,
@@ -19,6 +18,9 @@ import {
   MS_REC,
   MS_REMOUNT,
   MS_SLAVE,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
   PR_CAP_AMBIENT,
@@ -30,7 +32,7 @@ import {
   S_IFREG,
 } from "../../linux/constants";
 import { SIGKILL } from "../../linux/signals";
-import { Assembler } from "../../program/assembler";
+import { Assembler, type Register } from "../../program/assembler";
 import type { Program } from "../../program/program";
 import { inherited } from "./child";
 import type { JailEntry } from "./jail";
@@ -92,8 +94,8 @@ function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]
   const trees = entries.map((entry) => {
     if ("link" in entry) return undefined;
     p.doing(`take ${entry.source}`);
-    const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (entry.recursive ? AT_RECURSIVE : 0);
-    return p.value("open_tree", [AT_FDCWD, p.text(entry.source), flags]);
+    if (entry.recursive) return p.value("openat", [AT_FDCWD, p.text(entry.source), O_PATH | O_DIRECTORY | O_CLOEXEC]);
+    return p.value("open_tree", [AT_FDCWD, p.text(entry.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
   });
   p.doing("make qemu's root");
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -110,8 +112,10 @@ function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]
     }
     if (entry.kind === "directory") makeDirectories(p, path, made);
     else p.syscall("mknodat", [AT_FDCWD, p.text(path), S_IFREG | 0o600, 0]);
-    p.syscall("move_mount", [trees[index]!, p.text(""), AT_FDCWD, p.text(path), MOVE_MOUNT_F_EMPTY_PATH]);
-    p.syscall("close", [trees[index]!]);
+    const tree = trees[index]!;
+    if (entry.recursive) bindWithMounts(p, tree, path);
+    else p.syscall("move_mount", [tree, p.text(""), AT_FDCWD, p.text(path), MOVE_MOUNT_F_EMPTY_PATH]);
+    p.syscall("close", [tree]);
     if (entry.writable) continue;
     p.syscall("mount", [0, p.text(path), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0]);
   }
@@ -120,6 +124,17 @@ function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]
   p.syscall("umount2", [p.text("."), MNT_DETACH]);
   p.syscall("chdir", [p.text("/")]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, 0]);
+}
+
+/**
+ * Binds an open directory with all that is mounted below it, in one step: a mount that the monitor attaches meanwhile would not
+ * reach a tree that is taken (open_tree(2)) and not yet put anywhere.
+ */
+function bindWithMounts(p: Assembler, directory: Register, path: string): void {
+  const prefix = "/proc/self/fd/";
+  const link = p.bytes(Buffer.concat([Buffer.from(prefix), Buffer.alloc(24)]));
+  p.release(p.decimal(link.plus(prefix.length), directory));
+  p.syscall("mount", [link, p.text(path), 0, MS_BIND | MS_REC, 0]);
 }
 
 function makeDirectories(p: Assembler, path: string, made: Set<string>): void {
