@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { RunvError } from "../base/error";
 import { directoryOf, type Hierarchy, hierarchies } from "../linux/cgroups";
 import type { Resources } from "../oci/resources";
+import { blockIoFiles } from "./host-block-io";
 
 /** What the hypervisor, the monitor and the shims need beside the machine's memory. In bytes. */
 const overhead = 512 * 2 ** 20;
@@ -178,6 +179,7 @@ function limits({ version, controllers }: Hierarchy, { resources, memoryMiB }: H
   if (version === 2 && positive(cpu.quota) !== undefined) {
     files.push(["cpu.max", `${cpu.quota} ${positive(cpu.period) ?? "100000"}`]);
   }
+  if (has("blkio")) files.push(...blockIoFiles(version, resources?.blockIO));
   return files.filter((file): file is [string, string] => file[1] !== undefined);
 }
 

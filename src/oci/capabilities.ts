@@ -1,5 +1,5 @@
 /** Capabilities: config.md, "Linux Process". */
-import { array, type Infer, object, optional, type Reader } from "./reader";
+import { array, type Infer, object, optional, type Reader, usually } from "./reader";
 import { oneOf } from "./scalars";
 
 /** The names of linux/capability.h, each at the place of its number. */
@@ -75,8 +75,8 @@ export interface Capabilities extends Infer<typeof sets> {}
  * Reads the five sets, or the one list that specifications before 1.0.0-rc5 (Docker 1.11 to 17.05) had. That list fills
  * the sets which Docker fills today: not the inheritable one, which runtimes of the time set too (CVE-2022-24769).
  */
-export const capabilities: Reader<Capabilities> = (value) => {
+export const capabilities: Reader<Capabilities> = usually(sets, (value) => {
   if (!Array.isArray(value)) return sets(value);
   const flat = names(value);
   return { bounding: flat, effective: flat, permitted: flat };
-};
+});

@@ -22,7 +22,7 @@ const root = object({
   readonly: defaulted(boolean, () => false),
 });
 
-const config = object({
+export const config = object({
   ociVersion,
   process,
   root,

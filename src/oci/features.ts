@@ -2,7 +2,7 @@
 import { commit, specVersion, version } from "../base/version";
 import { capabilityNames } from "./capabilities";
 import { hookNames } from "./hooks";
-import { mountExtensions, mountFlags, propagationFlags, recursiveAttributes } from "./mount-options";
+import { mountExtensions, mountFlags, propagationFlags, recursiveAttributes, refusedOptions } from "./mount-options";
 import { namespaceTypes } from "./namespaces";
 import { seccompActions, seccompArchitectures, seccompFlags, seccompOperators } from "./seccomp-names";
 import { isSupportedAction, isSupportedFlag } from "./unsupported";
@@ -18,7 +18,9 @@ export function features() {
       ...Object.keys(propagationFlags),
       ...Object.keys(recursiveAttributes),
       ...mountExtensions,
-    ].sort(),
+    ]
+      .filter((option) => !refusedOptions.includes(option))
+      .sort(),
     linux: {
       namespaces: namespaceTypes,
       capabilities: capabilityNames,

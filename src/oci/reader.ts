@@ -29,6 +29,23 @@ interface Defaulted<T> extends Absentable<T> {
 /** The type that a reader returns. */
 export type Infer<R> = R extends Reader<infer T> ? T : R extends Absentable<infer T> ? T : never;
 
+/** What a reader reads, for those who want to know all fields of a document. */
+export type Shape =
+  | { kind: "object"; fields: Readonly<Record<string, Reader<unknown> | Absentable<unknown>>> }
+  | { kind: "array" | "map"; item: Reader<unknown> };
+
+const shapes = new WeakMap<Reader<unknown>, Shape>();
+
+/** The shape of an object, array or map; undefined for a single value. */
+export function shapeOf(read: Reader<unknown>): Shape | undefined {
+  return shapes.get(read);
+}
+
+function shaped<R extends Reader<unknown>>(read: R, shape: Shape | undefined): R {
+  if (shape !== undefined) shapes.set(read, shape);
+  return read;
+}
+
 type Fields = Record<string, Reader<unknown> | Absentable<unknown>>;
 type FieldsOf<F extends Fields> = {
   [K in keyof F as F[K] extends Optional<unknown> ? never : K]: Infer<F[K]>;
@@ -39,7 +56,7 @@ type Flat<T> = { [K in keyof T]: T[K] };
 
 /** A list; `what` is the plural of its items for the message about something that is none: `strings`. */
 export function array<T>(item: Reader<T>, what = "objects"): Reader<T[]> {
-  return (value) => {
+  const read: Reader<T[]> = (value) => {
     if (!Array.isArray(value)) return expected(`an array of ${what}`, value);
     const out: T[] = [];
     try {
@@ -50,6 +67,7 @@ export function array<T>(item: Reader<T>, what = "objects"): Reader<T[]> {
     }
     return out;
   };
+  return shaped(read, { kind: "array", item });
 }
 
 function fieldsOf(value: unknown): Record<string, unknown> {
@@ -59,7 +77,7 @@ function fieldsOf(value: unknown): Record<string, unknown> {
 
 /** An object whose keys are free, as a JSON object of names and values. A null value is an absent one. */
 export function map<T>(item: Reader<T>): Reader<Record<string, T>> {
-  return (value) => {
+  const read: Reader<Record<string, T>> = (value) => {
     const fields = fieldsOf(value);
     const out: Record<string, T> = {};
     let key = "";
@@ -74,11 +92,12 @@ export function map<T>(item: Reader<T>): Reader<Record<string, T>> {
     }
     return out;
   };
+  return shaped(read, { kind: "map", item });
 }
 
 /** An object with known fields. Others are ignored, as the specification's "Extensibility" section asks. */
 export function object<F extends Fields>(fields: F): Reader<Flat<FieldsOf<F>>> {
-  return (value) => {
+  const read: Reader<Flat<FieldsOf<F>>> = (value) => {
     const given = fieldsOf(value);
     const out: Record<string, unknown> = {};
     let key = "";
@@ -98,6 +117,7 @@ export function object<F extends Fields>(fields: F): Reader<Flat<FieldsOf<F>>> {
     }
     return out as Flat<FieldsOf<F>>;
   };
+  return shaped(read, { kind: "object", fields });
 }
 
 /** A field that may be absent or null. */
@@ -122,9 +142,15 @@ export function list<T>(item: Reader<T>, what = "objects"): Defaulted<T[]> {
 
 /** `read`, and then a look at what came out: `complaint` returns what is wrong with it, or nothing. */
 export function checked<T>(read: Reader<T>, complaint: (value: T) => string | undefined): Reader<T> {
-  return (value) => {
+  const look: Reader<T> = (value) => {
     const typed = read(value);
     const wrong = complaint(typed);
     return wrong === undefined ? typed : mismatch(wrong);
   };
+  return shaped(look, shapeOf(read));
+}
+
+/** A reader of several forms of a document, of which `read` reads the one that is usual. */
+export function usually<T>(read: Reader<T>, any: Reader<T>): Reader<T> {
+  return shaped(any, shapeOf(read));
 }

@@ -4,7 +4,8 @@
  */
 import { RunvError } from "../base/error";
 import type { Config } from "./config";
-import { idMapOptions } from "./mount-options";
+import { refusedOptions } from "./mount-options";
+import type { Resources } from "./resources";
 import type { SeccompAction, SeccompFlag } from "./seccomp-names";
 
 /** Whether seccomp filters with this action are made. A supervisor on the host cannot hold a guest's file descriptors. */
@@ -23,7 +24,8 @@ export function isSupportedFlag(flag: SeccompFlag): boolean {
  */
 export function assertSupported({ mounts, linux }: Config): void {
   for (const [index, { options, uidMappings }] of mounts.entries()) {
-    const option = options.find((option) => (idMapOptions as readonly string[]).includes(option));
+    const option = options.find((option) => refusedOptions.includes(option));
+    if (option === "remount") unsupported(`mounts[${index}].options`, "remount: every mount is a new one");
     if (option !== undefined) unsupported(`mounts[${index}].options`, `${option}: id-mapped mounts are not supported`);
     if (uidMappings !== undefined) unsupported(`mounts[${index}].uidMappings`, "id-mapped mounts are not supported");
   }
@@ -36,6 +38,17 @@ export function assertSupported({ mounts, linux }: Config): void {
   }
   if (intelRdt !== undefined) unsupported("linux.intelRdt", "is not supported: a guest has no resctrl");
   if (Object.keys(netDevices).length > 0) unsupported("linux.netDevices", "host devices cannot move into a guest");
+  if ((linux.personality?.flags ?? []).length > 0) unsupported("linux.personality.flags", "there are none yet");
+  assertResources(linux.resources);
+}
+
+function assertResources({ cpu, network, rdma = {} }: Partial<Resources> = {}): void {
+  const says = "is not supported: the guest has cgroup v2, which knows no such limit";
+  if (cpu?.realtimeRuntime) unsupported("linux.resources.cpu.realtimeRuntime", says);
+  if (cpu?.realtimePeriod) unsupported("linux.resources.cpu.realtimePeriod", says);
+  if (network?.classID) unsupported("linux.resources.network.classID", says);
+  if ((network?.priorities ?? []).length > 0) unsupported("linux.resources.network.priorities", says);
+  if (Object.keys(rdma).length > 0) unsupported("linux.resources.rdma", "a guest has no RDMA devices");
 }
 
 function unsupported(path: string, says: string): never {

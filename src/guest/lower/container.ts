@@ -22,7 +22,7 @@ import { rootPath } from "../prepare";
 import { cgroupOf } from "./cgroup";
 import { lowerDevices } from "./devices";
 import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
-import { type BoundSource, lowerMounts, lowerReadonlyDev, openSources, setAttributes } from "./mounts";
+import { type BoundSource, lowerMounts, lowerReadonlyDev, openSources, setAttributes, setPropagation } from "./mounts";
 import { has, type JoinedNamespaces, type NamespacePlan, planNamespaces } from "./namespaces";
 import { argument, lowerLimits, lowerOuter, self } from "./outer";
 import { lowerProcess } from "./process";
@@ -75,7 +75,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   const namespaces = planNamespaces(linux.namespaces, plan.joined);
   p.syscall("umask", [0]);
   const outer = lowerPlace(p, id, config, namespaces);
-  const root = lowerRoot(p, rootfs, linux.rootfsPropagation);
+  const root = lowerRoot(p, rootfs);
   const sources = openSources(p, mounts, plan.sources);
   lowerNames(p, config);
   if (namespaces.user) becomeRoot(p);
@@ -98,6 +98,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   lowerReadonlyPaths(p, root, linux.readonlyPaths);
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);
+  lowerPropagation(p, root, linux.rootfsPropagation);
   close(p, root);
   if (outer === undefined) lowerLimits(p, process, self(p));
   lowerProcess(p, process, { stop: true, hooks: hookPlan("startContainer", config, id, bundle), settings });
@@ -135,11 +136,10 @@ function lowerPlace(p: Assembler, id: string, config: Config, namespaces: Namesp
 }
 
 /** Mounts the root file system where it can be pivoted to. @returns its descriptor */
-function lowerRoot(p: Assembler, rootfs: string, propagation = "rslave"): Register {
+function lowerRoot(p: Assembler, rootfs: string): Register {
   p.doing("mount the root file system");
   p.syscall("mount", [p.text("none"), p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
   p.syscall("mount", [p.text(rootfs), p.text(rootPath), 0, MS_BIND | MS_REC, 0]);
-  p.syscall("mount", [p.text("none"), p.text(rootPath), 0, propagationFlags[propagation] ?? 0, 0]);
   return p.value("openat", [AT_FDCWD, p.text(rootPath), O_PATH | O_DIRECTORY | O_CLOEXEC]);
 }
 
@@ -170,6 +170,15 @@ function lowerPivot(p: Assembler, root: Register): void {
   p.syscall("pivot_root", [p.text("."), p.text(".")]);
   p.syscall("umount2", [p.text("."), MNT_DETACH]);
   p.syscall("chdir", [p.text("/")]);
+}
+
+/** Last of all: a shared root cannot be pivoted to, and what is unbindable cannot be made read-only in parts. */
+function lowerPropagation(p: Assembler, root: Register, propagation: string | undefined): void {
+  if (propagation === undefined) return;
+  p.doing(`make the root file system ${propagation}`);
+  const mount = openInRoot(p, root, "/", O_PATH | O_DIRECTORY);
+  setPropagation(p, mount, propagationFlags[propagation] ?? 0);
+  close(p, mount);
 }
 
 function lowerReadonlyRoot(p: Assembler, root: Register): void {

@@ -2,6 +2,7 @@
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
+  F_OK,
   O_NOFOLLOW,
   O_PATH,
   OPEN_TREE_CLOEXEC,
@@ -64,6 +65,11 @@ export function lowerDevices(p: Assembler, root: Register, { mounts, devices, bi
   for (const [name, target] of links) {
     p.syscall("symlinkat", [p.text(target), dev, p.text(name)], { accept: ["EEXIST"] });
   }
+  // A kernel may have no /proc/kcore.
+  const core = p.label();
+  p.syscall("faccessat2", [AT_FDCWD, p.text("/proc/kcore"), F_OK, 0], { accept: ["ENOENT"], otherwise: core });
+  p.syscall("symlinkat", [p.text("/proc/kcore"), dev, p.text("core")], { accept: ["EEXIST"] });
+  p.place(core);
   p.syscall("unlinkat", [dev, p.text("ptmx"), 0], { accept: ["ENOENT"] });
   p.syscall("symlinkat", [p.text("pts/ptmx"), dev, p.text("ptmx")]);
   close(p, dev);

@@ -1,4 +1,4 @@
-/** createContainer and startContainer hooks, which run in the guest. */
+/** Hooks: createContainer and startContainer in the guest, the others on the host. */
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -68,4 +68,20 @@ runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bund
     expect(result.stderr).toContain(message);
     expect(result.stderr).toContain(`code=${code}`);
   }
+});
+
+runvTest("hooks on the host, each in its time, with the state", async ({ runv, bundle, id, directory }) => {
+  const log = join(directory, "hooks.log");
+  const note = (name: string) => [hook(`echo ${name} $(cat) >>${log}`)];
+  const names = ["prestart", "createRuntime", "poststart", "poststop"];
+  const hooks = Object.fromEntries(names.map((name) => [name, note(name)]));
+  const path = await bundle(withHooks(hooks));
+  expect(await runv(["run", "-b", path, id("host")])).toEqual({ code: 0, stdout: "ran\n", stderr: "" });
+  const lines = readFileSync(log, "utf8").trim().split("\n");
+  const states = lines.map((line) => JSON.parse(line.slice(line.indexOf(" "))));
+  expect(lines.map((line) => line.split(" ")[0])).toEqual(names);
+  expect(states.slice(0, 2).map(({ status }) => status)).toEqual(["creating", "creating"]);
+  expect(states[3].status).toBe("stopped");
+  for (const state of states)
+    expect(state).toMatchObject({ id: id("host"), bundle: path, annotations: { key: "value" } });
 });
