@@ -12,7 +12,7 @@ const cache = process.env.RUNV_TEST_CACHE ?? "/var/cache/runv/rootfs";
 
 /** Mounts a fresh writable copy below `directory` and returns where. Unmounting and removing it is the caller's. */
 export async function mountRootfs(kind: RootfsKind, directory: string): Promise<string> {
-  const lower = await cached(kind);
+  const lower = await cachedRootfs(kind);
   const place = mkdtempSync(join(directory, `${kind}-`));
   const [root, upper, work] = ["root", "upper", "work"].map((name) => join(place, name)) as [string, string, string];
   for (const path of [root, upper, work]) mkdirSync(path);
@@ -23,7 +23,7 @@ export async function mountRootfs(kind: RootfsKind, directory: string): Promise<
 const makers: Record<RootfsKind, (path: string) => Promise<void>> = { busybox: makeBusybox, debian: makeDebian };
 
 /** The directory in the cache, made if need be; only a finished one ever has its name. */
-async function cached(kind: RootfsKind): Promise<string> {
+export async function cachedRootfs(kind: RootfsKind): Promise<string> {
   const path = join(cache, kind);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });

@@ -1,0 +1,36 @@
+/** docker, podman, ctr, CRI and Swarm with runc and with runv: the same commands, the same outcomes. See docs/clients.md. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { type Compared, compare, problem } from "./support/compare";
+import { Daemons } from "./support/daemons";
+import { importImage } from "./support/images";
+import { tables } from "./support/tables";
+import { World } from "./support/world";
+
+const world = new World();
+const daemons = new Daemons(world);
+const results: Compared[] = [];
+
+beforeAll(async () => {
+  await world.open();
+  await daemons.start();
+  await importImage(world, "busybox");
+}, 120_000);
+
+afterAll(async () => {
+  await daemons.stop();
+  const left = world.processes();
+  await world.close();
+  expect(left.length).toBe(1);
+}, 120_000);
+
+for (const { client, title, rows, alone } of tables) {
+  describe(`${client}: ${title}`, () => {
+    for (const row of rows) {
+      test(row.name, async () => {
+        const compared = await compare(world, row, alone ? "alone" : "parallel");
+        results.push(compared);
+        expect(problem(compared)).toBeUndefined();
+      });
+    }
+  });
+}

@@ -1,0 +1,130 @@
+import { table } from "../support/row";
+
+/** A server that says "hello from" and its name, on port 80. */
+const server = "sh -c 'while :; do echo hello from $(hostname) | nc -l -p 80; done'";
+const address = "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'";
+const ask = "timeout 5 nc -w 3";
+/** Without what the two runs' own addresses are. */
+const hidden = "sed -E 's/[0-9]+(\\.[0-9]+){3}/ADDRESS/g; s/([0-9a-f]{2}:){5}[0-9a-f]{2}/MAC/g'";
+
+export const network = table("docker", "networks", [
+  [
+    "run --network bridge",
+    `run busybox sh -c 'ip -4 addr show eth0; ip route' | ${hidden} | sed 's/@if[0-9]*//; s/^[0-9]*: //; s/ qdisc.*//; s/<.*>//'`,
+    "inet ADDRESS/16",
+  ],
+  [
+    "run --network none",
+    "run --network none busybox sh -c 'ls /sys/class/net; ip route; ping -c1 -W1 127.0.0.1 | grep -c \"1 packets received\"'",
+    "lo",
+  ],
+  ["run --network host", "run --network host busybox sh -c 'ls /sys/class/net | grep -c docker0'", "1"],
+  [
+    "run --network host: reaches what listens on the host",
+    `(echo hosted | nc -l -p 9$(printf %s $N | cksum | cut -c1-3) -q1 &) ; run --network host busybox sh -c 'true'; echo ran`,
+    "ran",
+  ],
+  [
+    "run --network container:",
+    `up --name $N busybox ${server}; eventually run --network container:$N busybox nc -w 2 127.0.0.1 80; run --network container:$N busybox sh -c 'nc -w 2 127.0.0.1 80' | sed 's/from .*/from it/'`,
+    "hello from it",
+  ],
+  [
+    "ping the host and back",
+    `up --name $N busybox sleep 100; docker exec $N ping -c1 -W2 172.17.0.1 | grep -c '1 packets received'; ping -c1 -W2 $(${address} $N) | grep -c '1 received'`,
+    "1\n1",
+  ],
+  [
+    "ping between containers",
+    `up --name $N busybox sleep 100; run busybox ping -c2 -W2 $(${address} $N) | grep -c '2 packets received'`,
+    "1",
+  ],
+  [
+    "run -p",
+    `up --name $N --hostname box -p 127.0.0.1::80 busybox ${server}; port=$(docker port $N 80 | cut -d: -f2); eventually ${ask} 127.0.0.1 $port; ${ask} 127.0.0.1 $port </dev/null`,
+    "hello from box",
+  ],
+  [
+    "run -p: the bridge's address",
+    `up --name $N --hostname box -p 80 busybox ${server}; port=$(docker port $N 80 | head -1 | cut -d: -f2); eventually ${ask} 172.17.0.1 $port; ${ask} 172.17.0.1 $port </dev/null`,
+    "hello from box",
+  ],
+  [
+    "run -p /udp",
+    "up --name $N -p 127.0.0.1::9/udp busybox sh -c 'nc -u -l -p 9 > /got'; port=$(docker port $N 9/udp | cut -d: -f2); send() { echo datagram | timeout 1 nc -u -w1 127.0.0.1 $port; docker exec $N grep datagram /got; }; eventually send; docker exec $N head -1 /got",
+    "datagram",
+  ],
+  [
+    "user network: names",
+    `docker network create $N >/dev/null; up --name $N-server --hostname box --network $N busybox ${server}; run --network $N busybox sh -c 'until nc -w 2 '$N'-server 80 | grep hello; do sleep 0.2; done'`,
+    "hello from box",
+  ],
+  [
+    "user network: resolv.conf",
+    `docker network create $N >/dev/null; run --network $N busybox cat /etc/resolv.conf | grep -v '^#'`,
+    "nameserver 127.0.0.11",
+  ],
+  [
+    "user network: --network-alias",
+    `docker network create $N >/dev/null; up --name $N-server --hostname box --network $N --network-alias other busybox ${server}; run --network $N busybox sh -c 'until nc -w 2 other 80 | grep hello; do sleep 0.2; done'`,
+    "hello from box",
+  ],
+  [
+    "user network: nslookup",
+    `docker network create $N >/dev/null; up --name $N-a --network $N busybox sleep 100; run --network $N busybox nslookup -type=a $N-a 127.0.0.11 | ${hidden}`,
+    "Name:",
+  ],
+  [
+    "user network: --ip",
+    "docker network create --subnet 10.99.$(( $(printf %s $N | cksum | cut -d' ' -f1) % 250 )).0/24 $N >/dev/null; run --network $N busybox ip -4 addr show eth0 | grep -c 'inet 10.99.*/24'",
+    "1",
+  ],
+  [
+    "user network: --internal",
+    "docker network create --internal $N >/dev/null; run --network $N busybox ip route | grep -c default",
+    "0",
+    { code: 1 },
+  ],
+  [
+    "network connect, disconnect",
+    `docker network create $N >/dev/null; up --name $N busybox sleep 100; docker network connect $N $N; eventually docker exec $N ip addr show eth1; docker exec $N ip -o -4 addr show eth1 | grep -c inet; docker network disconnect $N $N; gone() { ! docker exec $N ip link show eth1; }; eventually gone && echo gone`,
+    "gone",
+  ],
+  [
+    "network connect: names",
+    `docker network create $N >/dev/null; up --name $N-server --hostname box --network $N busybox ${server}; up --name $N busybox sleep 100; docker network connect $N $N; asks() { docker exec $N nc -w 2 $N-server 80; }; eventually asks && asks`,
+    "hello from box",
+  ],
+  [
+    "two networks",
+    "docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker create --name $N --runtime $RT --network $N-a busybox sh -c 'ls /sys/class/net' >/dev/null; docker network connect $N-b $N; docker start -a $N",
+    "eth1",
+  ],
+  ["run --add-host", "run --add-host db:10.1.2.3 busybox grep db /etc/hosts", "10.1.2.3"],
+  ["run --dns", "run --dns 10.9.9.9 --dns-search example.org busybox cat /etc/resolv.conf", "nameserver 10.9.9.9"],
+  [
+    "run --mac-address",
+    "run --mac-address 02:42:00:aa:bb:cc busybox cat /sys/class/net/eth0/address",
+    "02:42:00:aa:bb:cc",
+  ],
+  [
+    "run --link",
+    `up --name $N --hostname box busybox ${server}; run --link $N:linked busybox sh -c 'until nc -w 2 linked 80 | grep hello; do sleep 0.2; done'`,
+    "hello from box",
+  ],
+  [
+    "run --sysctl net.*",
+    "run --sysctl net.ipv4.conf.eth0.forwarding=1 --sysctl net.core.somaxconn=77 busybox cat /proc/sys/net/core/somaxconn",
+    "77",
+  ],
+  [
+    "network create --driver macvlan",
+    "ip link add m$N type dummy 2>/dev/null; ip link set m$N up; docker network create -d macvlan --subnet 10.98.$(( $(printf %s $N | cksum | cut -d' ' -f1) % 250 )).0/24 -o parent=m$N $N >/dev/null; run --network $N busybox ip -4 addr show eth0 | grep -c 'inet 10.98'; ip link del m$N",
+    "1",
+  ],
+  [
+    "run --network: IPv6",
+    "docker network create --ipv6 --subnet fd00:$(printf %s $N | md5sum | cut -c1-4)::/64 $N >/dev/null; run --network $N busybox ip -6 addr show eth0 | grep -c 'inet6 fd00'",
+    "1",
+  ],
+]);

@@ -1,0 +1,70 @@
+import { table } from "../support/row";
+
+export const observe = table("docker", "what is known of a container", [
+  [
+    "ps",
+    "up --name $N busybox sleep 100; docker ps --filter name=$N --format '{{.Names}} {{.Image}} {{.State}}'",
+    "running",
+  ],
+  [
+    "logs",
+    "up --name $N busybox sh -c 'for i in 1 2 3; do echo out $i; echo err $i >&2; done'; docker wait $N; docker logs $N 2>/dev/null; docker logs $N 2>&1 >/dev/null",
+    "err 3",
+  ],
+  ["logs --tail, --since", "up --name $N busybox seq 10; docker wait $N; docker logs --tail 2 --since 10m $N", "9\n10"],
+  ["logs -f", "up --name $N busybox sh -c 'echo a; sleep 1; echo b'; docker logs -f $N", "a\nb"],
+  [
+    "logs: much of it",
+    "up --name $N busybox seq 100000; docker wait $N; docker logs $N | md5sum",
+    "dea9193b768319cbb4ff1a137ac03113",
+  ],
+  [
+    "run --log-driver none",
+    "up --name $N --log-driver none busybox echo x; docker wait $N; docker logs $N",
+    "does not support reading",
+    { code: 1 },
+  ],
+  [
+    "top",
+    "up --name $N busybox sh -c 'sleep 1000 & sleep 2000'; docker top $N -o pid,args | sed 's/ *[0-9]* *//' | sort",
+    "sleep 2000",
+  ],
+  [
+    "stats",
+    "up --name $N busybox sh -c 'while :; do :; done'; eventually sh -c \"/usr/bin/docker stats --no-stream --format '{{.CPUPerc}}' $N | grep -E '^[1-9]'\" && docker stats --no-stream --format '{{.MemUsage}} {{.NetIO}} {{.PIDs}}' $N | grep -cE '^[0-9.]+[KM]iB / .*B / .*B [1-9]'",
+    "1",
+  ],
+  [
+    "stats -m",
+    "up --name $N -m 100m busybox sleep 100; docker stats --no-stream --format '{{.MemUsage}}' $N | sed 's/.* //'",
+    "100MiB",
+  ],
+  [
+    "events",
+    "docker run --rm --runtime $RT --name $N busybox true; docker events --since 1m --until 0s --filter container=$N --format '{{.Action}}'",
+    "start\n",
+  ],
+  [
+    "events: oom",
+    "up --name $N -m 32m --memory-swap 32m busybox tail /dev/zero; docker wait $N; docker events --since 1m --until 0s --filter container=$N --format '{{.Action}}'",
+    "oom",
+  ],
+  [
+    "events: exec",
+    "up --name $N busybox sleep 100; docker exec $N true; docker events --since 1m --until 0s --filter container=$N --filter event=exec_die --format '{{.Actor.Attributes.exitCode}}'",
+    "0",
+  ],
+  [
+    "inspect: pid",
+    "up --name $N busybox sleep 100; test -d /proc/$(docker inspect -f '{{.State.Pid}}' $N) && echo lives",
+    "lives",
+  ],
+  [
+    "inspect: times",
+    "up --name $N busybox true; docker wait $N; docker inspect -f '{{.State.FinishedAt.Year}}{{.State.Error}}' $N 2>&1 | wc -l",
+    "1",
+  ],
+  ["info", "docker info -f '{{range $k, $v := .Runtimes}}{{$k}} {{end}}'", "runc"],
+  ["checkpoint", "up --name $N busybox sleep 100; docker checkpoint create $N one", "experimental", { code: 1 }],
+  ["port", "up --name $N -p 80 busybox sleep 100; docker port $N | sed 's/:[0-9]*$/:PORT/'", "80/tcp"],
+]);

@@ -1,0 +1,62 @@
+import { cleanUp, prelude } from "./prelude";
+import type { Row } from "./row";
+import type { Outcome, World } from "./world";
+
+export const runtimes = ["runc", "runv"] as const;
+export type Runtime = (typeof runtimes)[number];
+
+export interface Compared {
+  row: Row;
+  outcomes: Record<Runtime, Outcome>;
+}
+
+let count = 0;
+
+/** Runs a row with both runtimes, side by side. */
+export async function compare(world: World, row: Row, side: "parallel" | "alone" = "parallel"): Promise<Compared> {
+  const name = `row${count++}`;
+  const runs: Promise<Outcome>[] = [];
+  for (const runtime of runtimes) {
+    const run = runRow(world, row, runtime, name);
+    if (side === "alone") await run;
+    runs.push(run);
+  }
+  const [runc, runv] = (await Promise.all(runs)) as [Outcome, Outcome];
+  return { row, outcomes: { runc, runv } };
+}
+
+async function runRow(world: World, { script }: Row, runtime: Runtime, name: string): Promise<Outcome> {
+  const env = { RT: runtime, N: `${name}${runtime}` };
+  const { code, output } = await world.run(`${prelude}\n${script}`, env, 90_000);
+  await world.run(cleanUp, env);
+  return { code, output: normal(output, env.N) };
+}
+
+/** What differs from run to run, whatever the runtime. */
+function normal(output: string, name: string): string {
+  return (
+    output
+      .replaceAll(name, "NAME")
+      .replaceAll("\r", "")
+      // Docker's client says so when it is quicker than its daemon.
+      .replaceAll(/^time=.*context canceled"$/gm, "")
+      .replaceAll(/\brun[cv]\b/g, "RUNTIME")
+      .replaceAll(/\b[0-9a-f]{64}\b/g, "ID")
+      .replaceAll(/\b[0-9a-f]{12}\b/g, "ID")
+      .trim()
+  );
+}
+
+/** What is wrong with a row; undefined if it is as declared. */
+export function problem({ row, outcomes: { runc, runv } }: Compared): string | undefined {
+  const { code = 0, says, differs, machine } = row;
+  if (machine !== undefined) return undefined;
+  const said = says === undefined || (typeof says === "string" ? runc.output.includes(says) : says.test(runc.output));
+  if (runc.code !== code || !said) return `with runc: exit code ${runc.code}, ${JSON.stringify(runc.output)}`;
+  const same = runv.code === runc.code && runv.output === runc.output;
+  if (!same && differs === undefined) {
+    return `runc: ${runc.code} ${JSON.stringify(runc.output)}\nrunv: ${runv.code} ${JSON.stringify(runv.output)}`;
+  }
+  if (same && differs !== undefined) return `it does not differ any more: ${differs}`;
+  return undefined;
+}

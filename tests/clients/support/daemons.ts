@@ -1,0 +1,76 @@
+/** The real daemons, as Debian has them, with runv beside runc. */
+import { join } from "node:path";
+import { commandLine } from "../../support/runv";
+import { until } from "../../support/until";
+import type { World } from "./world";
+
+type Daemon = ReturnType<World["start"]>;
+
+/** What is in the world's /etc. */
+function files(): Record<string, string> {
+  const [binary, ...flags] = commandLine([]);
+  const image = (name: string) => flags[flags.indexOf(`--${name}`) + 1] ?? "";
+  return {
+    "/etc/runv/config.toml": `kernel = "${image("kernel")}"\ninitrd = "${image("initrd")}"\n`,
+    "/etc/docker/daemon.json": dockerConfig(binary!, "runc"),
+  };
+}
+
+/** /etc/docker/daemon.json. @param fallback the runtime of containers that name none */
+export function dockerConfig(binary: string, fallback: string): string {
+  return JSON.stringify({
+    "oom-score-adjust": 0,
+    "storage-driver": "overlay2",
+    "live-restore": true,
+    "default-runtime": fallback,
+    containerd: "/run/containerd/containerd.sock",
+    runtimes: { runv: { path: binary } },
+  });
+}
+
+export class Daemons {
+  #dockerd: Daemon | undefined;
+  #containerd: Daemon | undefined;
+
+  constructor(private readonly world: World) {}
+
+  async start(): Promise<void> {
+    for (const [path, content] of Object.entries(files())) await this.write(path, content);
+    await this.startContainerd();
+    await this.startDockerd();
+  }
+
+  async write(path: string, content: string): Promise<void> {
+    await this.world.must(`mkdir -p $(dirname ${path}) && printf %s "$CONTENT" > ${path}`, { CONTENT: content });
+  }
+
+  async startContainerd(): Promise<void> {
+    this.#containerd = this.world.start(["containerd"], join(this.world.directory, "containerd.log"));
+    await this.#answers("containerd", "ctr version");
+  }
+
+  async startDockerd(): Promise<void> {
+    this.#dockerd = this.world.start(["dockerd"], join(this.world.directory, "dockerd.log"));
+    await this.#answers("dockerd", "/usr/bin/docker version");
+  }
+
+  get dockerd(): Daemon {
+    return this.#dockerd!;
+  }
+
+  get containerd(): Daemon {
+    return this.#containerd!;
+  }
+
+  /** Ends them as a machine does that shuts down. */
+  async stop(): Promise<void> {
+    for (const daemon of [this.#dockerd, this.#containerd]) {
+      daemon?.kill("SIGTERM");
+      await daemon?.exited;
+    }
+  }
+
+  async #answers(what: string, script: string): Promise<void> {
+    await until(`${what} answers`, async () => (await this.world.run(script)).code === 0, 30_000);
+  }
+}

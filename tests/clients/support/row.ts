@@ -1,0 +1,38 @@
+/** A row of the matrix: a script, run with runc and with runv, whose outcomes are to be the same. */
+
+export interface Row {
+  /** What is shown in the matrix: the client's command, in short. */
+  name: string;
+  /** A shell script. $RT is the runtime's name, $N a name that is the run's own. */
+  script: string;
+  /** The exit code that runc gives; 0 if undefined. */
+  code?: number;
+  /** What must be in what runc says, so that a row cannot pass because it does nothing. */
+  says?: string | RegExp;
+  /** Why runv differs. Without it the two outcomes must be the same. */
+  differs?: string;
+  /** Why neither works on this machine, with runc either. */
+  machine?: string;
+}
+
+/** Rows of one subject. */
+export interface Table {
+  client: string;
+  title: string;
+  rows: Row[];
+  /** Run one after the other: they change what they share. */
+  alone?: boolean;
+}
+
+/** A table of rows written as [name, script, what must be said, further properties]. */
+export function table(
+  client: string,
+  title: string,
+  rows: readonly (readonly [string, string, (string | RegExp | undefined)?, Partial<Row>?])[],
+): Table {
+  return {
+    client,
+    title,
+    rows: rows.map(([name, script, says, more]) => ({ name, script, ...(says !== undefined && { says }), ...more })),
+  };
+}
