@@ -1,0 +1,59 @@
+/** Machines that are clones: made once, never twins, and made again when their template is not what it was. */
+import { expect } from "bun:test";
+import { appendFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Rig, runvTest } from "./support/rig";
+
+/** What two machines must not have in common. */
+const secrets = [
+  "cat /proc/sys/kernel/random/uuid",
+  "cat /proc/sys/kernel/random/boot_id",
+  "head -c 16 /dev/urandom | md5sum",
+  "date +%s",
+].join("; ");
+
+const templatesOf = ({ directory }: Rig) => join(directory, "templates");
+const keys = (rig: Rig) => readdirSync(templatesOf(rig)).filter((name) => !name.startsWith("."));
+
+function run(rig: Rig, bundle: string, suffix: string) {
+  return rig.runv(["--template", templatesOf(rig), "run", "--bundle", bundle, rig.id(suffix)]);
+}
+
+runvTest("clones have their own random numbers, ids and the host's time", async (rig) => {
+  const bundle = await rig.bundle({ args: ["sh", "-c", secrets] });
+  const seen: string[] = [];
+  for (let clone = 0; clone < 12; clone++) {
+    const before = Math.floor(Date.now() / 1000);
+    const { code, stdout, stderr } = await run(rig, bundle, `clone${clone}`);
+    expect([code, stderr]).toEqual([0, ""]);
+    const [uuid = "", bootId = "", random = "", date = ""] = stdout.trim().split("\n");
+    seen.push(uuid, bootId, random);
+    expect(Number(date)).toBeGreaterThanOrEqual(before);
+    expect(Number(date)).toBeLessThanOrEqual(Date.now() / 1000 + 1);
+  }
+  expect(new Set(seen).size).toBe(seen.length);
+  expect(keys(rig)).toHaveLength(1);
+});
+
+runvTest("a template that was written to is made again", async (rig) => {
+  const bundle = await rig.bundle({ args: ["echo", "hi"] });
+  expect((await run(rig, bundle, "first")).stdout).toBe("hi\n");
+  const [key = ""] = keys(rig);
+  appendFileSync(join(templatesOf(rig), key, "memory"), "x");
+  expect((await run(rig, bundle, "second")).stdout).toBe("hi\n");
+  expect(keys(rig)).toEqual([key]);
+});
+
+runvTest("without templates a machine boots, and makes none", async (rig) => {
+  const bundle = await rig.bundle({ args: ["cat", "/proc/uptime"] });
+  const booted = await rig.runv(["--template", templatesOf(rig), "--no-template", "run", "-b", bundle, rig.id("cold")]);
+  expect(booted.code).toBe(0);
+  expect(() => readdirSync(templatesOf(rig))).toThrow();
+});
+
+runvTest("several first starts at once: one makes the template, the others boot", async (rig) => {
+  const bundles = await Promise.all([0, 1, 2].map(() => rig.bundle({ args: ["echo", "hi"] })));
+  const results = await Promise.all(bundles.map((bundle, index) => run(rig, bundle, `at-once${index}`)));
+  expect(results.map(({ code, stdout }) => [code, stdout])).toEqual([0, 1, 2].map(() => [0, "hi\n"]));
+  expect(keys(rig)).toHaveLength(1);
+});
