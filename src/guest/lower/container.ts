@@ -22,7 +22,7 @@ import { rootPath } from "../prepare";
 import { cgroupOf } from "./cgroup";
 import { lowerDevices } from "./devices";
 import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
-import { type BoundSource, lowerMounts, lowerReadonlyDev, openSources, setAttributes, setPropagation } from "./mounts";
+import { type BoundSource, lowerMounts, lowerReadonlyDev, setAttributes, setPropagation, takeSources } from "./mounts";
 import { has, type JoinedNamespaces, type NamespacePlan, planNamespaces } from "./namespaces";
 import { argument, lowerLimits, lowerOuter, self } from "./outer";
 import { lowerProcess } from "./process";
@@ -76,7 +76,8 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   p.syscall("umask", [0]);
   const outer = lowerPlace(p, id, config, namespaces);
   const root = lowerRoot(p, rootfs);
-  const sources = openSources(p, mounts, plan.sources);
+  const inUserNamespace = has(linux.namespaces, "user");
+  const sources = inUserNamespace ? takeSources(p, mounts, plan.sources) : plan.sources;
   lowerNames(p, config);
   if (namespaces.user) becomeRoot(p);
   lowerSysctls(p, linux.sysctl, false);
@@ -85,7 +86,6 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
     p.syscall("unshare", [CLONE_NEWCGROUP]);
   }
   const cgroup = has(linux.namespaces, "cgroup") ? undefined : cgroupOf(id);
-  const inUserNamespace = has(linux.namespaces, "user");
   lowerMounts(p, root, { mounts, sources, cgroup, bindSys: inUserNamespace });
   lowerDevices(p, root, { mounts, devices: linux.devices, bind: inUserNamespace });
   lowerReadonlyDev(p, root, mounts);

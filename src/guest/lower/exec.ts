@@ -34,14 +34,16 @@ export function lowerExec({ id, init, namespaces, process, settings, credit }: E
   const proc = processDirectory(p, me);
   lowerOomScore(p, process, proc);
   close(p, proc);
-  lowerLimits(p, process, me);
+  const inUserNamespace = has(namespaces, "user");
+  if (inUserNamespace) lowerLimits(p, process, me);
   p.doing("enter the container's namespaces");
   p.syscall("setns", [new Pidfd(init), enterFlags(namespaces)]);
-  if (has(namespaces, "user")) becomeRoot(p);
+  if (inUserNamespace) becomeRoot(p);
   const root = p.value("openat", [AT_FDCWD, p.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC]);
   if (process.terminal) lowerTerminal(p, root, process, false);
   else lowerPipes(p, process);
   close(p, root);
+  if (!inUserNamespace) lowerLimits(p, process, me);
   lowerProcess(p, process, { stop: false, settings });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   return p.assemble({ join: has(namespaces, "pid") ? init : 0, stdio, credit });

@@ -29,38 +29,34 @@ import { hiddenMode, takeMode } from "./tmpfs";
 export interface BoundSource {
   path: string;
   directory: boolean;
+  /** Its detached mount, when it was taken already. */
+  tree?: Register;
 }
 
 /** What mounts lean on. */
 export interface MountPlan {
   mounts: readonly Mount[];
   /** For each bind mount, by its index, what is to be mounted. */
-  sources: ReadonlyMap<number, SourceTree>;
+  sources: ReadonlyMap<number, BoundSource>;
   /** The container's cgroup, where it has no cgroup namespace and so sees no more than this of the hierarchy. */
   cgroup: string | undefined;
   /** Whether the machine's /sys stands for a sysfs, which a user namespace cannot make: that is of the network's owner. */
   bindSys: boolean;
 }
 
-/** A detached mount of a bind mount's source. */
-export interface SourceTree {
-  tree: Register;
-  directory: boolean;
-}
-
-/** Takes the sources of bind mounts, by their paths in the machine, which are for its root only. */
-export function openSources(
+/** Takes the sources of bind mounts while the process is the machine's root, for whom alone their paths are. */
+export function takeSources(
   p: Assembler,
   mounts: readonly Mount[],
   sources: ReadonlyMap<number, BoundSource>,
-): Map<number, SourceTree> {
-  const trees = new Map<number, SourceTree>();
-  for (const [index, { path, directory }] of sources) {
-    const { destination, source, options } = mounts[index]!;
-    p.doing(`mount ${source} on ${destination}`);
-    trees.set(index, { tree: openTree(p, path, sortMountOptions(options).recursive), directory });
+): Map<number, BoundSource> {
+  const taken = new Map<number, BoundSource>();
+  for (const [index, source] of sources) {
+    const mount = mounts[index]!;
+    p.doing(`mount ${mount.source} on ${mount.destination}`);
+    taken.set(index, { ...source, tree: openTree(p, source.path, sortMountOptions(mount.options).recursive) });
   }
-  return trees;
+  return taken;
 }
 
 function openTree(p: Assembler, path: string, recursive: boolean): Register {
@@ -77,11 +73,12 @@ export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgr
     // Nodes are still to be made there: see `lowerReadonlyDev`.
     if (isDev(mount)) options.attributes.set &= ~MOUNT_ATTR_RDONLY;
     const own = isCgroup(mount) ? cgroup : undefined;
-    if (own !== undefined) lowerBind(p, root, destination, options, { tree: openTree(p, own, false), directory: true });
-    else if (bindSys && type === "sysfs") {
-      lowerBind(p, root, destination, options, { tree: openTree(p, "/sys", true), directory: true });
-    } else if (sources.has(index)) lowerBind(p, root, destination, options, sources.get(index)!);
-    else lowerNew(p, root, mount, options);
+    const sysfs = bindSys && type === "sysfs" ? "/sys" : undefined;
+    const path = own ?? sysfs;
+    if (sysfs !== undefined) options.recursive = true;
+    const source = path === undefined ? sources.get(index) : { path, directory: true };
+    if (source === undefined) lowerNew(p, root, mount, options);
+    else lowerBind(p, root, destination, options, source);
   }
 }
 
@@ -100,9 +97,10 @@ export function lowerReadonlyDev(p: Assembler, root: Register, mounts: readonly 
 const isDev = ({ destination }: Mount): boolean => destination.replace(/\/+$/, "") === "/dev";
 const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
 
-function lowerBind(p: Assembler, root: Register, path: string, options: MountOptions, source: SourceTree): void {
+function lowerBind(p: Assembler, root: Register, path: string, options: MountOptions, source: BoundSource): void {
+  const tree = source.tree ?? openTree(p, source.path, options.recursive);
   const target = source.directory ? directoryInRoot(p, root, path) : fileInRoot(p, root, path);
-  attach(p, source.tree, target, options);
+  attach(p, tree, target, options);
 }
 
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
