@@ -142,6 +142,8 @@ export const SOCK_CLOEXEC = O_CLOEXEC;
 export const SOCK_NONBLOCK = O_NONBLOCK;
 export const MSG_DONTWAIT = 0x40;
 export const SOL_SOCKET = 1;
+export const SO_REUSEADDR = 2;
+export const SO_REUSEPORT = 15;
 export const SCM_RIGHTS = 1;
 
 /** linux/wait.h */

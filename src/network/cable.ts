@@ -14,7 +14,7 @@ import {
 import type { Tap } from "./tap";
 
 /** By this, runv knows its own filters again. */
-const cookie = "runv";
+export const cookie = "runv";
 
 /**
  * Joins an interface and a tap: each frame that comes in at one goes out of the other. The namespace's own stack sees none of them,
@@ -22,7 +22,7 @@ const cookie = "runv";
  * @throws NetlinkError; RunvError NETWORK_BUSY
  */
 export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
-  const { index } = socket.list(getLinks(), decodeLink).find(({ name }) => name === tap.name)!;
+  const index = tapIndex(socket, tap);
   socket.change(`set up ${tap.name}`, setLink(index, { mtu: link.mtu, up: true }));
   for (const [from, to, name] of [
     [link.index, index, link.name],
@@ -33,6 +33,11 @@ export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
     }
     socket.change(`redirect what comes in at ${name}`, redirect(from, to, cookie));
   }
+}
+
+/** The number of a tap in this namespace. */
+export function tapIndex(socket: NetlinkSocket, tap: Tap): number {
+  return socket.list(getLinks(), decodeLink).find(({ name }) => name === tap.name)!.index;
 }
 
 function watch(socket: NetlinkSocket, index: number, name: string): boolean {

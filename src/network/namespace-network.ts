@@ -12,6 +12,8 @@ import { cutCable, joinCable } from "./cable";
 import { changesOf } from "./changes";
 import { loopback, type NetworkConfig, readNetwork } from "./config";
 import { desiredItems, type Item } from "./desired";
+import { NameForwarder } from "./dns/forwarder";
+import { letNamesThrough } from "./dns/upstream";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork } from "./guest-programs";
 import type { MachineNetwork } from "./machine-network";
@@ -48,6 +50,9 @@ export class NamespaceNetwork implements MachineNetwork {
   /** Its device's name in the guest. */
   #hidden: string | undefined;
   #queue: Promise<void> = Promise.resolve();
+  #names: NameForwarder | undefined;
+  /** Interfaces at which answers to the namespace's own resolver are let through. */
+  readonly #open = new Set<number>();
   #stopWatching: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -69,6 +74,7 @@ export class NamespaceNetwork implements MachineNetwork {
     this.#machine = machine;
     this.#guest = guest;
     this.#links = new GuestLinks(guest);
+    this.#names = new NameForwarder(guest);
   }
 
   sync(complete: boolean): Promise<void> {
@@ -91,8 +97,18 @@ export class NamespaceNetwork implements MachineNetwork {
     for (const index of this.#plugged.keys()) if (!present.has(index)) await this.#unplug(index);
     for (const link of config.links) if (!this.#plugged.has(link.index)) await this.#plug(link);
     await this.#configure(config);
+    if (this.#names?.update() === true) this.#letNamesThrough();
     if (!complete) return;
     this.#stopWatching ??= await watchNetwork(() => this.#changed());
+  }
+
+  /** A resolver in the namespace asks others in its turn; their answers are for it, not for the guest. */
+  #letNamesThrough(): void {
+    for (const [index, { tap, told }] of this.#plugged) {
+      if (this.#open.has(index) || told === undefined) continue;
+      letNamesThrough(this.#socket, told, tap);
+      this.#open.add(index);
+    }
   }
 
   /** Follows the namespace: what changes comes in many pieces. */
@@ -142,6 +158,7 @@ export class NamespaceNetwork implements MachineNetwork {
   async #unplug(index: number): Promise<void> {
     const { nic, tap } = this.#plugged.get(index)!;
     this.#plugged.delete(index);
+    this.#open.delete(index);
     cutCable(this.#socket, index);
     for (const [key, { interfaces }] of this.#told) if (interfaces.includes(index)) this.#told.delete(key);
     await this.#attached().machine.removeNic(nic.id);

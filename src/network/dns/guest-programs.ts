@@ -1,0 +1,138 @@
+/** The guest's side of name resolution: programs that listen where the namespace's resolver listens on the host. */
+import {
+  AF_INET,
+  MSG_DONTWAIT,
+  POLLIN,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "../../linux/constants";
+import { viewOf } from "../../linux/netlink/message";
+import { parseIp } from "../../linux/netlink/scalars";
+import { type Address, Assembler, type Register } from "../../program/assembler";
+import { Stdio } from "../../program/instruction";
+import type { Program } from "../../program/program";
+
+/**
+ * A datagram on its way between guest and host: its length (4 bytes, and 4 that are zero), the guest's struct sockaddr_in, and what is
+ * in it. To the guest each is of the size in which a pipe never splits what is written to it (pipe(7), PIPE_BUF).
+ */
+export const recordSize = 4096;
+export const payloadAt = 24;
+/** Where in a record the address is, and how long it is. */
+export const addressAt = 8;
+export const addressSize = 16;
+
+const [stdin, stdout] = [0, 1];
+const bothWays = { stdio: Stdio.stdin | Stdio.stdout };
+
+/** Takes datagrams at an address and puts them out; sends what comes in as answers. */
+export function serveDatagrams(ip: string, port: number, credit: number): Program {
+  const p = new Assembler();
+  p.doing(`listen for names at ${ip} in the guest`);
+  const socket = bound(p, SOCK_DGRAM, ip, port);
+  const [query, answer] = [p.zeroed(1 << 16), p.zeroed(recordSize)];
+  const length = p.zeroed(8);
+  const received = p.register();
+  loop(
+    p,
+    socket,
+    (readable) => {
+      const none = p.label();
+      p.jumpIf(readable, "=", 0, none);
+      p.store(length, addressSize, 4);
+      const room = (1 << 16) - payloadAt;
+      const from = [socket, query.plus(payloadAt), room, MSG_DONTWAIT, query.plus(addressAt), length];
+      p.syscall("recvfrom", from, { into: received, accept: "any", otherwise: none });
+      p.store(query, received, 4);
+      p.syscall("write", [stdout, query, p.add(received, payloadAt, received)]);
+      p.place(none);
+    },
+    (end) => {
+      p.syscall("read", [stdin, answer, recordSize], { into: received });
+      p.jumpIf(received, "=", 0, end);
+      p.load(answer, 4, received);
+      const to = [socket, answer.plus(payloadAt), received, MSG_DONTWAIT, answer.plus(addressAt), addressSize];
+      p.syscall("sendto", to, { accept: "any" });
+    },
+  );
+  return p.assemble({ ...bothWays, credit });
+}
+
+/** Waits for a connection, stops, and carries it. */
+export function serveConnection(ip: string, port: number, credit: number): Program {
+  const p = new Assembler();
+  p.doing(`listen for names at ${ip} in the guest`);
+  const listener = bound(p, SOCK_STREAM, ip, port);
+  p.syscall("listen", [listener, 16]);
+  const connection = p.value("accept4", [listener, 0, 0, SOCK_CLOEXEC]);
+  p.syscall("close", [listener]);
+  p.stop();
+  const buffer = p.zeroed(recordSize);
+  const received = p.register();
+  loop(
+    p,
+    connection,
+    (readable, end) => {
+      const none = p.label();
+      p.jumpIf(readable, "=", 0, none);
+      p.syscall("read", [connection, buffer, recordSize], { into: received, accept: "any", otherwise: end });
+      p.jumpIf(received, "=", 0, end);
+      p.syscall("write", [stdout, buffer, received]);
+      p.place(none);
+    },
+    (end) => {
+      p.syscall("read", [stdin, buffer, recordSize], { into: received });
+      p.jumpIf(received, "=", 0, end);
+      p.syscall("write", [connection, buffer, received], { accept: "any", otherwise: end });
+    },
+  );
+  return p.assemble({ ...bothWays, credit });
+}
+
+function bound(p: Assembler, type: number, ip: string, port: number): Register {
+  const socket = p.value("socket", [AF_INET, type | SOCK_CLOEXEC, 0]);
+  const one = p.bytes(Uint8Array.of(1, 0, 0, 0));
+  p.syscall("setsockopt", [socket, SOL_SOCKET, SO_REUSEADDR, one, 4]);
+  if (type === SOCK_STREAM) p.syscall("setsockopt", [socket, SOL_SOCKET, SO_REUSEPORT, one, 4]);
+  p.syscall("bind", [socket, p.bytes(sockaddrIn(ip, port)), addressSize]);
+  return socket;
+}
+
+/** struct sockaddr_in. */
+function sockaddrIn(ip: string, port: number): Uint8Array {
+  const address = new Uint8Array(addressSize);
+  viewOf(address).setUint16(0, AF_INET, true);
+  viewOf(address).setUint16(2, port);
+  address.set(parseIp(ip)!, 4);
+  return address;
+}
+
+type Body = (readable: Register, end: ReturnType<Assembler["label"]>) => void;
+
+/** Waits for a descriptor and for stdin, and does what is to be done for each, until one jumps to the end. */
+function loop(p: Assembler, fd: Register, forFd: Body, forStdin: (end: ReturnType<Assembler["label"]>) => void): void {
+  const pollfds = p.zeroed(16);
+  pollfd(p, pollfds, fd);
+  pollfd(p, pollfds.plus(8), stdin);
+  const [again, end] = [p.label(), p.label()];
+  const events = p.register();
+  p.place(again);
+  p.syscall("ppoll", [pollfds, 2, 0, 0, 8]);
+  p.load(pollfds.plus(6), 2, events);
+  forFd(events, end);
+  p.load(pollfds.plus(14), 2, events);
+  p.jumpIf(events, "=", 0, again);
+  forStdin(end);
+  p.jump(again);
+  p.place(end);
+}
+
+/** struct pollfd. */
+function pollfd(p: Assembler, at: Address, fd: Register | number): void {
+  p.store(at, fd, 4);
+  p.store(at.plus(4), POLLIN, 2);
+}
