@@ -1,33 +1,20 @@
-import {
-  AT_FDCWD,
-  CLONE_NEWCGROUP,
-  CLONE_NEWTIME,
-  MNT_DETACH,
-  MOUNT_ATTR_RDONLY,
-  MS_BIND,
-  MS_REC,
-  MS_SLAVE,
-  O_CLOEXEC,
-  O_DIRECTORY,
-  O_PATH,
-  O_RDONLY,
-} from "../../linux/constants";
+import { CLONE_NEWCGROUP } from "../../linux/constants";
 import type { Config } from "../../oci/config";
-import { propagationFlags } from "../../oci/mount-options";
-import { Assembler, Pidfd, type Register } from "../../program/assembler";
+import { Assembler, type Register } from "../../program/assembler";
 import { close } from "../../program/files";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
-import { rootPath } from "../prepare";
 import { cgroupOf } from "./cgroup";
 import { lowerDevices } from "./devices";
 import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
-import { type BoundSource, lowerMounts, lowerReadonlyDev, setAttributes, setPropagation, takeSources } from "./mounts";
-import { has, type JoinedNamespaces, type NamespacePlan, planNamespaces } from "./namespaces";
-import { argument, lowerLimits, lowerOuter, self } from "./outer";
+import { type BoundSource, lowerMounts, lowerReadonlyDev, takeSources } from "./mounts";
+import { has, type JoinedNamespaces, planNamespaces } from "./namespaces";
+import { lowerLimits, self } from "./outer";
+import { lowerPlace } from "./place";
 import { lowerProcess } from "./process";
 import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
-import { directoryInRoot, openInRoot } from "./root";
+import { directoryInRoot } from "./root";
+import { lowerPivot, lowerPropagation, lowerReadonlyRoot, lowerRoot } from "./root-mount";
 import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
 import { lowerSysctls } from "./sysctl";
@@ -107,42 +94,6 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   return outer === undefined ? { main } : { main, outer };
 }
 
-/** Brings the process to its cgroup and into its namespaces. @returns the program for what it cannot do itself */
-function lowerPlace(p: Assembler, id: string, config: Config, namespaces: NamespacePlan): Program | undefined {
-  if (namespaces.time) {
-    p.doing("make a time namespace");
-    p.syscall("unshare", [CLONE_NEWTIME]);
-  }
-  let outer: Program | undefined;
-  if (namespaces.user) {
-    p.stop();
-    const root = new Assembler();
-    const target = argument(root);
-    lowerOuter(root, id, config, target);
-    lowerLimits(root, config.process, target);
-    outer = root.assemble();
-  } else lowerOuter(p, id, config, self(p));
-  if (namespaces.time) {
-    p.doing("enter the time namespace");
-    const file = p.value("openat", [AT_FDCWD, p.text("/proc/self/ns/time_for_children"), O_RDONLY | O_CLOEXEC]);
-    p.syscall("setns", [file, CLONE_NEWTIME]);
-    close(p, file);
-  }
-  for (const [handle, flags] of namespaces.joins) {
-    p.doing("join the namespaces of another container");
-    p.syscall("setns", [new Pidfd(handle), flags]);
-  }
-  return outer;
-}
-
-/** Mounts the root file system where it can be pivoted to. @returns its descriptor */
-function lowerRoot(p: Assembler, rootfs: string): Register {
-  p.doing("mount the root file system");
-  p.syscall("mount", [p.text("none"), p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
-  p.syscall("mount", [p.text(rootfs), p.text(rootPath), 0, MS_BIND | MS_REC, 0]);
-  return p.value("openat", [AT_FDCWD, p.text(rootPath), O_PATH | O_DIRECTORY | O_CLOEXEC]);
-}
-
 function lowerNames(p: Assembler, { hostname, domainname }: Config): void {
   if (hostname !== undefined) {
     p.doing("set the hostname");
@@ -161,29 +112,4 @@ function lowerCreateHooks(p: Assembler, root: Register, plan: HookPlan): void {
     p.syscall("fchdir", [root]);
     p.syscall("chroot", [p.text(".")]);
   });
-}
-
-/** Makes the container's root the root, and lets go of the machine's (pivot_root(2), "pivot_root(".", ".")"). */
-function lowerPivot(p: Assembler, root: Register): void {
-  p.doing("pivot to the root file system");
-  p.syscall("fchdir", [root]);
-  p.syscall("pivot_root", [p.text("."), p.text(".")]);
-  p.syscall("umount2", [p.text("."), MNT_DETACH]);
-  p.syscall("chdir", [p.text("/")]);
-}
-
-/** Last of all: a shared root cannot be pivoted to, and what is unbindable cannot be made read-only in parts. */
-function lowerPropagation(p: Assembler, root: Register, propagation: string | undefined): void {
-  if (propagation === undefined) return;
-  p.doing(`make the root file system ${propagation}`);
-  const mount = openInRoot(p, root, "/", O_PATH | O_DIRECTORY);
-  setPropagation(p, mount, propagationFlags[propagation] ?? 0);
-  close(p, mount);
-}
-
-function lowerReadonlyRoot(p: Assembler, root: Register): void {
-  p.doing("make the root file system read-only");
-  const mount = openInRoot(p, root, "/", O_PATH | O_DIRECTORY);
-  setAttributes(p, mount, { set: MOUNT_ATTR_RDONLY, clear: 0 }, false);
-  close(p, mount);
 }

@@ -15,7 +15,7 @@ import type { Device } from "../../oci/devices";
 import { isBind, type Mount } from "../../oci/mounts";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
-import { moveMount } from "./mounts";
+import { moveMount } from "./mount-calls";
 import { directoryInRoot, fileInRoot, nameOf, openInRoot, parentOf } from "./root";
 
 const standard = (path: string, major: number, minor: number): Device => ({

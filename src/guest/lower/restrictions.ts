@@ -11,8 +11,8 @@ import {
 } from "../../linux/constants";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
+import { moveMount, newFileSystem, setAttributes } from "./mount-calls";
 import { sortMountOptions } from "./mount-flags";
-import { moveMount, newFileSystem, setAttributes } from "./mounts";
 import { openInRoot } from "./root";
 
 const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
