@@ -16,7 +16,12 @@ const socket = await Bun.udpSocket({
     },
   },
 });
-Bun.listen({ hostname: listen, port, socket: { data: (socket, bytes) => void socket.write(bytes) } });
+Bun.listen({
+  hostname: listen,
+  port,
+  allowHalfOpen: true,
+  socket: { data: (socket, bytes) => void socket.write(bytes), end: (socket) => void socket.end() },
+});
 process.stdout.write("ready\n");
 
 /** The question with one answer of type A behind it; other types have none. */

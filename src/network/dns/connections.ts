@@ -53,11 +53,17 @@ class Connection {
   #credit = stdinWindow;
   #toServer: Uint8Array[] = [];
   #toGuest: Uint8Array[] = [];
+  /** The guest sends no more; the server sends no more. */
+  #halfClosed = false;
   #ended = false;
 
   readonly listener = {
     data: (_: number, bytes: Uint8Array) => {
       this.#toServer.push(bytes.slice());
+      this.#drain();
+    },
+    eof: (stream: number) => {
+      this.#halfClosed ||= stream === 1;
       this.#drain();
     },
     credit: (bytes: number) => {
@@ -70,12 +76,14 @@ class Connection {
     this.#socket = await Bun.connect({
       hostname: ip,
       port,
+      allowHalfOpen: true,
       socket: {
         data: (_, bytes: Uint8Array) => {
           this.#toGuest.push(bytes.slice());
           this.#fill();
         },
         drain: () => this.#drain(),
+        end: () => this.#end(),
         close: () => this.#end(),
         error: () => this.#end(),
       },
@@ -98,6 +106,7 @@ class Connection {
       }
       this.#toServer.shift();
     }
+    if (this.#halfClosed) this.#socket?.shutdown();
   }
 
   #fill(): void {

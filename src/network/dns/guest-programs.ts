@@ -12,7 +12,7 @@ import {
 } from "../../linux/constants";
 import { viewOf } from "../../linux/netlink/message";
 import { parseIp } from "../../linux/netlink/scalars";
-import { type Address, Assembler, type Register } from "../../program/assembler";
+import { type Address, Assembler, type Label, type Register } from "../../program/assembler";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
 
@@ -37,28 +37,23 @@ export function serveDatagrams(ip: string, port: number, credit: number): Progra
   const [query, answer] = [p.zeroed(1 << 16), p.zeroed(recordSize)];
   const length = p.zeroed(8);
   const received = p.register();
-  loop(
-    p,
-    socket,
-    (readable) => {
-      const none = p.label();
-      p.jumpIf(readable, "=", 0, none);
+  loop(p, socket, {
+    readable: ({ next }) => {
       p.store(length, addressSize, 4);
       const room = (1 << 16) - payloadAt;
       const from = [socket, query.plus(payloadAt), room, MSG_DONTWAIT, query.plus(addressAt), length];
-      p.syscall("recvfrom", from, { into: received, accept: "any", otherwise: none });
+      p.syscall("recvfrom", from, { into: received, accept: "any", otherwise: next });
       p.store(query, received, 4);
       p.syscall("write", [stdout, query, p.add(received, payloadAt, received)]);
-      p.place(none);
     },
-    (end) => {
+    stdin: ({ end }) => {
       p.syscall("read", [stdin, answer, recordSize], { into: received });
       p.jumpIf(received, "=", 0, end);
       p.load(answer, 4, received);
       const to = [socket, answer.plus(payloadAt), received, MSG_DONTWAIT, answer.plus(addressAt), addressSize];
       p.syscall("sendto", to, { accept: "any" });
     },
-  );
+  });
   return p.assemble({ ...bothWays, credit });
 }
 
@@ -73,23 +68,24 @@ export function serveConnection(ip: string, port: number, credit: number): Progr
   p.stop();
   const buffer = p.zeroed(recordSize);
   const received = p.register();
-  loop(
-    p,
-    connection,
-    (readable, end) => {
-      const none = p.label();
-      p.jumpIf(readable, "=", 0, none);
+  loop(p, connection, {
+    readable: ({ next, end, pollfd }) => {
+      const ended = p.label();
       p.syscall("read", [connection, buffer, recordSize], { into: received, accept: "any", otherwise: end });
-      p.jumpIf(received, "=", 0, end);
+      p.jumpIf(received, "=", 0, ended);
       p.syscall("write", [stdout, buffer, received]);
-      p.place(none);
+      p.jump(next);
+      p.place(ended);
+      // Its other half may go on: from now on only stdin is waited for.
+      p.syscall("close", [stdout]);
+      p.store(pollfd, -1, 4);
     },
-    (end) => {
+    stdin: ({ end }) => {
       p.syscall("read", [stdin, buffer, recordSize], { into: received });
       p.jumpIf(received, "=", 0, end);
       p.syscall("write", [connection, buffer, received], { accept: "any", otherwise: end });
     },
-  );
+  });
   return p.assemble({ ...bothWays, credit });
 }
 
@@ -111,28 +107,40 @@ function sockaddrIn(ip: string, port: number): Uint8Array {
   return address;
 }
 
-type Body = (readable: Register, end: ReturnType<Assembler["label"]>) => void;
-
-/** Waits for a descriptor and for stdin, and does what is to be done for each, until one jumps to the end. */
-function loop(p: Assembler, fd: Register, forFd: Body, forStdin: (end: ReturnType<Assembler["label"]>) => void): void {
-  const pollfds = p.zeroed(16);
-  pollfd(p, pollfds, fd);
-  pollfd(p, pollfds.plus(8), stdin);
-  const [again, end] = [p.label(), p.label()];
-  const events = p.register();
-  p.place(again);
-  p.syscall("ppoll", [pollfds, 2, 0, 0, 8]);
-  p.load(pollfds.plus(6), 2, events);
-  forFd(events, end);
-  p.load(pollfds.plus(14), 2, events);
-  p.jumpIf(events, "=", 0, again);
-  forStdin(end);
-  p.jump(again);
-  p.place(end);
+/** Where the parts of a loop may go. */
+interface Places {
+  /** On, past this part. */
+  next: Label;
+  /** Out of the loop. */
+  end: Label;
+  /** What is waited for. */
+  pollfd: Address;
 }
 
-/** struct pollfd. */
-function pollfd(p: Assembler, at: Address, fd: Register | number): void {
-  p.store(at, fd, 4);
-  p.store(at.plus(4), POLLIN, 2);
+/** Waits for a descriptor and for stdin, and does what is to be done for each, until one jumps to the end. */
+function loop(p: Assembler, fd: Register, parts: Record<"readable" | "stdin", (places: Places) => void>): void {
+  const pollfds = [p.zeroed(8), p.zeroed(8)] as const;
+  const [again, end] = [p.label(), p.label()];
+  const events = p.register();
+  for (const [pollfd, waited] of [
+    [pollfds[0], fd],
+    [pollfds[1], stdin],
+  ] as const) {
+    p.store(pollfd, waited, 4);
+    p.store(pollfd.plus(4), POLLIN, 2);
+  }
+  p.place(again);
+  p.syscall("ppoll", [pollfds[0], 2, 0, 0, 8]);
+  for (const [pollfd, part] of [
+    [pollfds[0], parts.readable],
+    [pollfds[1], parts.stdin],
+  ] as const) {
+    const next = p.label();
+    p.load(pollfd.plus(6), 2, events);
+    p.jumpIf(events, "=", 0, next);
+    part({ next, end, pollfd });
+    p.place(next);
+  }
+  p.jump(again);
+  p.place(end);
 }
