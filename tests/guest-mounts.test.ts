@@ -57,3 +57,23 @@ touch /dev/x 2>&1; test -c /dev/null && echo null
     "",
   ]);
 });
+
+runvTest("/proc and /sys, bound, are those of the machine's kernel", async ({ runv, bundle, id }) => {
+  const path = await bundle({
+    args: [
+      "sh",
+      "-c",
+      "cmp /host/proc/version /proc/version && cat /host/sys/class/dmi/id/sys_vendor; ls /host/sys/fs/cgroup",
+    ],
+    change: (config) => {
+      config.mounts.push(
+        { destination: "/host/proc", source: "/proc", type: "bind", options: ["rbind", "ro"] },
+        { destination: "/host/sys", source: "/sys", type: "bind", options: ["rbind", "ro"] },
+      );
+    },
+  });
+  const { stdout, stderr, code } = await runv(["run", "-b", path, id("kernel")]);
+  expect({ stderr, code }).toEqual({ stderr: "", code: 0 });
+  expect(stdout).toStartWith("QEMU\n");
+  expect(stdout).toContain("cgroup.controllers\n");
+});

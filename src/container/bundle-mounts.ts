@@ -17,6 +17,8 @@ export interface SharedTree {
   path: string;
   directory: boolean;
   recursive: boolean;
+  /** The machine has its own: what is in /proc and /sys is of a kernel, and the container's is the machine's. */
+  own: boolean;
   /** What it is, for errors: `mounts[3].source`. */
   field: string;
 }
@@ -32,14 +34,22 @@ export function guestRootfs(id: string): string {
  */
 export function treesOf(id: string, { bundle, config, rootfs }: Bundle): SharedTree[] {
   const trees: SharedTree[] = [
-    { source: rootfs, path: `${id}/rootfs`, directory: true, recursive: true, field: "root.path" },
+    { source: rootfs, path: `${id}/rootfs`, directory: true, recursive: true, own: false, field: "root.path" },
   ];
   for (const [index, mount] of config.mounts.entries()) {
     if (!isBind(mount)) continue;
     const field = `mounts[${index}].source`;
     const source = resolve(bundle, mount.source ?? "");
     const directory = isDirectory(source, field);
-    trees.push({ source, path: `${id}/${index}`, directory, recursive: mount.options.includes("rbind"), field });
+    const recursive = mount.options.includes("rbind");
+    trees.push({
+      source,
+      path: `${id}/${index}`,
+      directory,
+      recursive,
+      own: /^\/(proc|sys)(\/|$)/.test(source),
+      field,
+    });
   }
   return trees;
 }
@@ -48,9 +58,9 @@ export function treesOf(id: string, { bundle, config, rootfs }: Bundle): SharedT
 export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number, BoundSource> {
   const mounts = trees.filter(({ field }) => field !== "root.path");
   return new Map(
-    mounts.map(({ path, directory }) => [
+    mounts.map(({ path, source, directory, own }) => [
       Number(path.slice(id.length + 1)),
-      { path: `${sharePath}/${path}`, directory },
+      { path: own ? source : `${sharePath}/${path}`, directory },
     ]),
   );
 }
@@ -58,14 +68,16 @@ export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number,
 /** Puts trees into the share of a sandbox. @throws RunvError MOUNT_SOURCE */
 export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedTree[]): Promise<void> {
   await Promise.all(
-    trees.map(async ({ source, path, directory, recursive, field }) => {
-      const fd = takeTree(source, recursive, field);
-      try {
-        await sandbox.share({ fd, path, directory });
-      } finally {
-        syscall("close", fd);
-      }
-    }),
+    trees
+      .filter(({ own }) => !own)
+      .map(async ({ source, path, directory, recursive, field }) => {
+        const fd = takeTree(source, recursive, field);
+        try {
+          await sandbox.share({ fd, path, directory });
+        } finally {
+          syscall("close", fd);
+        }
+      }),
   );
 }
 
