@@ -1,0 +1,27 @@
+/** All that can be measured, by name. */
+import type { Figures } from "../result";
+import type { Rig } from "../rig";
+import { measureBoot } from "./boot";
+import { measureExec } from "./exec";
+import { measureIdle } from "./idle";
+import { measureMany } from "./many";
+import { measureRun } from "./run";
+import { measureShare } from "./share";
+import { measureStages } from "./stages";
+import { measureStdio } from "./stdio";
+import { measureVersion } from "./version";
+
+/** Measures one subject; it may be a table's line or several. */
+export type Measure = (rig: Rig) => Promise<Figures>;
+
+export const measures: Record<string, Measure> = {
+  run: measureRun,
+  stages: measureStages,
+  exec: measureExec,
+  version: measureVersion,
+  idle: measureIdle,
+  stdio: measureStdio,
+  share: measureShare,
+  boot: measureBoot,
+  many: measureMany,
+};
