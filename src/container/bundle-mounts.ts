@@ -90,9 +90,19 @@ function takeTree(source: string, recursive: boolean, field: string): number {
   }
 }
 
+/** Whether the source is a directory. One that only this kernel can serve is refused. */
 function isDirectory(source: string, field: string): boolean {
+  const stat = statOf(source, field);
+  if (!stat.isSocket() && !stat.isFIFO()) return stat.isDirectory();
+  const kind = stat.isSocket() ? "socket" : "FIFO";
+  throw new RunvError("MOUNT_SOURCE", `${field}: ${source} is a ${kind}: its other end is not in the virtual machine`, {
+    hint: "what listens there can be reached over the network",
+  });
+}
+
+function statOf(source: string, field: string) {
   try {
-    return statSync(source).isDirectory();
+    return statSync(source);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new RunvError("MOUNT_SOURCE", `${field}: ${source}: ${code === "ENOENT" ? "does not exist" : message}`);
