@@ -213,6 +213,69 @@ labTest("a prestart hook fills the namespace of the pid that it is given", async
   expect(await lab.hub.ip("-br", "link")).not.toContain("port6");
 });
 
+labTest("interfaces are added, listed, updated and removed by hand", async (rig, lab) => {
+  const { runv, id } = rig;
+  const station = await lab.station();
+  await lab.plug(station, "eth0", 41);
+  await start(rig, "one", station.path);
+  const one = id("one");
+  // Called in the hub's namespace, where the tap is to be.
+  const flags = [
+    "--tapname",
+    "hand",
+    "--name",
+    "lan0",
+    "--ip",
+    "10.9.0.42/24",
+    "--mac",
+    "02:00:00:00:00:42",
+    "--mtu",
+    "1400",
+  ];
+  const added = await lab.hub.run(...rig.command(["interface", "add", ...flags, one]));
+  expect(added).toBe("Add interface successfully.\n");
+  await lab.hub.ip("link", "set", "hand", "master", "br0");
+  expect(await inside(rig, "one", "ip -o link")).toMatch(/lan0: .* mtu 1400 .* 02:00:00:00:00:42 /);
+  // Two interfaces of one network: ping what only one of them leads to.
+  expect(await lab.hub.run("busybox", "ping", "-c", "1", "-W", "5", "10.9.0.42")).toContain(" 0% packet loss");
+  expect(
+    (await runv(["interface", "update", "--add-ip", "10.8.0.1/24", "--delete-ip", "10.9.0.42/24", one, "lan0"])).stdout,
+  ).toBe('Interface "lan0" is updated\n');
+  expect((await runv(["interface", "update", "--mtu", "1300", one, "eth0"])).code).toBe(0);
+  expect(await station.ip("link", "show", "eth0")).toContain("mtu 1300");
+  const rows = (await runv(["interface", "ls", one])).stdout.split("\n").map((line) => line.split(/ {2,}/));
+  expect(rows[0]).toEqual(["Name", "Mac", "IP", "Mtu"]);
+  expect(rows[1]![0]).toBe("eth0");
+  expect(rows[1]![2]).toContain("10.9.0.41/24");
+  expect(rows[1]![3]).toBe("1300");
+  expect(rows[2]).toEqual(["lan0", "02:00:00:00:00:42", "10.8.0.1/24", "1400"]);
+  expect(await inside(rig, "one", "ip -o addr show lan0")).toContain(" 10.8.0.1/24 ");
+  expect((await runv(["interface", "rm", one, "eth0"])).stderr).toContain(
+    "belongs to the container's network namespace",
+  );
+  expect((await runv(["interface", "rm", one, "none"])).stderr).toContain("can't find target interface name");
+  expect((await runv(["interface", "rm", one, "lan0"])).stdout).toBe('Interface "lan0" is deleted\n');
+  expect(await inside(rig, "one", "ip -o link")).not.toContain("lan0");
+  await until("the tap is gone", async () => !(await lab.hub.ip("-br", "link")).includes("hand"));
+});
+
+labTest("on the host's network a container reaches what the host reaches", async (rig, lab) => {
+  const bundle = await rig.bundle({
+    args: ["sh", "-c", "ip -o link; ping -c 1 -W 5 10.0.2.2; nc 10.9.0.1 5000 < /dev/null"],
+    change: (config) => {
+      inNamespace(config, undefined);
+      config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "network");
+    },
+  });
+  const served = lab.hub.run("sh", "-c", "echo from the hub | socat -u STDIN TCP-LISTEN:5000");
+  await listening(lab.hub, 5000);
+  const output = await lab.hub.run(...rig.command(["run", "-b", bundle, rig.id("host")]));
+  await served;
+  expect(output).toMatch(/2: eth0: /);
+  expect(output).toContain(" 0% packet loss");
+  expect(output).toEndWith("from the hub\n");
+});
+
 labTest("nothing is left in a namespace, also of a monitor that was killed", async (rig, lab) => {
   const station = await lab.station();
   await lab.plug(station, "eth0", 31);

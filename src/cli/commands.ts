@@ -28,6 +28,10 @@ const table: Readonly<Record<string, Load>> = {
   console: async () =>
     (await import("./console")).consoleLog(async (o) => (await import("../container/console-log")).showConsole(o)),
   check: async () => (await import("./check")).check,
+  interface: async () =>
+    (await import("./interface")).interfaceCommand(async (o) =>
+      (await import("../container/interface")).changeInterface(o),
+    ),
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
   image: async () => (await import("./image")).image,

@@ -1,5 +1,6 @@
 /** What the commands of the command line ask for. All paths are absolute. */
 import type { GlobalOptions } from "../base/settings";
+import type { AddInterface, UpdateInterface } from "../network/interface-requests";
 
 /** What the commands need that take nothing but an id. */
 export interface ContainerOptions {
@@ -101,4 +102,13 @@ export interface EventsOptions {
   stats: boolean;
   /** Milliseconds between two accounts of what it uses. */
   intervalMs: number;
+}
+
+/** `runv interface`. */
+export interface InterfaceOptions extends ContainerOptions {
+  change:
+    | { do: "list" }
+    | ({ do: "add"; tapName: string } & Omit<AddInterface, "pid" | "tap">)
+    | { do: "remove"; name: string }
+    | ({ do: "update" } & UpdateInterface);
 }

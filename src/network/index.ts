@@ -3,6 +3,8 @@ import type { MachineNetwork } from "./machine-network";
 import { NamespaceNetwork } from "./namespace-network";
 import { UserNetwork } from "./user-network";
 
+export { ExtraInterfaces } from "./extra-interfaces";
+export { changeInterfaces } from "./interfaces";
 export type { MachineNetwork };
 
 /**

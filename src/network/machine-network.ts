@@ -1,5 +1,6 @@
 import type { Guest } from "../guest/guest";
 import type { Machine, Nic } from "../hypervisor/driver";
+import type { InterfaceInfo, UpdateInterface } from "./interface-requests";
 
 /** The network of a machine. */
 export interface MachineNetwork {
@@ -16,6 +17,10 @@ export interface MachineNetwork {
    * @throws RunvError NETWORK_…, GUEST_…, VM_…
    */
   sync(complete: boolean): Promise<void>;
+  /** The guest's interfaces, without loopback. */
+  list(): InterfaceInfo[];
+  /** Changes one of them. @throws RunvError NETWORK_… */
+  update(change: UpdateInterface): Promise<void>;
   /** Lets go of the host's interfaces; the taps go with the machine. */
   close(): void;
 }

@@ -6,7 +6,8 @@ import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
 import type { Machine, Nic } from "../hypervisor/driver";
-import type { Link } from "../linux/netlink/link";
+import { addAddress, decodeAddress, deleteAddress, formatAddress, getAddresses } from "../linux/netlink/address";
+import { type Link, setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
 import { cutCable, joinCable } from "./cable";
 import { changesOf } from "./changes";
@@ -14,8 +15,10 @@ import { loopback, type NetworkConfig, readNetwork } from "./config";
 import { desiredItems, type Item } from "./desired";
 import { NameForwarder } from "./dns/forwarder";
 import { letNamesThrough } from "./dns/upstream";
+import { addressOf, refused } from "./extra-interfaces";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork } from "./guest-programs";
+import type { InterfaceInfo, UpdateInterface } from "./interface-requests";
 import type { MachineNetwork } from "./machine-network";
 import { provisionalMac, type SpareNic, showNic } from "./spare-nic";
 import { closeTap, makeTap, type Tap } from "./tap";
@@ -81,6 +84,26 @@ export class NamespaceNetwork implements MachineNetwork {
     const done = this.#queue.then(() => this.#sync(complete));
     this.#queue = done.catch(() => {});
     return done;
+  }
+
+  list(): InterfaceInfo[] {
+    const addresses = this.#socket.list(getAddresses(), decodeAddress);
+    return [...this.#plugged.values()].flatMap(({ told }) => {
+      if (told === undefined) return [];
+      const own = addresses.filter(({ index }) => index === told.index).map(formatAddress);
+      return [{ name: told.name, mac: told.mac, mtu: told.mtu, addresses: own }];
+    });
+  }
+
+  /** What is changed is the namespace, which the guest follows. */
+  async update({ name, addIp, deleteIp, mtu }: UpdateInterface): Promise<void> {
+    const index = [...this.#plugged].find(([, { told }]) => told?.name === name)?.[0];
+    if (index === undefined) throw refused(`there is no interface ${name}`);
+    const doing = `update the interface ${name}`;
+    if (addIp !== undefined) this.#socket.change(doing, addAddress(addressOf(addIp, index)));
+    if (deleteIp !== undefined) this.#socket.change(doing, deleteAddress(addressOf(deleteIp, index)));
+    if (mtu !== undefined) this.#socket.change(doing, setLink(index, { mtu }));
+    await this.sync(false);
   }
 
   close(): void {

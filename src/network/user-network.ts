@@ -5,8 +5,10 @@ import { addAddress, parseAddress } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
 import { addRoute, defaultRoute } from "../linux/netlink/route";
 import { parseIp } from "../linux/netlink/scalars";
+import { refused } from "./extra-interfaces";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork, type Step } from "./guest-programs";
+import type { InterfaceInfo } from "./interface-requests";
 import type { MachineNetwork } from "./machine-network";
 import { provisionalMac } from "./spare-nic";
 
@@ -36,6 +38,14 @@ export class UserNetwork implements MachineNetwork {
     const index = await new GuestLinks(this.#guest).find(provisionalMac(0));
     for (const program of configureNetwork(stepsFor(index))) await this.#guest.call(program);
     this.#done = true;
+  }
+
+  list(): InterfaceInfo[] {
+    return [{ name: "eth0", mac: provisionalMac(0), addresses: [guestAddress], mtu: 1500 }];
+  }
+
+  async update(): Promise<void> {
+    throw refused("the interface of a container on the host's network is the hypervisor's own, and stays as it is");
   }
 
   close(): void {}

@@ -1,5 +1,6 @@
 import { RunvError } from "../base/error";
 import { Guest } from "../guest/guest";
+import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, type SocketSource } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
@@ -84,6 +85,11 @@ export class SandboxClient {
   /** Gives the guest what the network namespace holds. @param complete what is not there now is not to be expected soon */
   async network(complete: boolean): Promise<void> {
     await this.#request({ op: "network", complete });
+  }
+
+  /** Lists or changes the guest's network interfaces. @returns what there is then */
+  async interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
+    return (await this.#request({ op: "interface", change })) as InterfaceInfo[];
   }
 
   async info(): Promise<MachineInfo> {

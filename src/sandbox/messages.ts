@@ -5,6 +5,7 @@
  * The monitor's first frame to a client is WELCOME with the base of the client's handles: it may run programs with
  * handles base + 1 to base + 65535. When the client goes, its processes are killed.
  */
+import type { InterfaceChange } from "../network/interface-requests";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
 export const ControlType = {
@@ -59,12 +60,25 @@ export interface NetworkRequest {
   complete: boolean;
 }
 
+/** Lists or changes the guest's network interfaces. */
+export interface InterfaceRequest {
+  op: "interface";
+  change: InterfaceChange;
+}
+
 /** Asks what the machine is. */
 export interface InfoRequest {
   op: "info";
 }
 
-export type Request = LaunchRequest | HoldRequest | ShareRequest | GoRequest | NetworkRequest | InfoRequest;
+export type Request =
+  | LaunchRequest
+  | HoldRequest
+  | ShareRequest
+  | GoRequest
+  | NetworkRequest
+  | InterfaceRequest
+  | InfoRequest;
 
 /** What a machine is, in the answers to launch and info. */
 export interface MachineInfo {

@@ -7,7 +7,8 @@ import { messageOf, RunvError } from "../base/error";
 import { span, traceAs } from "../base/trace";
 import { syncShare } from "../guest/prepare";
 import type { Machine } from "../hypervisor/driver";
-import { type MachineNetwork, openNetwork } from "../network";
+import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
+import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { enterShareNamespace } from "../share/namespace";
 import { attachTree, detachTree } from "../share/tree";
 import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
@@ -43,6 +44,7 @@ class Monitor {
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
   #network: MachineNetwork | undefined;
+  #extras: ExtraInterfaces | undefined;
   #last = monitorNumber;
   #machine: Machine | undefined;
   #sandbox: Sandbox | undefined;
@@ -106,6 +108,8 @@ class Monitor {
         return await this.#switch.go(request.handle);
       case "network":
         return await span("network: sync", () => this.#network?.sync(request.complete));
+      case "interface":
+        return await this.#interfaces(request.change);
       case "info":
         return this.#info();
     }
@@ -126,8 +130,15 @@ class Monitor {
     return this.#info();
   }
 
+  async #interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
+    if (this.#sandbox === undefined || this.#network === undefined) throw starting();
+    const { machine, guest } = this.#sandbox;
+    this.#extras ??= new ExtraInterfaces(machine, guest);
+    return await changeInterfaces(this.#network, this.#extras, change);
+  }
+
   #info(): MachineInfo {
-    if (this.#sandbox === undefined) throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
+    if (this.#sandbox === undefined) throw starting();
     const { machine, hello } = this.#sandbox;
     return { pid: machine.pid, driver: machine.driver, accelerator: machine.accelerator, release: hello.release };
   }
@@ -157,6 +168,10 @@ class Monitor {
     this.#network?.close();
     this.#ended.resolve();
   }
+}
+
+function starting(): RunvError {
+  return new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
 }
 
 function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {

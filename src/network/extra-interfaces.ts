@@ -1,0 +1,146 @@
+import { getRandomValues } from "node:crypto";
+import { closeSync } from "node:fs";
+import { RunvError } from "../base/error";
+import type { Guest } from "../guest/guest";
+import type { Machine } from "../hypervisor/driver";
+import { type Address, formatAddress, parseAddress } from "../linux/netlink/address";
+import { ARPHRD_ETHER } from "../linux/netlink/constants";
+import type { Link } from "../linux/netlink/link";
+import { formatMac, parseMac } from "../linux/netlink/scalars";
+import { takeDescriptor } from "../linux/take-descriptor";
+import { changesOf } from "./changes";
+import { desiredItems, type Item } from "./desired";
+import { GuestLinks } from "./guest-links";
+import { configureNetwork } from "./guest-programs";
+import type { AddInterface, InterfaceInfo, UpdateInterface } from "./interface-requests";
+import { provisionalMac } from "./spare-nic";
+
+interface Extra {
+  id: string;
+  tap: number;
+  guestIndex: number;
+  link: Link;
+  addresses: Address[];
+  told: Map<string, Item>;
+}
+
+/** Numbers that no other interface of the machine has. */
+const firstNumber = 128;
+const defaultMtu = 1500;
+
+/** Interfaces that somebody has given to a machine by hand, beside those of its network namespace. */
+export class ExtraInterfaces {
+  readonly #machine: Machine;
+  readonly #guest: Guest;
+  readonly #extras = new Map<string, Extra>();
+  #next = firstNumber;
+
+  constructor(machine: Machine, guest: Guest) {
+    this.#machine = machine;
+    this.#guest = guest;
+  }
+
+  list(): InterfaceInfo[] {
+    return [...this.#extras.values()].map(({ link, addresses }) => ({
+      name: link.name,
+      mac: link.mac,
+      addresses: addresses.map(formatAddress),
+      mtu: link.mtu,
+    }));
+  }
+
+  /** @param taken names that the guest has already @throws RunvError NETWORK_INTERFACE, NETWORK_GUEST, VM_… */
+  async add({ pid, tap: theirs, name, ip, mac, mtu }: AddInterface, taken: readonly string[]): Promise<void> {
+    const number = this.#next++;
+    const link: Link = {
+      index: number,
+      name: name ?? freeName([...taken, ...this.#extras.keys()]),
+      type: ARPHRD_ETHER,
+      up: true,
+      mtu: mtu ?? defaultMtu,
+      mac: macOf(mac),
+      kind: "tun",
+      master: undefined,
+    };
+    if (taken.includes(link.name) || this.#extras.has(link.name))
+      throw refused(`there is an interface ${link.name} already`);
+    const addresses = ip === undefined ? [] : [addressOf(ip, number)];
+    const tap = takeDescriptor(pid, theirs);
+    const id = `nic${number}`;
+    try {
+      await this.#machine.addNic({ id, mac: provisionalMac(number), backend: { tap } });
+      const guestIndex = await new GuestLinks(this.#guest).find(provisionalMac(number));
+      const extra: Extra = { id, tap, guestIndex, link, addresses, told: new Map() };
+      await this.#tell(extra, undefined);
+      this.#extras.set(link.name, extra);
+    } catch (error) {
+      await this.#machine.removeNic(id).catch(() => {});
+      closeSync(tap);
+      throw error;
+    }
+  }
+
+  /** @returns whether it is one of these */
+  async remove(name: string): Promise<boolean> {
+    const extra = this.#extras.get(name);
+    if (extra === undefined) return false;
+    await this.#machine.removeNic(extra.id);
+    closeSync(extra.tap);
+    return this.#extras.delete(name);
+  }
+
+  /** @returns whether it is one of these */
+  async update({ name, addIp, deleteIp, mtu }: UpdateInterface): Promise<boolean> {
+    const extra = this.#extras.get(name);
+    if (extra === undefined) return false;
+    const { link, addresses } = extra;
+    const removed = deleteIp === undefined ? undefined : formatAddress(addressOf(deleteIp, link.index));
+    if (removed !== undefined && !addresses.some((address) => formatAddress(address) === removed)) {
+      throw refused(`${name} has no address ${removed}`);
+    }
+    const kept = addresses.filter((address) => formatAddress(address) !== removed);
+    const added = addIp === undefined ? [] : [addressOf(addIp, link.index)];
+    const changed = { ...extra, link: { ...link, mtu: mtu ?? link.mtu }, addresses: [...kept, ...added] };
+    await this.#tell(changed, link);
+    this.#extras.set(name, changed);
+    return true;
+  }
+
+  /** Tells the guest what changed. */
+  async #tell(extra: Extra, before: Link | undefined): Promise<void> {
+    const { link, addresses, guestIndex } = extra;
+    const config = { links: [link], addresses, routes: [], neighbours: [], rules: [] };
+    const desired = desiredItems(config, new Map([[link.index, guestIndex]]));
+    const pair = { hostIndex: link.index, index: guestIndex, before, after: link };
+    for (const program of configureNetwork(changesOf(extra.told, desired, [pair]))) await this.#guest.call(program);
+    extra.told = desired;
+  }
+}
+
+/** The address that a user has written. @throws RunvError NETWORK_INTERFACE */
+export function addressOf(text: string, index: number): Address {
+  const address = parseAddress(text, index);
+  if (address !== undefined) return address;
+  throw refused(`${JSON.stringify(text)} is no address with a mask, as 192.168.0.2/24`);
+}
+
+export function refused(message: string): RunvError {
+  return new RunvError("NETWORK_INTERFACE", message);
+}
+
+function macOf(mac: string | undefined): string {
+  if (mac === undefined) {
+    const random = getRandomValues(new Uint8Array(6));
+    // Locally administered, of a single station.
+    random[0] = (random[0]! & 0xfc) | 2;
+    return formatMac(random);
+  }
+  const bytes = parseMac(mac);
+  if (bytes === undefined || (bytes[0]! & 1) !== 0)
+    throw refused(`${JSON.stringify(mac)} is no MAC address of an interface`);
+  return formatMac(bytes);
+}
+
+function freeName(taken: readonly string[]): string {
+  for (let number = 0; ; number++) if (!taken.includes(`eth${number}`)) return `eth${number}`;
+}
