@@ -1,56 +1,21 @@
-import { closeSync, linkSync, readFileSync, writeFileSync } from "node:fs";
-import { RunvError } from "../base/error";
-import type { Settings } from "../base/settings";
-import { span } from "../base/trace";
-import { type ContainerPrograms, lowerContainer } from "../guest/lower/container";
-import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
-import { type Identity, identityOf } from "../linux/identity";
-import { findUser } from "../linux/passwd";
-import { type Bundle, loadBundle } from "../oci/bundle";
-import type { State } from "../oci/state";
+import { lowerContainer } from "../guest/lower/container";
+import { sharedSettings } from "../guest/lower/settings";
+import { loadBundle } from "../oci/bundle";
 import { assertSupported } from "../oci/unsupported";
-import type { Program } from "../program/program";
-import { type Background, startBackground } from "../sandbox/background";
-import { SandboxClient } from "../sandbox/client";
-import { controlSocket, makeSandbox, newSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
-import { settings as vmSettings } from "../sandbox/settings";
-import { type Shape, shapeFor } from "../sandbox/shape";
-import { announce, refusePreservedFds } from "./announce";
+import { refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
-import { checkConsole, openStdio } from "./console";
+import { checkConsole } from "./console";
 import { withHome } from "./environment";
-import { runHooks } from "./hooks";
-import {
-  type HostCgroupRequest,
-  joinHostCgroup,
-  makeHostCgroup,
-  planHostCgroup,
-  removeHostCgroup,
-} from "./host-cgroup";
-import { NetworkNamespace } from "./network-namespace";
+import { type Created, Making } from "./making";
 import type { CreateOptions } from "./options";
 import { outputCredit } from "./pump";
-import { ShimHandle } from "./spawn-shim";
-import { stateOf } from "./status";
-import {
-  type ContainerRecord,
-  containerDirectory,
-  makeContainerDirectory,
-  removeContainerDirectory,
-  writeRecord,
-} from "./store";
+import { makeContainerDirectory } from "./store";
 
 /** `runv create`. @returns the exit code */
 export async function createContainer(options: CreateOptions): Promise<number> {
   const { shim } = await create(options, true);
   shim.release();
   return 0;
-}
-
-/** A container that was made and waits to be started; its shim waits to be released. */
-export interface Created {
-  record: ContainerRecord;
-  shim: ShimHandle;
 }
 
 /**
@@ -85,175 +50,5 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   } catch (error) {
     await making.undo();
     throw error;
-  }
-}
-
-/** A container in the making: what there is of it already, to be finished or undone. */
-class Making {
-  readonly #options: CreateOptions;
-  readonly #bundle: Bundle;
-  readonly #vm: Settings;
-  readonly #shape: Shape;
-  readonly #settings: SharedSettings;
-  readonly #sandbox: string;
-  readonly #directory: string;
-  #cgroup: string[] = [];
-  #monitor: Background | undefined;
-  #network: NetworkNamespace | undefined;
-  #client: SandboxClient | undefined;
-  #shim: ShimHandle | undefined;
-
-  constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings) {
-    this.#options = options;
-    this.#bundle = bundle;
-    this.#vm = vmSettings(options.global);
-    const { defaultCpus, defaultMemory } = this.#vm;
-    this.#shape = shapeFor(bundle.config.linux.resources, { cpus: defaultCpus, memoryMiB: defaultMemory });
-    this.#settings = settings;
-    this.#sandbox = newSandbox();
-    this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
-  }
-
-  async make(
-    { main, outer }: ContainerPrograms,
-    detach: boolean,
-    share: (sandbox: SandboxClient) => Promise<void>,
-  ): Promise<Created> {
-    const { global, id, consoleSocket } = this.#options;
-    const { root } = global;
-    const { process, hooks } = this.#bundle.config;
-    // Everything is recorded before it is made, so that it can be removed whenever this command is killed.
-    const cgroup = this.#cgroupRequest();
-    this.#cgroup = planHostCgroup(cgroup);
-    let record = this.#record();
-    writeRecord(root, record);
-    makeSandbox(this.#directory);
-    this.#keepConsole();
-    makeHostCgroup(cgroup);
-    const network = NetworkNamespace.open(this.#bundle.config.linux.namespaces);
-    this.#network = network;
-    const monitor = network.enter(() => startBackground(["monitor", this.#directory]));
-    this.#monitor = monitor;
-    record = { ...record, monitor: identified(monitor.process.pid) };
-    writeRecord(root, record);
-    joinHostCgroup(this.#cgroup, monitor.process.pid);
-    const client = await span("start of the monitor", () => SandboxClient.connect({ fd: monitor.socket }));
-    this.#client = client;
-    const launched = client.launch(this.#machine(network));
-    launched.catch(() => {});
-    const shim = await this.#startShim(network, consoleSocket);
-    record = { ...record, shim: shim.identity };
-    writeRecord(root, record);
-    joinHostCgroup(this.#cgroup, shim.identity.pid);
-    await span("share", () => share(client));
-    const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
-    await span("hooks", async () => {
-      await runHooks("prestart", hooks.prestart, hookState);
-      await runHooks("createRuntime", hooks.createRuntime, hookState);
-    });
-    const machine = await span("wait for the machine", () => launched);
-    await span("network", () => client.network(false));
-    const begin = {
-      control: controlSocket(this.#directory),
-      terminal: process.terminal,
-      container: containerDirectory(root, id),
-      foreground: !detach,
-    };
-    const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
-    record = {
-      ...record,
-      phase: "created",
-      machine: identityOf(machine.pid),
-      init: handle,
-      afterStop: notesAfterStop(main),
-    };
-    writeRecord(root, record);
-    announce(shim.identity.pid, this.#options);
-    client.close();
-    network.close();
-    return { record, shim };
-  }
-
-  /** Leaves nothing of it. */
-  async undo(): Promise<void> {
-    this.#network?.close();
-    await this.#shim?.kill();
-    if (this.#client !== undefined) this.#client.close();
-    else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
-    await this.#monitor?.process.exited;
-    removeHostCgroup(this.#cgroup);
-    removeSandbox(this.#directory);
-    removeContainerDirectory(this.#options.global.root, this.#options.id);
-  }
-
-  async #startShim(network: NetworkNamespace, consoleSocket: string | undefined): Promise<ShimHandle> {
-    const { stdio, close } = openStdio(this.#bundle.config.process, consoleSocket);
-    try {
-      this.#shim = await network.enter(() => ShimHandle.start(this.#options.id, stdio));
-      return this.#shim;
-    } finally {
-      close();
-    }
-  }
-
-  /** The machine's console is a file of its sandbox; the container keeps it beyond the machine's end. */
-  #keepConsole(): void {
-    const log = `${this.#directory}/console.log`;
-    writeFileSync(log, "", { mode: 0o600 });
-    linkSync(log, `${containerDirectory(this.#options.global.root, this.#options.id)}/console.log`);
-  }
-
-  #machine(network: NetworkNamespace) {
-    const { kernel, initrd, driver, qemu, templates } = this.#vm;
-    return { kernel, initrd, driver, qemu, templates, network: network.kind, ...this.#shape };
-  }
-
-  #cgroupRequest(): HostCgroupRequest {
-    const { cgroupsPath, resources } = this.#bundle.config.linux;
-    const { global, id } = this.#options;
-    return { id, path: cgroupsPath, systemd: global.systemdCgroup, resources, memoryMiB: this.#shape.memoryMiB };
-  }
-
-  #record(): ContainerRecord {
-    const { bundle, config, rootfs } = this.#bundle;
-    return {
-      ociVersion: config.ociVersion,
-      id: this.#options.id,
-      bundle,
-      rootfs,
-      created: new Date().toISOString(),
-      owner: owner(),
-      annotations: config.annotations,
-      phase: "creating",
-      paused: false,
-      creator: identified(process.pid),
-      sandbox: this.#sandbox,
-      cgroup: this.#cgroup,
-      process: config.process,
-      namespaces: config.linux.namespaces,
-      settings: this.#settings,
-      hooks: config.hooks,
-    };
-  }
-}
-
-function identified(pid: number): Identity {
-  const identity = identityOf(pid);
-  if (identity !== undefined) return identity;
-  throw new RunvError("MONITOR_LOST", "the monitor of the virtual machine ended before its time");
-}
-
-/** What the instructions after the last `stop` are for. */
-function notesAfterStop(program: Program): ContainerRecord["afterStop"] {
-  return { from: program.stop + 1, notes: program.notes.slice(program.stop + 1) };
-}
-
-/** The name of the user who calls; its id when it has none. */
-function owner(): string {
-  const uid = process.getuid?.() ?? 0;
-  try {
-    return findUser(readFileSync("/etc/passwd", "utf8"), uid)?.name ?? String(uid);
-  } catch {
-    return String(uid);
   }
 }
