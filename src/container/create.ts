@@ -1,13 +1,13 @@
 import { lowerContainer } from "../guest/lower/container";
 import { sharedSettings } from "../guest/lower/settings";
 import { loadBundle } from "../oci/bundle";
-import { assertSupported } from "../oci/unsupported";
 import { refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { withHome } from "./environment";
 import { type Created, Making } from "./making";
 import type { CreateOptions } from "./options";
+import { findPod } from "./pod";
 import { outputCredit } from "./pump";
 import { makeContainerDirectory } from "./store";
 
@@ -27,7 +27,6 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const { id, global } = options;
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
-  assertSupported(bundle.config);
   checkConsole(bundle.config.process, options.consoleSocket, detach);
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
   const trees = treesOf(id, bundle);
@@ -42,8 +41,9 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
     settings,
     credit: outputCredit,
   };
-  const programs = lowerContainer(plan);
-  const making = new Making(options, bundle, settings);
+  const pod = findPod(global.root, config.linux.namespaces);
+  const programs = lowerContainer({ ...plan, ...(pod && { joined: pod.joined }) });
+  const making = new Making(options, bundle, settings, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
     return await making.make(programs, detach, (sandbox) => shareTrees(sandbox, trees));
