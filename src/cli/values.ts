@@ -39,3 +39,11 @@ export function parseDuration(text: string): number | undefined {
   for (const [, number, unit] of body.matchAll(/([\d.]+)([a-zµ]+)/g)) sum += Number(number) * units[unit!]!;
   return sign === "-" ? -sum : sum;
 }
+
+/** Go-units' RAMInBytes: `64M`, `1.5GiB`, `100 kb`, in powers of 1024. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)i?b?$/i.exec(text);
+  if (match === null) return undefined;
+  const bytes = Math.trunc(Number(match[1]) * 1024 ** " kmgtp".indexOf(match[2]!.toLowerCase() || " "));
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}

@@ -7,10 +7,7 @@ import { dirname } from "node:path";
 import { RunvError } from "../base/error";
 import { directoryOf, type Hierarchy, hierarchies } from "../linux/cgroups";
 import type { Resources } from "../oci/resources";
-import { blockIoFiles } from "./host-block-io";
-
-/** What the hypervisor, the monitor and the shims need beside the machine's memory. In bytes. */
-const overhead = 512 * 2 ** 20;
+import { hostLimits, writeQuietly } from "./host-limits";
 
 /** What is asked of a cgroup. */
 export interface HostCgroupRequest {
@@ -41,7 +38,8 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
       const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
       makeCgroup(directory, hierarchy);
       made.push(directory);
-      for (const [file, value] of limits(hierarchy, request)) setIfThere(`${directory}/${file}`, value);
+      for (const [file, value] of hostLimits(hierarchy, request.resources, request.memoryMiB))
+        writeQuietly(`${directory}/${file}`, value);
     }
   } catch (cause) {
     removeHostCgroup(made);
@@ -160,34 +158,5 @@ function makeCgroup(directory: string, hierarchy: Hierarchy): void {
 
 function enableControllers(directory: string): void {
   const available = readFileSync(`${directory}/cgroup.controllers`, "utf8").split(/\s+/).filter(Boolean);
-  for (const controller of available) setIfThere(`${directory}/cgroup.subtree_control`, `+${controller}`);
-}
-
-/** What the container's limits come to for the machine as a whole. */
-function limits({ version, controllers }: Hierarchy, { resources, memoryMiB }: HostCgroupRequest): [string, string][] {
-  const { cpu = {}, memory = {} } = resources ?? {};
-  const has = (controller: string) => version === 2 || controllers.includes(controller);
-  const files: [string, string | undefined][] = [];
-  const bytes = Number(memory.limit ?? 0) > 0 ? String(memoryMiB * 2 ** 20 + overhead) : undefined;
-  const positive = (value: unknown) => (Number(value ?? 0) > 0 ? String(value) : undefined);
-  if (has("memory")) files.push([version === 2 ? "memory.max" : "memory.limit_in_bytes", bytes]);
-  if (has("cpuset")) files.push(["cpuset.cpus", cpu.cpus || undefined], ["cpuset.mems", cpu.mems || undefined]);
-  if (has("cpu") && version === 1) {
-    files.push(["cpu.shares", positive(cpu.shares)], ["cpu.cfs_period_us", positive(cpu.period)]);
-    files.push(["cpu.cfs_quota_us", positive(cpu.quota)]);
-  }
-  if (version === 2 && positive(cpu.quota) !== undefined) {
-    files.push(["cpu.max", `${cpu.quota} ${positive(cpu.period) ?? "100000"}`]);
-  }
-  if (has("blkio")) files.push(...blockIoFiles(version, resources?.blockIO));
-  return files.filter((file): file is [string, string] => file[1] !== undefined);
-}
-
-/** Limits of the host are a second wall: the guest has set its own. A host that does not have one is no error. */
-function setIfThere(file: string, value: string): void {
-  try {
-    writeFileSync(file, value);
-  } catch {
-    // The controller is not there, or the value does not suit the host.
-  }
+  for (const controller of available) writeQuietly(`${directory}/cgroup.subtree_control`, `+${controller}`);
 }

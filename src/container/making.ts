@@ -181,6 +181,7 @@ export class Making {
       namespaces: config.linux.namespaces,
       settings: this.#settings,
       hooks: config.hooks,
+      resources: config.linux.resources,
     };
   }
 }

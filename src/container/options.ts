@@ -95,6 +95,15 @@ export interface ConsoleOptions {
   follow: boolean;
 }
 
+export interface UpdateOptions {
+  global: GlobalOptions;
+  id: string;
+  /** A file with the limits, or "-" for standard input: then `limits` counts for nothing. */
+  file: string | undefined;
+  /** A document like that of the file, to be read. What is absent or 0 is left as it is. */
+  limits: unknown;
+}
+
 export interface EventsOptions {
   global: GlobalOptions;
   id: string;

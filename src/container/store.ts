@@ -6,9 +6,10 @@ import type { Identity } from "../linux/identity";
 import type { Hooks } from "../oci/hooks";
 import type { Namespace } from "../oci/namespaces";
 import type { Process } from "../oci/process";
+import type { Resources } from "../oci/resources";
 import type { Note } from "../program/program";
 
-/** `state.json`: written by `create`, `start`, `pause` and `resume`. */
+/** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
 export interface ContainerRecord {
   ociVersion: string;
   id: string;
@@ -43,6 +44,8 @@ export interface ContainerRecord {
   /** What every further process of the container shares with its first. */
   settings: SharedSettings;
   hooks: Hooks;
+  /** Its limits now. */
+  resources?: Resources | undefined;
 }
 
 /** `exit.json`: written by the shim when the container's first process is dead. */

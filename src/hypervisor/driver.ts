@@ -71,6 +71,12 @@ export interface Nic {
  */
 export type NicBackend = { tap: number; vhost?: number | undefined } | "user";
 
+/** Processors and memory of a machine. */
+export interface MachineSize {
+  cpus: number;
+  memoryMiB: number;
+}
+
 /** A machine's memory in a file, which has the machine's size. */
 export interface MemoryFile {
   path: string;
@@ -90,6 +96,8 @@ export interface MachineSpec {
   commandLine?: readonly string[];
   cpus: number;
   memoryMiB: number;
+  /** How far it can grow, where that is more. */
+  most?: MachineSize;
   share?: Share;
   /** An interface that is there when the guest boots. */
   nic?: Nic;
@@ -163,6 +171,16 @@ export interface Machine {
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */
   removeNic(id: string): Promise<void>;
+  /** What the machine has now, with all that was added. */
+  readonly size: MachineSize;
+  /** Adds processors to the running machine; the guest sees them a little later. @throws RunvError VM_QMP_…, VM_FULL or UNSUPPORTED */
+  addCpus(count: number): Promise<void>;
+  /**
+   * Adds memory to the running machine; the guest sees it a little later.
+   * @param memoryMiB a multiple of 128
+   * @throws RunvError VM_QMP_…, VM_FULL or UNSUPPORTED
+   */
+  addMemory(memoryMiB: number): Promise<void>;
   /** Ends the machine at once, and fulfils when its process is gone and nothing is left of it. Never rejects. */
   kill(): Promise<MachineExit>;
   /**

@@ -9,6 +9,7 @@ import { nineP } from "../share/nine-p";
 import { startClone } from "./clone";
 import { type BootPlan, connect, greeting, prepare, type Sandbox, type SandboxHandlers } from "./connect";
 import type { LaunchRequest } from "./messages";
+import { mostFor } from "./shape";
 
 /**
  * Starts a machine, from a template if there is one or one can be made, and makes its guest ready.
@@ -27,7 +28,8 @@ export async function boot(
   const driver = await chooseDriver(request.driver, { qemu: request.qemu });
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
   const share = { tag: nineP.source, path: `${directory}/share` };
-  const spec: MachineSpec = { name, directory, kernel, initrd, cpus, memoryMiB, share, ...(nic && { nic }) };
+  const most = mostFor({ cpus, memoryMiB });
+  const spec: MachineSpec = { name, directory, kernel, initrd, cpus, memoryMiB, most, share, ...(nic && { nic }) };
   const modules = modulesFor(manifest, [...nineP.modules, ...networkModules]);
   const plan: BootPlan = { driver, spec, modules, handlers };
   return (await startClone(plan, manifest, request.templates)) ?? (await startCold(plan));

@@ -1,5 +1,6 @@
 import { RunvError } from "../base/error";
 import { Guest } from "../guest/guest";
+import type { MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, type SocketSource } from "../wire/frame-socket";
@@ -90,6 +91,11 @@ export class SandboxClient {
   /** Lists or changes the guest's network interfaces. @returns what there is then */
   async interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
     return (await this.#request({ op: "interface", change })) as InterfaceInfo[];
+  }
+
+  /** Gives the machine at least this size. @returns what it has then @throws RunvError UNSUPPORTED, VM_FULL, VM_QMP_… */
+  async grow(size: MachineSize): Promise<MachineSize> {
+    return (await this.#request({ op: "grow", ...size })) as MachineSize;
   }
 
   async info(): Promise<MachineInfo> {

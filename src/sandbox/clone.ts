@@ -42,13 +42,13 @@ type Notes = Pick<Sandbox, "hello" | "hiddenNic">;
 /** All that a saved machine depends on. */
 async function shapeOf({ driver, spec, modules }: BootPlan, manifest: ImageManifest): Promise<string> {
   const { binary, version: hypervisor, accelerator } = await driver.probe();
-  const { kernel, initrd, cpus, memoryMiB, nic } = spec;
+  const { kernel, initrd, cpus, memoryMiB, most, nic } = spec;
   return templateKey({
     runv: [version, commit],
     driver: [driver.name, binary, binary && fingerprint(binary), hypervisor, accelerator],
     kernel: [kernel, fingerprint(kernel)],
     initrd: [initrd, fingerprint(initrd), manifest.initSha256],
-    shape: [cpus, memoryMiB, modules],
+    shape: [cpus, memoryMiB, most, modules],
     nic: nic && [nic.mac, nic.backend === "user" ? "user" : nic.backend.vhost !== undefined],
   });
 }

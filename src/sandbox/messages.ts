@@ -5,6 +5,8 @@
  * The monitor's first frame to a client is WELCOME with the base of the client's handles: it may run programs with
  * handles base + 1 to base + 65535. When the client goes, its processes are killed.
  */
+
+import type { MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
@@ -66,6 +68,11 @@ export interface InterfaceRequest {
   change: InterfaceChange;
 }
 
+/** Gives the machine at least this size, and answers with what it has then. */
+export interface GrowRequest extends MachineSize {
+  op: "grow";
+}
+
 /** Asks what the machine is. */
 export interface InfoRequest {
   op: "info";
@@ -78,6 +85,7 @@ export type Request =
   | GoRequest
   | NetworkRequest
   | InterfaceRequest
+  | GrowRequest
   | InfoRequest;
 
 /** What a machine is, in the answers to launch and info. */
@@ -88,6 +96,10 @@ export interface MachineInfo {
   accelerator: string;
   /** The guest kernel's release. */
   release: string;
+  /** What it has now, with all that was added. */
+  size: MachineSize;
+  /** What it can have. */
+  most: MachineSize;
 }
 
 /** What becomes of a process after GO. */

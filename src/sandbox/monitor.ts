@@ -6,7 +6,7 @@
 import { messageOf, RunvError } from "../base/error";
 import { span, traceAs } from "../base/trace";
 import { syncShare } from "../guest/prepare";
-import type { Machine } from "../hypervisor/driver";
+import type { Machine, MachineSize } from "../hypervisor/driver";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { enterShareNamespace } from "../share/namespace";
@@ -16,8 +16,10 @@ import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
 import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
+import { grow } from "./grow";
 import { ControlType, type Envelope, type MachineInfo, type Reply, type Request } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
+import { mostFor } from "./shape";
 import { type Client, FrameSwitch } from "./switch";
 
 /** How long the guest may take to write back what it holds before its machine is ended. */
@@ -49,6 +51,7 @@ class Monitor {
   #machine: Machine | undefined;
   #sandbox: Sandbox | undefined;
   #ending = false;
+  #growing: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -110,6 +113,8 @@ class Monitor {
         return await span("network: sync", () => this.#network?.sync(request.complete));
       case "interface":
         return await this.#interfaces(request.change);
+      case "grow":
+        return await this.#grow(request);
       case "info":
         return this.#info();
     }
@@ -140,7 +145,17 @@ class Monitor {
   #info(): MachineInfo {
     if (this.#sandbox === undefined) throw starting();
     const { machine, hello } = this.#sandbox;
-    return { pid: machine.pid, driver: machine.driver, accelerator: machine.accelerator, release: hello.release };
+    const { pid, driver, accelerator, size } = machine;
+    return { pid, driver, accelerator, release: hello.release, size, most: mostFor(size) };
+  }
+
+  async #grow(need: MachineSize): Promise<MachineSize> {
+    if (this.#sandbox === undefined) throw starting();
+    const { machine, guest } = this.#sandbox;
+    // One after the other: each looks at what the machine has.
+    const grown = this.#growing.catch(() => {}).then(() => grow(machine, guest, need));
+    this.#growing = grown;
+    return await grown;
   }
 
   #leave(client: MonitorClient): void {

@@ -1,3 +1,4 @@
+import { availableParallelism, totalmem } from "node:os";
 import type { Resources } from "../oci/resources";
 
 /** What a guest needs for itself: its kernel, the page cache that makes it quick, init. In MiB. */
@@ -25,6 +26,24 @@ export function shapeFor(resources: Resources | undefined, defaults: Shape): Sha
     memoryMiB: limit <= 0 ? defaults.memoryMiB : roundUp(Math.ceil(limit / 2 ** 20) + guestNeedsMiB),
     cpus: quota <= 0 ? defaults.cpus : Math.ceil(quota / period),
   };
+}
+
+/** Room for more processors costs the guest a little memory for each. */
+const mostCpus = 16;
+
+/**
+ * How far a machine can grow: to what the host has, so that all machines of a host are alike but for what they begin with.
+ * @param host what the host has
+ */
+export function mostFor({ cpus, memoryMiB }: Shape, host: Shape = hostShape()): Shape {
+  return {
+    cpus: Math.max(cpus, Math.min(host.cpus, mostCpus)),
+    memoryMiB: Math.max(memoryMiB, Math.ceil(host.memoryMiB / 1024) * 1024),
+  };
+}
+
+function hostShape(): Shape {
+  return { cpus: availableParallelism(), memoryMiB: Math.floor(totalmem() / 2 ** 20) };
 }
 
 function roundUp(memoryMiB: number): number {

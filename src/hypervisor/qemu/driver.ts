@@ -11,8 +11,8 @@ const capabilities: Capabilities = {
   freePageReporting: false,
   hotplugNic: true,
   hotplugDisk: false,
-  hotplugCpu: false,
-  hotplugMemory: false,
+  hotplugCpu: true,
+  hotplugMemory: true,
 };
 
 const cacheDirectory = "/var/lib/runv/cache";

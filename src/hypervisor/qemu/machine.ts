@@ -2,8 +2,18 @@ import { join } from "node:path";
 import { messageOf, RunvError } from "../../base/error";
 import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
-import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSpec, Nic } from "../driver";
+import type {
+  Capabilities,
+  Channel,
+  ChannelHandlers,
+  Machine,
+  MachineExit,
+  MachineSize,
+  MachineSpec,
+  Nic,
+} from "../driver";
 import { type Child, closeQuietly } from "./child";
+import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
 import type { Qmp, QmpEvent } from "./qmp";
@@ -29,6 +39,9 @@ export class QemuMachine implements Machine {
   /** Whether the guest has opened the agent's port. */
   #portOpen = false;
   #connected = false;
+  #size: MachineSize;
+  /** How many modules of memory were added. */
+  #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
   readonly #migration = new MigrationEvents();
 
@@ -39,6 +52,7 @@ export class QemuMachine implements Machine {
     this.capabilities = capabilities;
     this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
+    this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     const stopCutting = keepConsoleShort(this.consoleLog);
     this.exited = child.exited.then((exit) => {
       stopCutting();
@@ -111,6 +125,27 @@ export class QemuMachine implements Machine {
 
   async removeNic(id: string): Promise<void> {
     await removeNic(this.qmp, id, this.#deviceEvents);
+  }
+
+  get size(): MachineSize {
+    return this.#size;
+  }
+
+  async addCpus(count: number): Promise<void> {
+    await addCpus(this.qmp, count);
+    this.#size = { ...this.#size, cpus: this.#size.cpus + count };
+  }
+
+  async addMemory(memoryMiB: number): Promise<void> {
+    if (this.#modules === memorySlots) {
+      throw new RunvError(
+        "VM_FULL",
+        `add memory to the virtual machine: it has all the ${memorySlots} modules that it can`,
+      );
+    }
+    await addMemory(this.qmp, this.#modules, memoryMiB);
+    this.#modules++;
+    this.#size = { ...this.#size, memoryMiB: this.#size.memoryMiB + memoryMiB };
   }
 
   async kill(): Promise<MachineExit> {

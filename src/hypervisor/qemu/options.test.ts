@@ -57,6 +57,18 @@ test("the guest's kernel", () => {
   expect(given("-append")[0]).toContain("no_timer_check");
 });
 
+test("room to grow", () => {
+  const size = { cpus: 1, memoryMiB: 128 };
+  expect(given("-smp", size)).toEqual(["1"]);
+  expect(given("-m", size)).toEqual(["128M"]);
+  const most = { cpus: 4, memoryMiB: 8192 };
+  expect(given("-smp", { ...size, most })).toEqual(["1,maxcpus=4,cores=1,threads=1"]);
+  expect(given("-m", { ...size, most })).toEqual(["128M,slots=16,maxmem=8192M"]);
+  expect(given("-append", { ...size, most })[0]).toContain("memhp_default_state=online swiotlb=noforce");
+  expect(given("-smp", { cpus: 4, memoryMiB: 8192, most })).toEqual(["4"]);
+  expect(given("-m", { cpus: 4, memoryMiB: 8192, most })).toEqual(["8192M"]);
+});
+
 test("the agent, the console and the control channel are descriptors", () => {
   expect(given("-chardev")).toEqual([
     "socket,id=qmp,fd=3",

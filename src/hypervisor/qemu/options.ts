@@ -4,7 +4,8 @@
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
 import { commandLine as always, underTcg } from "../../image/command-line";
-import type { MachineSpec, MemoryFile, Nic } from "../driver";
+import type { MachineSize, MachineSpec, MemoryFile, Nic } from "../driver";
+import { memorySlots } from "./hotplug";
 import { atLeast, type QemuVersion } from "./version";
 
 export type Accelerator = "kvm" | "tcg";
@@ -25,7 +26,17 @@ export interface QemuDescriptors {
 export interface QemuMachine
   extends Pick<
     MachineSpec,
-    "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "share" | "nic" | "memory" | "restore"
+    | "name"
+    | "kernel"
+    | "initrd"
+    | "commandLine"
+    | "cpus"
+    | "memoryMiB"
+    | "most"
+    | "share"
+    | "nic"
+    | "memory"
+    | "restore"
   > {
   version: QemuVersion;
   accelerator: Accelerator;
@@ -43,7 +54,7 @@ const versions: readonly { since: string; until?: string; options?: string[]; ma
 
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
-  const { name, version, accelerator, descriptors, cpus, memoryMiB, kernel, initrd, share, nic, memory } = machine;
+  const { name, version, accelerator, descriptors, memoryMiB, kernel, initrd, share, nic, memory } = machine;
   const changes = versions.filter(
     ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
@@ -57,7 +68,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", "tcg,thread=multi", "-cpu", ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(",")],
-    ["-smp", String(cpus), "-m", `${memoryMiB}M`],
+    ["-smp", processors(machine), "-m", memoryModules(machine)],
     memory === undefined ? [] : memoryOptions(memory, memoryMiB),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
@@ -78,6 +89,26 @@ export const agentPort = "runv.agent";
 
 /** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
 const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
+
+/** Sockets of one processor each, so that any number can be added. */
+function processors({ cpus, most }: QemuMachine): string {
+  return most === undefined || most.cpus <= cpus ? String(cpus) : `${cpus},maxcpus=${most.cpus},cores=1,threads=1`;
+}
+
+function memoryModules({ memoryMiB, most }: QemuMachine): string {
+  const growing = canGrowMemory(memoryMiB, most) ? `,slots=${memorySlots},maxmem=${most!.memoryMiB}M` : "";
+  return `${memoryMiB}M${growing}`;
+}
+
+function canGrowMemory(memoryMiB: number, most: MachineSize | undefined): boolean {
+  return most !== undefined && most.memoryMiB > memoryMiB;
+}
+
+/**
+ * Memory that is added is used at once. It may come to lie above 4 GiB, for which the kernel would keep 64 MiB aside for devices
+ * that cannot reach it: there are none.
+ */
+const growing = ["memhp_default_state=online", "swiotlb=noforce"];
 
 function memoryMachine(memory: MemoryFile | undefined): string[] {
   return memory === undefined ? [] : ["memory-backend=memory"];
@@ -116,8 +147,9 @@ function optionOf({ driver, ...properties }: ReturnType<typeof nicDevice>): stri
  * What the guest's kernel is told. Of its log the console gets what is notable: enough to see how far a boot came, for a
  * tenth of the traps that all of it takes. Later words win: `debug` in the machine's own brings all.
  */
-function kernelCommandLine({ accelerator, commandLine = [] }: QemuMachine): string[] {
-  return [...always, "loglevel=6", ...(accelerator === "tcg" ? [underTcg] : []), ...commandLine];
+function kernelCommandLine({ accelerator, commandLine = [], memoryMiB, most }: QemuMachine): string[] {
+  const grows = canGrowMemory(memoryMiB, most) ? growing : [];
+  return [...always, "loglevel=6", ...(accelerator === "tcg" ? [underTcg] : []), ...grows, ...commandLine];
 }
 
 /** A value of an option with parts: its commas are doubled. */

@@ -1,0 +1,117 @@
+/** The limits of a container's cgroup on the host: what its limits come to for its machine as a whole. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { RunvError } from "../base/error";
+import { type Hierarchy, hierarchies } from "../linux/cgroups";
+import type { Resources } from "../oci/resources";
+import { blockIoFiles } from "./host-block-io";
+
+/** What the hypervisor, the monitor and the shims need beside the machine's memory. In bytes. */
+const overhead = 512 * 2 ** 20;
+
+/** A file of a cgroup, and what to write to it. */
+type Limit = readonly [file: string, value: string];
+
+/** The files that hold these limits; what is absent or 0 is left as it is. @param memoryMiB the machine's */
+export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefined, memoryMiB: number): Limit[] {
+  const { cpu = {}, memory = {}, blockIO } = resources ?? {};
+  const has = (controller: string) => hierarchy.version === 2 || hierarchy.controllers.includes(controller);
+  const limit = memory.limit ?? 0;
+  const bytes = limit > 0 ? memoryMiB * 2 ** 20 + overhead : limit;
+  const files: (readonly [string, string | undefined])[] = [];
+  if (has("cpuset")) files.push(["cpuset.cpus", cpu.cpus || undefined], ["cpuset.mems", cpu.mems || undefined]);
+  if (hierarchy.version === 2) {
+    const max = (value: number) => (value < 0 ? "max" : String(value));
+    const { quota = 0, period = 0 } = cpu;
+    if (bytes !== 0) files.push(["memory.max", max(bytes)]);
+    if (quota !== 0) files.push(["cpu.max", `${max(quota)} ${period || 100_000}`]);
+  } else {
+    const set = (value: number | undefined) => (value ? String(value) : undefined);
+    if (has("memory")) files.push(["memory.limit_in_bytes", set(bytes)]);
+    if (has("blkio")) files.push(["blkio.weight", set(blockIO?.weight)]);
+    if (has("cpu")) {
+      files.push(["cpu.shares", set(cpu.shares)]);
+      files.push(["cpu.cfs_period_us", set(cpu.period)], ["cpu.cfs_quota_us", set(cpu.quota)]);
+      files.push(["cpu.rt_period_us", set(cpu.realtimePeriod)], ["cpu.rt_runtime_us", set(cpu.realtimeRuntime)]);
+    }
+  }
+  if (has("blkio")) files.push(...blockIoFiles(hierarchy.version, blockIO));
+  return files.filter((file): file is Limit => file[1] !== undefined);
+}
+
+/** Limits that have no other place than the host. */
+const hostOnly: Readonly<Record<string, string>> = {
+  "blkio.weight": "block I/O weight",
+  "cpu.rt_period_us": "realtime period",
+  "cpu.rt_runtime_us": "realtime runtime",
+};
+
+/**
+ * Changes the limits of a container's cgroup: all of them or none.
+ * @param directories of the cgroup
+ * @returns a function that puts back what was there
+ * @throws RunvError CGROUP, or UNSUPPORTED for what this host's cgroups do not have
+ */
+export function changeHostLimits(directories: readonly string[], resources: Resources, memoryMiB: number): () => void {
+  const changed: Limit[] = [];
+  const undo = () => {
+    for (const [file, value] of changed.reverse()) writeQuietly(file, value);
+  };
+  try {
+    for (const directory of directories) {
+      const hierarchy = hierarchies().find(({ mountPoint }) => `${directory}/`.startsWith(`${mountPoint}/`));
+      if (hierarchy === undefined) continue;
+      for (const [name, value] of inOrder(directory, hostLimits(hierarchy, resources, memoryMiB))) {
+        const old = change(directory, name, value);
+        if (old !== undefined) changed.push([`${directory}/${name}`, old]);
+      }
+    }
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+/** A quota must be possible with the period at each moment: a period that shrinks comes after its quota. */
+function inOrder(directory: string, limits: Limit[]): Limit[] {
+  const period = limits.findIndex(([name]) => name === "cpu.cfs_period_us");
+  if (period < 0) return limits;
+  const now = Number(read(`${directory}/cpu.cfs_period_us`) ?? 0);
+  if (Number(limits[period]![1]) >= now) return limits;
+  return [...limits.slice(0, period), ...limits.slice(period + 1), limits[period]!];
+}
+
+/** @returns what was there; undefined when there is no such file */
+function change(directory: string, name: string, value: string): string | undefined {
+  const file = `${directory}/${name}`;
+  const old = read(file);
+  if (old === undefined) {
+    const what = hostOnly[name];
+    if (what === undefined) return undefined;
+    throw new RunvError("UNSUPPORTED", `set the ${what} to ${value}: the cgroups of this host have none (${name})`);
+  }
+  try {
+    writeFileSync(file, value);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new RunvError("CGROUP", `set ${file} to ${value}: ${code}`, { cause });
+  }
+  return old;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Limits of the host are a second wall: the guest has set its own. A host that does not have one is no error. */
+export function writeQuietly(file: string, value: string): void {
+  try {
+    writeFileSync(file, value);
+  } catch {
+    // The controller is not there, or the value does not suit the host.
+  }
+}

@@ -1,0 +1,72 @@
+import { RunvError } from "../base/error";
+import { log } from "../base/log";
+import { cgroupFiles } from "../guest/lower/resources";
+import { updateCgroup } from "../guest/update-cgroup";
+import { loadResources } from "../oci/bundle";
+import { readDocument } from "../oci/mismatch";
+import { type Resources, resources } from "../oci/resources";
+import type { SandboxClient } from "../sandbox/client";
+import { shapeFor } from "../sandbox/shape";
+import { changedLimits, mergedLimits } from "./changed-limits";
+import { changeHostLimits } from "./host-limits";
+import { withLock } from "./lock";
+import { openContainer, withSandbox } from "./open";
+import type { UpdateOptions } from "./options";
+import { type ContainerRecord, writeRecord } from "./store";
+
+/**
+ * `runv update`: changes the limits of a container, in the guest and on the host, and gives its machine what it needs for them. All
+ * of them are changed, or none.
+ * @returns the exit code
+ */
+export async function updateContainer({ global, id, file, limits }: UpdateOptions): Promise<number> {
+  const wanted = file === undefined ? readDocument(resources, limits) : loadResources(file);
+  if (wanted.memory?.kernel || wanted.memory?.kernelTCP) {
+    log.warn("Kernel memory settings are ignored and will be removed");
+  }
+  await withLock(global.root, id, async () => {
+    const { record, status } = openContainer(global.root, id);
+    if (status === "stopped" || status === "creating") {
+      throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
+    }
+    const change = changedLimits(wanted, record.resources);
+    const files = cgroupFiles(change);
+    await withSandbox(global.root, record, async (client) => {
+      const undo = await makeRoom(client, record, change);
+      try {
+        if (files.length > 0) await client.guest.call(updateCgroup(id, files));
+      } catch (error) {
+        undo();
+        throw error;
+      }
+    });
+    writeRecord(global.root, { ...record, resources: mergedLimits(record.resources, change) });
+  });
+  return 0;
+}
+
+/**
+ * Changes the limits of the host, and has the machine grow to what the change needs. A machine that has grown stays so.
+ * @returns a function that puts the host's limits back
+ */
+async function makeRoom(client: SandboxClient, { cgroup }: ContainerRecord, change: Resources): Promise<() => void> {
+  const { size, most } = await client.info();
+  const wanted = shapeFor(change, size);
+  // A quota of more processors than the host has is as good as one of all.
+  const need = {
+    cpus: Math.max(size.cpus, Math.min(wanted.cpus, most.cpus)),
+    memoryMiB: Math.max(size.memoryMiB, wanted.memoryMiB),
+  };
+  if (need.memoryMiB > most.memoryMiB) {
+    const message = `memory of ${need.memoryMiB} MiB for the virtual machine: it can have ${most.memoryMiB} MiB at most`;
+    throw new RunvError("VM_FULL", message, { hint: "that is what the host has" });
+  }
+  const undo = changeHostLimits(cgroup, change, need.memoryMiB);
+  try {
+    if (need.cpus > size.cpus || need.memoryMiB > size.memoryMiB) await client.grow(need);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}

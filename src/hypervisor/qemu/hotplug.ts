@@ -1,0 +1,43 @@
+/** Processors and memory that a machine gets while it runs. */
+import { RunvError } from "../../base/error";
+import type { Qmp } from "./qmp";
+
+/** A place for a processor, as `query-hotpluggable-cpus` lists it; one that is taken has a path. */
+interface CpuPlace {
+  type: string;
+  props: Readonly<Record<string, number>>;
+  "qom-path"?: string;
+}
+
+/** How many modules of memory a machine can take beside what it begins with. */
+export const memorySlots = 16;
+
+/** Adds processors. The guest sees them a little later, and puts them to work itself. @throws RunvError VM_QMP_…, VM_FULL */
+export async function addCpus(qmp: Qmp, count: number): Promise<void> {
+  const places = await qmp.execute<CpuPlace[]>("query-hotpluggable-cpus");
+  const free = places.filter((place) => place["qom-path"] === undefined).sort(byPlace);
+  if (free.length < count) {
+    const message = `add ${count} processors to the virtual machine: it has room for ${free.length}`;
+    throw new RunvError("VM_FULL", message);
+  }
+  for (const { type, props } of free.slice(0, count)) {
+    await qmp.execute("device_add", { driver: type, id: `cpu-${Object.values(props).join("-")}`, ...props });
+  }
+}
+
+/** Adds a module of memory, of a multiple of 128 MiB. @throws RunvError VM_QMP_… */
+export async function addMemory(qmp: Qmp, number: number, memoryMiB: number): Promise<void> {
+  const id = `memory-${number}`;
+  await qmp.execute("object-add", { "qom-type": "memory-backend-ram", id, size: memoryMiB * 2 ** 20 });
+  try {
+    await qmp.execute("device_add", { driver: "pc-dimm", id: `dimm-${number}`, memdev: id });
+  } catch (error) {
+    await qmp.execute("object-del", { id });
+    throw error;
+  }
+}
+
+function byPlace({ props: a }: CpuPlace, { props: b }: CpuPlace): number {
+  const rank = (props: CpuPlace["props"]) => (props["socket-id"] ?? 0) * 2 ** 20 + (props["core-id"] ?? 0) * 2 ** 10;
+  return rank(a) + (a["thread-id"] ?? 0) - rank(b) - (b["thread-id"] ?? 0);
+}
