@@ -139,6 +139,9 @@ describe("two containers and a host on a bridge", () => {
     await until("its new address", async () => (await inside(rig, "one", "ip -o addr")).includes("10.9.9.9/32"));
     await one.ip("addr", "del", "10.9.9.9/32", "dev", "eth1");
     await until("it is gone", async () => !(await inside(rig, "one", "ip -o addr")).includes("10.9.9.9/32"));
+    const ipv6 = "/proc/sys/net/ipv6/conf/eth1/disable_ipv6";
+    await one.run("sh", "-c", `echo 1 > ${ipv6}`);
+    await until("IPv6 is off", async () => (await inside(rig, "one", `cat ${ipv6}`)) === "1\n");
     await one.ip("link", "del", "eth1");
     await until("eth1 is gone", async () => !(await inside(rig, "one", "ip -o link")).includes("eth1"));
     expect(await inside(rig, "one", "ping -c 1 -W 5 10.9.0.1")).toContain(" 0% packet loss");

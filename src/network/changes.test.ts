@@ -1,13 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { parseAddress } from "../linux/netlink/address";
-import type { Link } from "../linux/netlink/link";
 import { defaultRoute } from "../linux/netlink/route";
 import { parseIp } from "../linux/netlink/scalars";
 import { changesOf, type LinkPair } from "./changes";
-import type { NetworkConfig } from "./config";
+import type { Interface, NetworkConfig } from "./config";
 import { desiredItems } from "./desired";
 
-const link: Link = {
+const link: Interface = {
   index: 7,
   name: "eth0",
   type: 1,
@@ -16,8 +15,9 @@ const link: Link = {
   mac: "02:42:ac:11:00:02",
   kind: "veth",
   master: undefined,
+  disableIpv6: false,
 };
-const pair = (before: Link | undefined, after: Link): LinkPair => ({ hostIndex: 7, index: 2, before, after });
+const pair = (before: Interface | undefined, after: Interface): LinkPair => ({ hostIndex: 7, index: 2, before, after });
 
 const empty: NetworkConfig = { links: [link], addresses: [], routes: [], neighbours: [], rules: [] };
 const config: NetworkConfig = {
@@ -42,6 +42,15 @@ test("a new interface is named before it is up, then it gets its addresses, then
     "set up the interface eth0",
     "add the address 172.17.0.2/16",
     "add a route",
+  ]);
+});
+
+test("IPv6 is switched off before an interface goes up", () => {
+  const after = { ...link, disableIpv6: true };
+  expect(doing(none, none, [pair(undefined, after)]).slice(1)).toEqual([
+    "configure the interface eth0",
+    "switch IPv6 of the interface eth0",
+    "set up the interface eth0",
   ]);
 });
 

@@ -1,5 +1,6 @@
 /** What is to be done in the guest when the network changes. */
-import { type Link, type LinkChange, setLink } from "../linux/netlink/link";
+import { type LinkChange, setLink } from "../linux/netlink/link";
+import { type Interface, ipv6Switch } from "./config";
 import type { Item } from "./desired";
 import type { Step } from "./guest-programs";
 
@@ -9,8 +10,8 @@ export interface LinkPair {
   /** In the guest. */
   index: number;
   /** As the guest was told before; undefined when it is new. */
-  before: Link | undefined;
-  after: Link;
+  before: Interface | undefined;
+  after: Interface;
 }
 
 /**
@@ -57,6 +58,10 @@ function linkSteps(pair: LinkPair): Step[] {
   };
   if (before === undefined) step("forget link-local addresses of", { noLinkLocal: true });
   if (Object.keys(change).length > 0) step("configure", change);
+  if ((before?.disableIpv6 ?? false) !== after.disableIpv6 || (restart && after.disableIpv6)) {
+    const text = after.disableIpv6 ? "1" : "0";
+    steps.push({ doing: `switch IPv6 of the interface ${after.name}`, file: ipv6Switch(after.name), text });
+  }
   if (restart || (before?.up ?? false) !== after.up) step(after.up ? "set up" : "set down", { up: after.up });
   return steps;
 }

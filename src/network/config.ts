@@ -1,4 +1,5 @@
 /** What a network namespace holds. */
+import { readFileSync } from "node:fs";
 
 import { type Address, decodeAddress, getAddresses } from "../linux/netlink/address";
 import { ARPHRD_ETHER } from "../linux/netlink/constants";
@@ -9,9 +10,15 @@ import { decodeRule, getRules, type Rule } from "../linux/netlink/rule";
 import type { NetlinkSocket } from "../linux/netlink/socket";
 import { tapPattern } from "./tap";
 
+/** An interface, with what netlink does not tell. */
+export interface Interface extends Link {
+  /** As Docker has it for networks without IPv6. */
+  disableIpv6: boolean;
+}
+
 export interface NetworkConfig {
   /** Those that a machine can be given. */
-  links: Link[];
+  links: Interface[];
   /** Of all interfaces, as the rest. */
   addresses: Address[];
   routes: Route[];
@@ -29,12 +36,27 @@ export function readNetwork(socket: NetlinkSocket): NetworkConfig {
   return {
     links: socket
       .list(getLinks(), decodeLink)
-      .filter((link) => isCable(link) && (link.up || hasAddress.has(link.index))),
+      .filter((link) => isCable(link) && (link.up || hasAddress.has(link.index)))
+      .map((link) => ({ ...link, disableIpv6: hasIpv6Disabled(link.name) })),
     addresses,
     routes: socket.list(getRoutes(), decodeRoute),
     neighbours: socket.list(getNeighbours(), decodeNeighbour),
     rules: socket.list(getRules(), decodeRule),
   };
+}
+
+/** The file of /proc/sys that disables IPv6 on an interface. */
+export function ipv6Switch(name: string): string {
+  return `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+}
+
+function hasIpv6Disabled(name: string): boolean {
+  try {
+    return readFileSync(ipv6Switch(name), "latin1").trim() === "1";
+  } catch {
+    // A kernel without IPv6, or an interface that has just gone.
+    return false;
+  }
 }
 
 /** Whether frames can be taken from an interface: it is an Ethernet one, stands for itself, and is not a tap of runv's own. */

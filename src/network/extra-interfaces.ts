@@ -5,10 +5,10 @@ import type { Guest } from "../guest/guest";
 import type { Machine } from "../hypervisor/driver";
 import { type Address, formatAddress, parseAddress } from "../linux/netlink/address";
 import { ARPHRD_ETHER } from "../linux/netlink/constants";
-import type { Link } from "../linux/netlink/link";
 import { formatMac, parseMac } from "../linux/netlink/scalars";
 import { takeDescriptor } from "../linux/take-descriptor";
 import { changesOf } from "./changes";
+import type { Interface } from "./config";
 import { desiredItems, type Item } from "./desired";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork } from "./guest-programs";
@@ -19,7 +19,7 @@ interface Extra {
   id: string;
   tap: number;
   guestIndex: number;
-  link: Link;
+  link: Interface;
   addresses: Address[];
   told: Map<string, Item>;
 }
@@ -52,7 +52,7 @@ export class ExtraInterfaces {
   /** @param taken names that the guest has already @throws RunvError NETWORK_INTERFACE, NETWORK_GUEST, VM_… */
   async add({ pid, tap: theirs, name, ip, mac, mtu }: AddInterface, taken: readonly string[]): Promise<void> {
     const number = this.#next++;
-    const link: Link = {
+    const link: Interface = {
       index: number,
       name: name ?? freeName([...taken, ...this.#extras.keys()]),
       type: ARPHRD_ETHER,
@@ -61,6 +61,7 @@ export class ExtraInterfaces {
       mac: macOf(mac),
       kind: "tun",
       master: undefined,
+      disableIpv6: false,
     };
     if (taken.includes(link.name) || this.#extras.has(link.name))
       throw refused(`there is an interface ${link.name} already`);
@@ -107,7 +108,7 @@ export class ExtraInterfaces {
   }
 
   /** Tells the guest what changed. */
-  async #tell(extra: Extra, before: Link | undefined): Promise<void> {
+  async #tell(extra: Extra, before: Interface | undefined): Promise<void> {
     const { link, addresses, guestIndex } = extra;
     const config = { links: [link], addresses, routes: [], neighbours: [], rules: [] };
     const desired = desiredItems(config, new Map([[link.index, guestIndex]]));

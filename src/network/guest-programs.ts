@@ -12,14 +12,11 @@ import type { Program } from "../program/program";
 /** What the guest's kernel needs. */
 export const networkModules: readonly string[] = ["virtio_net"];
 
-/** A change of the guest's network. */
-export interface Step {
+/** A change of the guest's network: a request, with the errors that are none, or a file that is written. */
+export type Step = {
   /** What it is for: `add the address 172.17.0.2/16`. */
   doing: string;
-  request: NetlinkRequest;
-  /** Errors that are none. */
-  accept: readonly ErrnoName[];
-}
+} & ({ request: NetlinkRequest; accept: readonly ErrnoName[] } | { file: string; text: string });
 
 /** So many changes are surely one program. */
 const batch = 500;
@@ -31,9 +28,10 @@ export function configureNetwork(steps: readonly Step[]): Program[] {
     const p = new Assembler();
     p.doing("open a netlink socket in the guest");
     const netlink = new ProgramNetlink(p);
-    for (const { doing, request, accept } of steps.slice(from, from + batch)) {
-      p.doing(`in the guest, ${doing}`);
-      netlink.change(request, accept);
+    for (const step of steps.slice(from, from + batch)) {
+      p.doing(`in the guest, ${step.doing}`);
+      if ("request" in step) netlink.change(step.request, step.accept);
+      else writeFile(p, step.file, step.text);
     }
     programs.push(p.assemble());
   }

@@ -7,11 +7,11 @@ import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
 import type { Machine, Nic } from "../hypervisor/driver";
 import { addAddress, decodeAddress, deleteAddress, formatAddress, getAddresses } from "../linux/netlink/address";
-import { type Link, setLink } from "../linux/netlink/link";
+import { setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
 import { cutCable, joinCable } from "./cable";
 import { changesOf } from "./changes";
-import { loopback, type NetworkConfig, readNetwork } from "./config";
+import { type Interface, loopback, type NetworkConfig, readNetwork } from "./config";
 import { desiredItems, type Item } from "./desired";
 import { NameForwarder } from "./dns/forwarder";
 import { letNamesThrough } from "./dns/upstream";
@@ -36,7 +36,7 @@ interface Plugged {
   /** Its number in the guest. */
   guestIndex: number;
   /** As the guest was told; undefined before. */
-  told: Link | undefined;
+  told: Interface | undefined;
 }
 
 export class NamespaceNetwork implements MachineNetwork {
@@ -161,7 +161,7 @@ export class NamespaceNetwork implements MachineNetwork {
     for (const link of config.links) this.#plugged.get(link.index)!.told = link;
   }
 
-  async #plug(link: Link): Promise<void> {
+  async #plug(link: Interface): Promise<void> {
     const { machine, guest, links } = this.#attached();
     const spare = this.#spare;
     const { nic, tap } = spare ?? this.#makeNic();
