@@ -8,6 +8,8 @@ import { makeRuntimes, type Runtime } from "./runtimes";
 
 export interface Rig {
   directory: string;
+  /** The root file system that all containers have. */
+  rootfs: string;
   quick: boolean;
   runtimes: Runtime[];
   /** Why a runtime is not measured, and whatever else must be known of a figure. */
@@ -33,7 +35,7 @@ export async function makeRig(quick: boolean): Promise<Rig> {
     bundles.set(key, path);
     return path;
   };
-  return { directory, quick, runtimes, notes, bundle };
+  return { directory, rootfs, quick, runtimes, notes, bundle };
 }
 
 /** Removes it. */
