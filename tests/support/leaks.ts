@@ -19,6 +19,7 @@ export function leakFinder(rig: string, root: string): () => string[] {
       .filter(own)
       .map((line) => `socket ${line.split(" ").at(-1)}`),
     ...cgroups().filter(own),
+    ...entries("/run/netns").filter(own),
     ...list(root).filter((path) => path !== join(root, ".sandboxes")),
     ...shared().filter((item) => !before.has(item) && (own(item) || !/runv-test-\w{6}/.test(item))),
   ];
@@ -43,7 +44,9 @@ function shared(): string[] {
   const temporary = entries("/tmp").filter((name) => name.startsWith("runv") && !/^runv-\w+-\w{6}$/.test(name));
   return [
     ...entries("/sys/class/net").map((name) => `network interface ${name}`),
-    ...entries("/run/netns").map((name) => `network namespace ${name}`),
+    ...entries("/run/netns")
+      .filter((name) => !name.startsWith("runv-test-"))
+      .map((name) => `network namespace ${name}`),
     ...list("/run/runv"),
     ...temporary.map((name) => `/tmp/${name}`),
   ];
