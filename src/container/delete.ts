@@ -4,11 +4,12 @@ import { signalProcess, waitForEnd } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { runHooksAnyway } from "./hooks";
-import { removeHostCgroup } from "./host-cgroup";
+import { isInHostCgroup, joinHostCgroup, removeHostCgroup } from "./host-cgroup";
 import { withLock } from "./lock";
 import { clearNetwork } from "./network-namespace";
-import { openContainer } from "./open";
+import { openContainer, withSandbox } from "./open";
 import type { DeleteOptions } from "./options";
+import { othersIn } from "./pod";
 import { stateOf } from "./status";
 import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./store";
 
@@ -54,7 +55,9 @@ async function removeLocked(root: string, id: string, force: boolean): Promise<v
     });
   }
   kill(record);
-  removeSandboxOf(root, record);
+  const [heir] = othersIn(root, record);
+  if (heir === undefined) removeSandboxOf(root, record);
+  else await leaveMachine(root, record, heir);
   removeContainerDirectory(root, id);
   const { pid: _, ...state } = stateOf(root, record);
   await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });
@@ -76,6 +79,17 @@ function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim, namespa
   clearNetwork(namespaces);
   removeHostCgroup(cgroup);
   removeSandbox(sandboxDirectory(root, sandbox));
+}
+
+/** Takes a container out of a machine in which others go on, one of which answers for it on the host from now on. */
+async function leaveMachine(root: string, record: ContainerRecord, heir: ContainerRecord): Promise<void> {
+  const { id, shim, monitor, machine, cgroup } = record;
+  if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
+  await withSandbox(root, record, (client) => client.forget(id));
+  for (const process of [monitor, machine]) {
+    if (process !== undefined && isInHostCgroup(cgroup, process.pid)) joinHostCgroup(heir.cgroup, process.pid);
+  }
+  removeHostCgroup(cgroup);
 }
 
 function tryRead(root: string, id: string): ContainerRecord | undefined {

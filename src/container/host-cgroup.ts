@@ -67,6 +67,17 @@ export function joinHostCgroup(directories: readonly string[], pid: number): voi
 /** How long processes that were killed may take to leave a cgroup. */
 const leaveTimeoutMs = 1_000;
 
+/** Whether a process is in a cgroup. */
+export function isInHostCgroup(directories: readonly string[], pid: number): boolean {
+  return directories.some((directory) => {
+    try {
+      return readFileSync(`${directory}/cgroup.procs`, "utf8").split("\n").includes(String(pid));
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Removes a cgroup that has no processes any more. One that is gone is fine, and so is one that others are in. */
 export function removeHostCgroup(directories: readonly string[]): void {
   const deadline = performance.now() + leaveTimeoutMs;

@@ -14,6 +14,7 @@ import { SandboxClient } from "../sandbox/client";
 import { controlSocket, makeSandbox, newSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
+import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
 import { openStdio } from "./console";
 import { runHooks } from "./hooks";
@@ -26,6 +27,7 @@ import {
 } from "./host-cgroup";
 import { NetworkNamespace } from "./network-namespace";
 import type { CreateOptions } from "./options";
+import { machineResources } from "./pod";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
 import { type ContainerRecord, containerDirectory, removeContainerDirectory, writeRecord } from "./store";
@@ -46,19 +48,22 @@ export class Making {
   readonly #sandbox: string;
   readonly #directory: string;
   #cgroup: string[] = [];
+  /** A container in whose machine this one is to be; undefined when it gets its own. */
+  readonly #member: ContainerRecord | undefined;
   #monitor: Background | undefined;
   #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
   #shim: ShimHandle | undefined;
 
-  constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings) {
+  constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings, member: ContainerRecord | undefined) {
     this.#options = options;
     this.#bundle = bundle;
     this.#vm = vmSettings(options.global);
     const { defaultCpus, defaultMemory } = this.#vm;
-    this.#shape = shapeFor(bundle.config.linux.resources, { cpus: defaultCpus, memoryMiB: defaultMemory });
+    this.#shape = shapeFor(machineResources(bundle.config), { cpus: defaultCpus, memoryMiB: defaultMemory });
     this.#settings = settings;
-    this.#sandbox = newSandbox();
+    this.#member = member;
+    this.#sandbox = member?.sandbox ?? newSandbox();
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
@@ -75,19 +80,17 @@ export class Making {
     this.#cgroup = planHostCgroup(cgroup);
     let record = this.#record();
     writeRecord(root, record);
-    makeSandbox(this.#directory);
+    if (this.#member === undefined) makeSandbox(this.#directory);
     this.#keepConsole();
     makeHostCgroup(cgroup);
     const network = NetworkNamespace.open(this.#bundle.config.linux.namespaces);
     this.#network = network;
-    const monitor = network.enter(() => startBackground(["monitor", this.#directory]));
-    this.#monitor = monitor;
-    record = { ...record, monitor: identified(monitor.process.pid) };
+    const monitor = this.#member?.monitor ?? this.#startMonitor(network);
+    record = { ...record, monitor };
     writeRecord(root, record);
-    joinHostCgroup(this.#cgroup, monitor.process.pid);
-    const client = await span("start of the monitor", () => SandboxClient.connect({ fd: monitor.socket }));
+    const client = await span("start of the monitor", () => SandboxClient.connect(this.#channel()));
     this.#client = client;
-    const launched = client.launch(this.#machine(network));
+    const launched = this.#member === undefined ? client.launch(this.#machine(network)) : client.join();
     launched.catch(() => {});
     const shim = await this.#startShim(network, consoleSocket);
     record = { ...record, shim: shim.identity };
@@ -126,12 +129,26 @@ export class Making {
   async undo(): Promise<void> {
     this.#network?.close();
     await this.#shim?.kill();
+    if (this.#member !== undefined) await this.#client?.forget(this.#options.id).catch(() => {});
     if (this.#client !== undefined) this.#client.close();
     else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     removeHostCgroup(this.#cgroup);
-    removeSandbox(this.#directory);
+    if (this.#member === undefined) removeSandbox(this.#directory);
     removeContainerDirectory(this.#options.global.root, this.#options.id);
+  }
+
+  #startMonitor(network: NetworkNamespace): Identity {
+    this.#monitor = network.enter(() => startBackground(["monitor", this.#directory]));
+    const { pid } = this.#monitor.process;
+    const identity = identified(pid);
+    joinHostCgroup(this.#cgroup, pid);
+    return identity;
+  }
+
+  /** Where the monitor is to be spoken to. */
+  #channel(): SocketSource {
+    return this.#monitor === undefined ? { unix: controlSocket(this.#directory) } : { fd: this.#monitor.socket };
   }
 
   async #startShim(network: NetworkNamespace, consoleSocket: string | undefined): Promise<ShimHandle> {
@@ -147,7 +164,7 @@ export class Making {
   /** The machine's console is a file of its sandbox; the container keeps it beyond the machine's end. */
   #keepConsole(): void {
     const log = `${this.#directory}/console.log`;
-    writeFileSync(log, "", { mode: 0o600 });
+    if (this.#member === undefined) writeFileSync(log, "", { mode: 0o600 });
     linkSync(log, `${containerDirectory(this.#options.global.root, this.#options.id)}/console.log`);
   }
 

@@ -1,6 +1,7 @@
 /** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import type { SharedSettings } from "../guest/lower/settings";
 import type { Identity } from "../linux/identity";
 import type { Hooks } from "../oci/hooks";
@@ -64,6 +65,10 @@ export function containerDirectory(root: string, id: string): string {
 export function makeContainerDirectory(root: string, id: string): void {
   try {
     mkdirSync(root, { recursive: true, mode: 0o711 });
+  } catch (error) {
+    throw unwritable(root, error);
+  }
+  try {
     mkdirSync(containerDirectory(root, id), { mode: 0o711 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw unwritable(containerDirectory(root, id), error);
@@ -86,6 +91,11 @@ export function readRecord(root: string, id: string): ContainerRecord {
   const record = readJson(`${containerDirectory(root, id)}/state.json`);
   if (record === undefined) throw new RunvError("CONTAINER_UNKNOWN", "container does not exist");
   return record as ContainerRecord;
+}
+
+/** The same, of a container that may be gone. */
+export function tryReadRecord(root: string, id: string): ContainerRecord | undefined {
+  return readJson(`${containerDirectory(root, id)}/state.json`) as ContainerRecord | undefined;
 }
 
 export function readExit(root: string, id: string): ExitRecord | undefined {
@@ -120,9 +130,7 @@ function replaceFile(path: string, value: unknown): void {
 }
 
 function unwritable(path: string, cause: unknown): RunvError {
-  const { code } = cause as NodeJS.ErrnoException;
-  const why = code === "ENOSPC" ? "the disk is full" : code === "ENOTDIR" ? "it is not below a directory" : code;
-  return new RunvError("STATE_UNWRITABLE", `write ${path}: ${why}`, { cause });
+  return new RunvError("STATE_UNWRITABLE", `write ${path}: ${fileProblem(cause)}`, { cause });
 }
 
 function readJson(path: string): unknown {

@@ -78,6 +78,17 @@ export class SandboxClient {
     await this.#request({ op: "share", pid: process.pid, ...tree });
   }
 
+  /** Joins a machine that runs already, and keeps it alive until this connection ends. */
+  async join(): Promise<MachineInfo> {
+    await this.hold();
+    return await this.info();
+  }
+
+  /** Ends what is left in the machine of a container that is gone. */
+  async forget(id: string): Promise<void> {
+    await this.#request({ op: "forget", id });
+  }
+
   /** Lets a stopped process go on. @returns what becomes of it */
   async go(handle: number): Promise<GoResult> {
     return (await this.#request({ op: "go", handle })) as GoResult;

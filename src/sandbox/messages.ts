@@ -49,6 +49,12 @@ export interface ShareRequest {
   directory: boolean;
 }
 
+/** A container of the machine is gone: ends what is left of it there. */
+export interface ForgetRequest {
+  op: "forget";
+  id: string;
+}
+
 /** Lets a stopped process go on, and answers with what becomes of it. The process may be another client's. */
 export interface GoRequest {
   op: "go";
@@ -82,6 +88,7 @@ export type Request =
   | LaunchRequest
   | HoldRequest
   | ShareRequest
+  | ForgetRequest
   | GoRequest
   | NetworkRequest
   | InterfaceRequest

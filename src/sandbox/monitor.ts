@@ -5,12 +5,13 @@
 
 import { messageOf, RunvError } from "../base/error";
 import { span, traceAs } from "../base/trace";
+import { endContainer } from "../guest/end";
 import { syncShare } from "../guest/prepare";
 import type { Machine, MachineSize } from "../hypervisor/driver";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { enterShareNamespace } from "../share/namespace";
-import { attachTree, detachTree } from "../share/tree";
+import { attachTree, detachTree, detachTrees } from "../share/tree";
 import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
@@ -107,6 +108,8 @@ class Monitor {
       case "share":
         attachTree(request.pid, request.fd, `${this.#directory}/share/${request.path}`, request.directory);
         return undefined;
+      case "forget":
+        return await this.#forget(request.id);
       case "go":
         return await this.#switch.go(request.handle);
       case "network":
@@ -133,6 +136,12 @@ class Monitor {
     network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end());
     return this.#info();
+  }
+
+  async #forget(id: string): Promise<void> {
+    if (this.#sandbox === undefined) throw starting();
+    await endContainer(this.#sandbox.guest, id);
+    detachTrees(`${this.#directory}/share/${id}`);
   }
 
   async #interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {

@@ -3,7 +3,7 @@
  * (pidfd_getfd(2)) and attaches it below the share in its own mount namespace (move_mount(2)). So a volume
  * reaches the guest from whatever mount namespace the command was called in, and no mount ever shows on the host.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   AT_FDCWD,
@@ -48,4 +48,15 @@ export function attachTree(pid: number, fd: number, target: string, directory: b
 /** Detaches the tree at `target`. @throws SystemError */
 export function detachTree(target: string): void {
   syscall("umount2", target, MNT_DETACH);
+}
+
+/** Detaches the trees in a directory, and removes it with their mount points. Nothing below them is followed. */
+export function detachTrees(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = `${directory}/${entry.name}`;
+    detachTree(path);
+    if (entry.isDirectory()) rmdirSync(path);
+    else unlinkSync(path);
+  }
+  rmdirSync(directory);
 }
