@@ -28,7 +28,7 @@ export const lifecycle = table("docker", "the life of a container", [
     "docker create --name $N --runtime $RT busybox sh -c 'echo x >> /f; wc -l < /f' >/dev/null; docker start -a $N; docker start -a $N",
     "1\n2",
   ],
-  ["attach", `up -i --name $N busybox sh -c 'read a; echo "<$a>"'; echo word | docker attach $N`, "<word>"],
+  ["attach", `up -i --name $N busybox sh -c 'read a; echo "<$a>"; sleep 1'; echo word | docker attach $N`, "<word>"],
   [
     "attach, detach with its keys",
     "up -it --name $N busybox sh -c 'sleep 100'; (sleep 1; printf '\\020\\021') | script -qec \"/usr/bin/docker attach $N\" /dev/null; status $N",

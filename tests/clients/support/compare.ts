@@ -27,7 +27,7 @@ export async function compare(world: World, row: Row, side: "parallel" | "alone"
 
 async function runRow(world: World, { script }: Row, runtime: Runtime, name: string): Promise<Outcome> {
   const env = { RT: runtime, N: `${name}${runtime}` };
-  const { code, output } = await world.run(`${prelude}\n${script}`, env, 90_000);
+  const { code, output } = await world.run(`${prelude}\n${script}`, env, 45_000);
   await world.run(cleanUp, env);
   return { code, output: normal(output, env.N) };
 }
@@ -37,7 +37,7 @@ function normal(output: string, name: string): string {
   return (
     output
       .replaceAll(name, "NAME")
-      .replaceAll("\r", "")
+      .replaceAll(/\r|\0|\^@/g, "")
       // Docker's client says so when it is quicker than its daemon.
       .replaceAll(/^time=.*context canceled"$/gm, "")
       .replaceAll(/\brun[cv]\b/g, "RUNTIME")

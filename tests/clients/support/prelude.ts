@@ -5,7 +5,9 @@
  * terminal. eventually: a condition that comes true. Whatever is called $N… is removed at the end.
  */
 export const prelude = `
-exec 2>&1
+exec 2>&1 </dev/null
+nc() { /bin/busybox nc "$@"; }
+ping() { /bin/busybox ping "$@"; }
 docker() { /usr/bin/docker "$@"; }
 run() { docker run --rm --runtime $RT "$@"; }
 up() { docker run -d --runtime $RT "$@" >/dev/null; }
