@@ -49,10 +49,14 @@ runvTest("hooks inside see the state and the container", async ({ runv, bundle, 
 
 runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bundle, id }) => {
   const cases: [object, string, string][] = [
-    [{ startContainer: [hook("exit 3")] }, "run startContainer hook #0 (/bin/sh): failed", "HOOK_FAILED"],
+    [
+      { startContainer: [hook("exit 3")] },
+      "error running hook: startContainer hook #0 (/bin/sh): failed",
+      "HOOK_FAILED",
+    ],
     [
       { startContainer: [hook("sleep 100", { timeout: 1 })] },
-      "run startContainer hook #0 (/bin/sh): not done after 1 s",
+      "error running hook: startContainer hook #0 (/bin/sh): not done after 1 s",
       "HOOK_FAILED",
     ],
     [

@@ -15,6 +15,7 @@ import type { ExecOptions } from "./options";
 import { outputCredit } from "./pump";
 import { ShimHandle } from "./spawn-shim";
 import type { ContainerRecord } from "./store";
+import { subCgroup } from "./sub-cgroup";
 
 /** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
 export async function execInContainer(options: ExecOptions): Promise<number> {
@@ -30,7 +31,8 @@ export async function execInContainer(options: ExecOptions): Promise<number> {
   const process = withHome(processOf(options, record), record.rootfs);
   checkConsole(process, consoleSocket, detach);
   const { namespaces, settings } = record;
-  const program = lowerExec({ id, init: initOf(record), namespaces, process, settings, credit: outputCredit });
+  const inside = { id, init: initOf(record), subCgroup: subCgroup(options.cgroups), namespaces, settings };
+  const program = lowerExec({ ...inside, process, credit: outputCredit });
   const termios = detach ? undefined : termiosOf(0);
   const { stdio, close } = openStdio(process, consoleSocket);
   const shim = await ShimHandle.start(id, stdio).finally(close);

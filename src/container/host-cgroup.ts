@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { RunvError } from "../base/error";
 import { directoryOf, type Hierarchy, hierarchies } from "../linux/cgroups";
 import type { Resources } from "../oci/resources";
+import { checkExistingCgroup } from "./existing-cgroup";
 import { hostLimits, writeQuietly } from "./host-limits";
 
 /** What is asked of a cgroup. */
@@ -32,6 +33,7 @@ export function planHostCgroup(request: HostCgroupRequest): string[] {
  * @throws RunvError CGROUP
  */
 export function makeHostCgroup(request: HostCgroupRequest): string[] {
+  checkExistingCgroup(planHostCgroup(request));
   const made: string[] = [];
   try {
     for (const hierarchy of writable()) {

@@ -2,8 +2,8 @@ import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import { decodeProcesses, type ProcSnapshot, readProcesses } from "../guest/processes";
 import { openContainer, withSandbox } from "./open";
-import type { PsOptions } from "./options";
-import { runPs } from "./run-ps";
+import type { Format, PsOptions } from "./options";
+import { runHostPs, runPs } from "./run-ps";
 
 /**
  * `runv ps`. In JSON it lists processes of the host, as callers expect who look them up there: the container's shim. As a table it
@@ -12,16 +12,27 @@ import { runPs } from "./run-ps";
  */
 export async function listProcesses({ global, id, format, psArgs }: PsOptions): Promise<number> {
   const { record, status } = openContainer(global.root, id);
-  if (status === "stopped" || status === "creating") {
-    throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
-  }
+  if (status === "creating") throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
+  if (status === "stopped") return await listNone(format, psArgs);
   if (format === "json") {
     print(`${JSON.stringify([record.shim?.pid])}\n`);
     return 0;
   }
-  const output = await withSandbox(global.root, record, (client) => client.guest.call(readProcesses(id)));
-  const snapshot = decodeProcesses(output);
+  let snapshot: ProcSnapshot;
+  try {
+    const output = await withSandbox(global.root, record, (client) => client.guest.call(readProcesses(id)));
+    snapshot = decodeProcesses(output);
+  } catch (error) {
+    if (openContainer(global.root, id).status !== "stopped") throw error;
+    return await listNone(format, psArgs);
+  }
   print(onlyProcesses(await runPs(snapshot, psArgs), pidsOf(snapshot)));
+  return 0;
+}
+
+/** A container that has ended has no processes: the header says so, as runc's. */
+async function listNone(format: Format, psArgs: readonly string[]): Promise<number> {
+  print(format === "json" ? "null\n" : onlyProcesses(await runHostPs(psArgs), new Set()));
   return 0;
 }
 

@@ -1,6 +1,7 @@
 /** ps(1) of the host, shown the /proc of a guest. */
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { dirname } from "node:path";
+import type { Subprocess } from "bun";
 import { RunvError } from "../base/error";
 import type { ProcSnapshot } from "../guest/processes";
 import { readInit } from "../image/init-binary";
@@ -28,15 +29,29 @@ export async function runPs(snapshot: ProcSnapshot, args: readonly string[]): Pr
       stdio: ["ignore", "pipe", "pipe", program],
       cwd: "/",
     });
-    const [table, stderr] = await Promise.all([new Response(ps.stdout).text(), new Response(ps.stderr).text()]);
-    if ((await ps.exited) === 0) return table;
-    throw new RunvError("PS_FAILED", `run ps ${args.join(" ")}: ${stderr.trim() || `exit status ${ps.exitCode}`}`, {
-      hint: "it takes the options of ps(1); Debian's package procps has it",
-    });
+    return await tableOf(ps, args);
   } finally {
     closeSync(program);
     closeSync(init);
   }
+}
+
+/**
+ * Runs ps(1) on the host itself.
+ * @returns what it prints
+ * @throws RunvError PS_FAILED
+ */
+export async function runHostPs(args: readonly string[]): Promise<string> {
+  const program = places.find((place) => existsSync(place)) ?? "ps";
+  return await tableOf(Bun.spawn([program, ...args], { stdio: ["ignore", "pipe", "pipe"], cwd: "/" }), args);
+}
+
+async function tableOf(ps: Subprocess<"ignore", "pipe", "pipe">, args: readonly string[]): Promise<string> {
+  const [table, stderr] = await Promise.all([new Response(ps.stdout).text(), new Response(ps.stderr).text()]);
+  if ((await ps.exited) === 0) return table;
+  throw new RunvError("PS_FAILED", `run ps ${args.join(" ")}: ${stderr.trim() || `exit status ${ps.exitCode}`}`, {
+    hint: "it takes the options of ps(1); Debian's package procps has it",
+  });
 }
 
 /** Mounts the snapshot on /proc, in a mount namespace of its own, and becomes ps(1). */

@@ -18,6 +18,8 @@ export interface ExecPlan {
   id: string;
   /** The handle of the container's first process. */
   init: number;
+  /** Below the container's cgroup: another one to be in. */
+  subCgroup?: string | undefined;
   namespaces: readonly Namespace[];
   process: Process;
   settings: SharedSettings;
@@ -25,11 +27,11 @@ export interface ExecPlan {
 }
 
 /** The program that enters a container and becomes a further process of it. */
-export function lowerExec({ id, init, namespaces, process, settings, credit }: ExecPlan): Program {
+export function lowerExec({ id, init, subCgroup, namespaces, process, settings, credit }: ExecPlan): Program {
   const p = new Assembler();
   const me = self(p);
   lowerAffinity(p, process.execCPUAffinity?.initial);
-  joinCgroup(p, id, me);
+  joinCgroup(p, subCgroup === undefined ? id : `${id}/${subCgroup}`, me);
   lowerAffinity(p, process.execCPUAffinity?.final);
   const proc = processDirectory(p, me);
   lowerOomScore(p, process, proc);

@@ -1,0 +1,31 @@
+import { readFileSync } from "node:fs";
+import { RunvError } from "../base/error";
+import { log } from "../base/log";
+
+/**
+ * Looks at a cgroup that a container is to have and that may be there already, as runc does: one that is frozen would freeze the
+ * container's own beginning, and one that others are in is theirs as well.
+ * @param directories of the cgroup
+ * @throws RunvError CGROUP when it is frozen
+ */
+export function checkExistingCgroup(directories: readonly string[]): void {
+  for (const directory of directories) {
+    const state = read(`${directory}/freezer.state`) ?? read(`${directory}/cgroup.freeze`);
+    if (state === undefined || state === "THAWED" || state === "0") continue;
+    throw new RunvError("CGROUP", "container's cgroup unexpectedly frozen", { hint: `${directory} is frozen` });
+  }
+  const processes = Math.max(0, ...directories.map(countProcesses));
+  if (processes > 0) log.warn(`container's cgroup is not empty: ${processes} process(es) found`);
+}
+
+function countProcesses(directory: string): number {
+  return read(`${directory}/cgroup.procs`)?.split("\n").filter(Boolean).length ?? 0;
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
