@@ -5,6 +5,7 @@
 import { openSync } from "node:fs";
 import { RunvError } from "./error";
 import { escapeControls, quote } from "./escape";
+import { fileProblem } from "./file-problem";
 import { writeAll } from "./output";
 
 export type Level = "debug" | "info" | "warning" | "error";
@@ -71,6 +72,6 @@ function open(file: string): number {
   try {
     return openSync(file, "a", 0o644);
   } catch (error) {
-    throw new RunvError("LOG_UNWRITABLE", `open log file ${file}: ${(error as Error).message}`, { cause: error });
+    throw new RunvError("LOG_UNWRITABLE", `open log file ${file}: ${fileProblem(error)}`, { cause: error });
   }
 }

@@ -1,7 +1,8 @@
 /** `runv spec` */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, RunvError } from "../base/error";
+import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import { command } from "./command";
 import { bool, string } from "./flags";
 
@@ -60,7 +61,7 @@ function write(file: string, text: string): void {
     writeFileSync(file, text, { flag: "wx" });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-      throw new RunvError("SPEC_UNWRITABLE", `write ${file}: ${messageOf(error)}`, { cause: error });
+      throw new RunvError("SPEC_UNWRITABLE", `write ${file}: ${fileProblem(error)}`, { cause: error });
     }
     throw new RunvError("SPEC_EXISTS", "File config.json exists. Remove it first");
   }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import { extractVmlinux } from "./bzimage";
 import { debianKernel } from "./debian";
 import { writeInitrd } from "./initrd";
@@ -114,6 +115,6 @@ function read(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new RunvError("IMAGE_NOT_FOUND", `read the kernel ${path}: ${(error as Error).message}`, { cause: error });
+    throw new RunvError("IMAGE_NOT_FOUND", `read the kernel ${path}: ${fileProblem(error)}`, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 /** What can be said of a kernel and an initrd that lie on disk. */
 import { readFileSync } from "node:fs";
 import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import type { ImageManifest } from "./manifest";
 import { readImageManifest } from "./read-manifest";
 import { sha256 } from "./sha256";
@@ -32,6 +33,6 @@ function read(path: string): Uint8Array {
     return readFileSync(path);
   } catch (error) {
     const hint = "make kernel and initrd: runv image build";
-    throw new RunvError("IMAGE_NOT_FOUND", `read ${path}: ${(error as Error).message}`, { cause: error, hint });
+    throw new RunvError("IMAGE_NOT_FOUND", `read ${path}: ${fileProblem(error)}`, { cause: error, hint });
   }
 }

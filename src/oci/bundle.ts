@@ -1,7 +1,8 @@
 /** A bundle on disk: bundle.md. And the two parts of a config.json that commands take alone. */
 import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { messageOf, RunvError } from "../base/error";
+import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import { type Config, readConfig } from "./config";
 import { parseJson } from "./json";
 import { readDocument } from "./mismatch";
@@ -52,25 +53,12 @@ export function loadResources(file: string): Resources {
   return readDocument(resourcesReader, parseJson(readText(file === "-" ? 0 : file, name), name));
 }
 
-/**
- * What went wrong with a file, in words that Docker does not take for a missing command of the container: it looks for
- * "no such file or directory" and "permission denied".
- */
-function problemOf(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") return "not found";
-  if (code === "EACCES" || code === "EPERM") return "access denied";
-  if (code === "EISDIR") return "is a directory";
-  if (code === "ELOOP") return "too many levels of symbolic links";
-  return code ?? messageOf(error);
-}
-
 function requireDirectory(path: string, name: string): void {
   let problem = "is not a directory";
   try {
     if (statSync(path).isDirectory()) return;
   } catch (error) {
-    problem = problemOf(error);
+    problem = fileProblem(error);
   }
   throw new RunvError("BUNDLE_INVALID", `${name}: ${problem}`);
 }
@@ -80,9 +68,9 @@ function readText(file: string | number, name: string): string {
     return readFileSync(file, "utf8");
   } catch (error) {
     // runc's words, which scripts look for
-    const problem = problemOf(error);
+    const problem = fileProblem(error);
     const message =
-      problem === "not found"
+      problem === "not found" || problem === "not below a directory"
         ? `JSON specification file ${name} not found`
         : `JSON specification file ${name}: ${problem}`;
     throw new RunvError("BUNDLE_INVALID", message, { cause: error });

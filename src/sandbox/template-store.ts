@@ -15,6 +15,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
 import { LOCK_EX, LOCK_NB } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 
@@ -132,10 +134,18 @@ export function templateKey(parts: Readonly<Record<string, unknown>>): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }
 
-/** A file as it is now, for `templateKey`: another content is another fingerprint. */
+/**
+ * A file as it is now, for `templateKey`: another content is another fingerprint.
+ * @throws RunvError IMAGE_NOT_FOUND
+ */
 export function fingerprint(path: string): Fingerprint {
-  const { ino, size, ctimeNs } = statSync(path, { bigint: true });
-  return { ino: String(ino), size: String(size), ctime: String(ctimeNs) };
+  try {
+    const { ino, size, ctimeNs } = statSync(path, { bigint: true });
+    return { ino: String(ino), size: String(size), ctime: String(ctimeNs) };
+  } catch (cause) {
+    const hint = "make kernel and initrd: runv image build";
+    throw new RunvError("IMAGE_NOT_FOUND", `open ${path}: ${fileProblem(cause)}`, { cause, hint });
+  }
 }
 
 function unchanged(path: string, then: Fingerprint): boolean {
