@@ -25,7 +25,12 @@ function main(file: string): number {
   const outcomes = compare({ figures });
   const { date, load } = machine;
   print(`${file}: ${date}, load ${load.before} before, ${load.after} after\n`);
-  print(columns(outcomes.map((outcome) => describe(outcome, figures))));
+  print(
+    columns(
+      outcomes.map((outcome) => describe(outcome, figures)),
+      3,
+    ),
+  );
   if (outcomes.some(({ kept, value }) => !kept && value !== undefined)) return 1;
   return outcomes.every(({ kept }) => kept) ? 0 : 2;
 }

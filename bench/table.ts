@@ -1,11 +1,13 @@
 /** A result as text. */
 import { type Contender, contenderNames, contenders, type Figure, type Figures, ratio } from "./result";
 
-/** Lines of aligned columns; the first is left-aligned, the others right. */
-export function columns(rows: readonly (readonly string[])[]): string {
+/** Lines of aligned columns. @param left how many of them are left-aligned; those after are right-aligned */
+export function columns(rows: readonly (readonly string[])[], left = 1): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  ");
+    row
+      .map((cell, column) => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join("  ");
   return rows.map((row) => `${line(row).trimEnd()}\n`).join("");
 }
 
