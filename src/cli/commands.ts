@@ -37,6 +37,9 @@ const table: Readonly<Record<string, Load>> = {
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
   image: async () => (await import("./image")).image,
+  checkpoint: async () => (await import("./refused")).checkpoint,
+  restore: async () => (await import("./refused")).restore,
+  manage: async () => (await import("./refused")).manage,
   monitor: async () => (await import("./monitor")).monitor,
   shim: async () => (await import("./shim")).shim,
 };

@@ -34,6 +34,14 @@ export const processFlags = {
   }),
 } as const;
 
+/** runV 1.0's way to give a terminal, from before runc had a better one. */
+export function refuseConsole({ console }: { console: string | undefined }): void {
+  if (console === undefined) return;
+  throw new RunvError("UNSUPPORTED", `--console ${console}: a terminal cannot be given by its path`, {
+    hint: "--console-socket PATH sends the new terminal to a socket",
+  });
+}
+
 /** A container's id as given; names with a leading dot are runv's own directories. */
 export function containerId(id = ""): string {
   assertContainerId(id);

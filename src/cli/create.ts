@@ -4,13 +4,14 @@ import { resolve } from "node:path";
 import type { GlobalOptions } from "../base/settings";
 import type { CreateOptions } from "../container/options";
 import { type Command, command } from "./command";
-import { absolute, containerId, newContainer, orFail, type Perform, processFlags } from "./container";
+import { absolute, containerId, newContainer, orFail, type Perform, processFlags, refuseConsole } from "./container";
 import { bool, type FlagValues, string } from "./flags";
 
 /** Shared with `run`. `--no-pivot` and `--no-new-keyring` say nothing in a VM: accepted, as callers pass them by habit. */
 export const createFlags = {
   bundle: string("path to the root of the bundle directory, defaults to the current directory", { short: "b" }),
   ...processFlags,
+  console: string("of runV 1.0; refused", { hidden: true }),
   "no-pivot": bool(
     "do not use pivot root to jail process inside rootfs.  This should be used whenever the rootfs is on top of a ramdisk",
   ),
@@ -33,6 +34,7 @@ export function createOptions(
   [id]: readonly string[],
   global: GlobalOptions,
 ): CreateOptions {
+  refuseConsole(flags);
   return {
     global,
     id: containerId(id),

@@ -4,7 +4,7 @@ import { RunvError } from "../base/error";
 import type { GlobalOptions } from "../base/settings";
 import type { ExecOptions } from "../container/options";
 import { type Command, command } from "./command";
-import { absolute, containerId, orFail, type Perform, processFlags } from "./container";
+import { absolute, containerId, orFail, type Perform, processFlags, refuseConsole } from "./container";
 import { bool, type FlagValues, ints, string, strings } from "./flags";
 import { parseInteger } from "./values";
 
@@ -23,6 +23,8 @@ const flags = {
   cap: strings("add a capability to the bounding set for the process", { short: "c" }),
   cgroup: strings("run the process in an (existing) sub-cgroup(s). Format is [<controller>:]<cgroup>."),
   "ignore-paused": bool("allow exec in a paused container"),
+  console: string("of runV 1.0; refused", { hidden: true }),
+  "no-subreaper": bool("accepted for runV 1.0's callers", { hidden: true }),
 } as const;
 
 export const exec = (perform: Perform<ExecOptions>): Command =>
@@ -51,6 +53,7 @@ function execOptions(
   [id, ...command]: readonly string[],
   global: GlobalOptions,
 ): ExecOptions {
+  refuseConsole(values);
   return {
     global,
     id: containerId(id),

@@ -1,5 +1,6 @@
 /** The flags before the command. */
 import { resolve } from "node:path";
+import { RunvError } from "../base/error";
 import type { GlobalOptions } from "../base/settings";
 import { bool, type FlagValues, int, string } from "./flags";
 import { usage } from "./parse";
@@ -13,6 +14,10 @@ export const globalFlags = {
   }),
   trace: string("write a timeline of what runv does, in Chrome's trace event format, to a file"),
   criu: string("accepted for runc's callers; the VM is saved whole", { hidden: true }),
+  log_dir: string("accepted for runV 1.0's callers; --log is the log", { hidden: true }),
+  bios: string("of runV 1.0; refused", { hidden: true }),
+  cbfs: string("of runV 1.0; refused", { hidden: true }),
+  vbox: string("of runV 1.0; refused", { hidden: true }),
   "systemd-cgroup": bool(
     'enable systemd cgroup support, expects cgroupsPath to be of form "slice:prefix:name" for e.g. "system.slice:runv:434234"',
   ),
@@ -30,6 +35,13 @@ export const globalFlags = {
 export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOptions {
   const format = values["log-format"];
   if (format !== "text" && format !== "json" && format !== "") throw usage(`invalid log-format: ${format}`);
+  for (const name of ["bios", "cbfs", "vbox"] as const) {
+    if (values[name]) {
+      throw new RunvError("UNSUPPORTED", `--${name}: the drivers of runv boot a kernel without it`, {
+        hint: "--kernel and --initrd are all that a machine is made of",
+      });
+    }
+  }
   for (const name of ["default_cpus", "default_memory"] as const) {
     if ((values[name] ?? 1) < 1) throw usage(`--${name} must be above 0`);
   }

@@ -30,7 +30,7 @@ test("no command, help and --help are the same", () => {
 
 describe("mistakes", () => {
   test("an unknown command", () => {
-    for (const args of [["foo"], ["foo", "-h"], ["help", "foo"], ["toString"], ["checkpoint-all"]]) {
+    for (const args of [["foo"], ["foo", "-h"], ["help", "foo"], ["toString"], ["suspend"]]) {
       const { code, out, err } = runv(...args);
       expect({ code, out }).toEqual({ code: 3, out: "" });
       expect(err).toMatch(logged(`No help topic for '${args.filter((word) => word !== "help")[0]}'`));

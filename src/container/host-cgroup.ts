@@ -22,9 +22,11 @@ export interface HostCgroupRequest {
   memoryMiB: number;
 }
 
-/** Where the container's cgroup is to be. @throws RunvError CONFIG_INVALID */
+/** Where the container's cgroup is to be. @throws RunvError CONFIG_INVALID; CGROUP when it is there and frozen */
 export function planHostCgroup(request: HostCgroupRequest): string[] {
-  return writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy.own)));
+  const directories = writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy.own)));
+  checkExistingCgroup(directories);
+  return directories;
 }
 
 /**
@@ -33,7 +35,6 @@ export function planHostCgroup(request: HostCgroupRequest): string[] {
  * @throws RunvError CGROUP
  */
 export function makeHostCgroup(request: HostCgroupRequest): string[] {
-  checkExistingCgroup(planHostCgroup(request));
   const made: string[] = [];
   try {
     for (const hierarchy of writable()) {
