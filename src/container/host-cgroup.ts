@@ -41,8 +41,6 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
       const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
       makeCgroup(directory, hierarchy);
       made.push(directory);
-      for (const [file, value] of hostLimits(hierarchy, request.resources, request.memoryMiB))
-        writeQuietly(`${directory}/${file}`, value);
     }
   } catch (cause) {
     removeHostCgroup(made);
@@ -53,6 +51,19 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
     });
   }
   return made;
+}
+
+/**
+ * Sets the limits of a container's cgroup. They are the container's, so they begin when its machine is there: a guest that boots at
+ * a thousandth of the disk's speed never gets there.
+ */
+export function limitHostCgroup(request: HostCgroupRequest): void {
+  for (const hierarchy of writable()) {
+    const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
+    for (const [file, value] of hostLimits(hierarchy, request.resources, request.memoryMiB)) {
+      writeQuietly(`${directory}/${file}`, value);
+    }
+  }
 }
 
 /** Moves a process, with all its threads, into a cgroup. @throws RunvError CGROUP */

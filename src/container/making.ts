@@ -21,6 +21,7 @@ import { runHooks } from "./hooks";
 import {
   type HostCgroupRequest,
   joinHostCgroup,
+  limitHostCgroup,
   makeHostCgroup,
   planHostCgroup,
   removeHostCgroup,
@@ -111,6 +112,7 @@ export class Making {
       foreground: !detach,
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
+    limitHostCgroup(cgroup);
     record = {
       ...record,
       phase: "created",
