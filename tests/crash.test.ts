@@ -5,6 +5,7 @@
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { identityOf } from "../src/linux/identity";
 import { command } from "./support/command";
 import { type Rig, runvTest } from "./support/rig";
 import { until } from "./support/until";
@@ -61,6 +62,8 @@ for (const [work, args] of Object.entries(works)) {
         expect(detached.code).toBe(0);
         const pid = partsOf(rig, id)[part];
         process.kill(pid, "SIGKILL");
+        // All threads of a process go before it is dead; until then it is not.
+        await until(`the ${part} is dead`, () => identityOf(pid) === undefined);
         await expectStopped(rig, id);
       });
     }

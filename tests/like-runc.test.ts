@@ -83,7 +83,7 @@ const report = `
   for r in c d f l n s t v; do echo "limit $r $(ulimit -S -$r) $(ulimit -H -$r)"; done
   grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs)' /proc/self/status
   cat /proc/self/oom_score_adj
-  ls -l /dev | grep -v /proc/kcore | awk '{ print $1, $3, $4, $5, $6, $NF }' | sed 's/[A-Z][a-z][a-z]//' | sort
+  ls -l /dev | grep -v /proc/kcore | awk '{ print $1, $3, $4, $5, $6, $NF }' | sed 's/[A-Z][a-z][a-z]//' | grep -v kcore | sort
   ls /dev/pts /dev/shm /dev/mqueue /sys | grep -vE '^(hypervisor|firmware|bus|power|class|module|devices|block|dev|fs|kernel)$'
   awk '$2 !~ "^/(sys/fs/cgroup|proc)" { split($4, o, ","); print $2, $3, o[1] }' /proc/mounts | sed 's/ 9p / overlay /' | sort
   # The two kernels do not have the same files.
