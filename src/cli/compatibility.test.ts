@@ -56,7 +56,7 @@ function rowsOf(text: string): Row[] {
 }
 
 const longNames = (rows: readonly Row[]): string[] => rows.map(({ flags }) => flags[0]!).sort();
-const declared = (flags: Readonly<Record<string, { short?: string }>>): string[][] =>
+const declared = (flags: Readonly<Record<string, { kind: string; short?: string }>>): string[][] =>
   Object.entries(flags).map(([name, { short }]) => (short === undefined ? [name] : [name, short]));
 
 test("every command has its section, with every flag that it declares", async () => {

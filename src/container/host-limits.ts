@@ -27,7 +27,7 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
   } else {
     const set = (value: number | undefined) => (value ? String(value) : undefined);
     if (has("memory")) files.push(["memory.limit_in_bytes", set(bytes)]);
-    if (has("blkio")) files.push(["blkio.weight", set(blockIO?.weight)]);
+    if (has("blkio")) files.push(...weightFiles.map((file) => [file, set(blockIO?.weight)] as const));
     if (has("cpu")) {
       files.push(["cpu.shares", set(cpu.shares)]);
       files.push(["cpu.cfs_period_us", set(cpu.period)], ["cpu.cfs_quota_us", set(cpu.quota)]);
@@ -37,6 +37,9 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
   if (has("blkio")) files.push(...blockIoFiles(hierarchy.version, blockIO));
   return files.filter((file): file is Limit => file[1] !== undefined);
 }
+
+/** The weight belongs to the scheduler: a host has one of these files, or neither. */
+const weightFiles = ["blkio.bfq.weight", "blkio.weight"];
 
 /** Limits that have no other place than the host. */
 const hostOnly: Readonly<Record<string, string>> = {
@@ -87,7 +90,8 @@ function change(directory: string, name: string, value: string): string | undefi
   const old = read(file);
   if (old === undefined) {
     const what = hostOnly[name];
-    if (what === undefined) return undefined;
+    const elsewhere = weightFiles.includes(name) && weightFiles.some((other) => read(`${directory}/${other}`));
+    if (what === undefined || elsewhere) return undefined;
     throw new RunvError("UNSUPPORTED", `set the ${what} to ${value}: the cgroups of this host have none (${name})`);
   }
   try {

@@ -54,7 +54,8 @@ export function othersIn(root: string, { sandbox, id }: ContainerRecord): Contai
 /** What a machine must have room for: the limits of a pod where the client tells them with its first container. */
 export function machineResources({ annotations, linux: { resources } }: Config): Resources | undefined {
   if (annotations["io.kubernetes.cri.container-type"] !== "sandbox") return resources;
-  const of = (name: string) => Number(/^\d{1,15}$/.exec(annotations[`io.kubernetes.cri.sandbox-${name}`] ?? "")?.[0] ?? 0);
+  const of = (name: string) =>
+    Number(/^\d{1,15}$/.exec(annotations[`io.kubernetes.cri.sandbox-${name}`] ?? "")?.[0] ?? 0);
   const [limit, quota, period] = [of("memory"), of("cpu-quota"), of("cpu-period")];
   return { ...resources, ...(limit > 0 && { memory: { limit } }), ...(quota > 0 && { cpu: { quota, period } }) };
 }

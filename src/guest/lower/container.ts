@@ -75,13 +75,13 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   const cgroup = has(linux.namespaces, "cgroup") ? undefined : cgroupOf(id);
   lowerMounts(p, root, { mounts, sources, cgroup, bindSys: inUserNamespace });
   lowerDevices(p, root, { mounts, devices: linux.devices, bind: inUserNamespace });
-  lowerReadonlyDev(p, root, mounts);
   p.doing(`make the working directory ${process.cwd}`);
   close(p, directoryInRoot(p, root, process.cwd));
   lowerCreateHooks(p, root, hookPlan("createContainer", config, id, bundle));
   lowerPivot(p, root);
   if (process.terminal) lowerTerminal(p, root, process, true);
   else lowerPipes(p, process);
+  lowerReadonlyDev(p, root, mounts);
   lowerReadonlyPaths(p, root, linux.readonlyPaths);
   lowerMaskedPaths(p, root, linux.maskedPaths);
   if (config.root.readonly) lowerReadonlyRoot(p, root);

@@ -15,6 +15,9 @@ import { close } from "../../program/files";
 import { openInRoot } from "./root";
 
 const SIGCHLD = 17;
+const SIGSYS = 31;
+/** Added to a wait status when there is a core dump (wait(2)). */
+const dumped = 128;
 
 /** Hooks, and what they are told. */
 export interface HookPlan {
@@ -48,14 +51,26 @@ export function lowerHooks(p: Assembler, { name, hooks, state }: HookPlan, enter
     p.jumpIf(pid, "=", 0, child);
     const status = waitFor(p, pid, hook.timeout, what);
     p.jumpIf(status, "=", 0, ended);
-    p.doing(`${what}: failed`, { complete: true, code: "HOOK_FAILED" });
-    p.fail(errnoOf("ECANCELED"));
+    failAs(p, what, status);
     p.place(child);
     becomeHook(p, hook, stdin, enter);
     p.place(ended);
     close(p, stdin);
     p.release(pid, status);
   }
+}
+
+/** Tells how a hook ended: seccomp's signal by its name, as it kills without a word. */
+function failAs(p: Assembler, what: string, status: Register): void {
+  const [killed, other] = [p.label(), p.label()];
+  p.jumpIf(status, "=", SIGSYS, killed);
+  p.jumpIf(status, "≠", SIGSYS + dumped, other);
+  p.place(killed);
+  p.doing(`${what}: signal: bad system call`, { complete: true, code: "HOOK_FAILED" });
+  p.fail(errnoOf("ECANCELED"));
+  p.place(other);
+  p.doing(`${what}: failed`, { complete: true, code: "HOOK_FAILED" });
+  p.fail(errnoOf("ECANCELED"));
 }
 
 /** Refuses hooks that are not in the container's root file system. */

@@ -8,6 +8,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../linux/constants";
+import { errnoOf } from "../../linux/errno";
 import type { Mount } from "../../oci/mounts";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
@@ -98,6 +99,8 @@ function lowerBind(p: Assembler, root: Register, path: string, options: MountOpt
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
   const type = guestType(mount.type ?? "none");
   const hidden = type === "tmpfs" ? hiddenMode(p, root, mount.destination) : undefined;
+  if (type === "proc" || type === "sysfs") refuseLink(p, root, type, mount.destination);
+  p.doing(`mount ${type} on ${mount.destination}`);
   const target = directoryInRoot(p, root, mount.destination);
   const tree = newFileSystem(p, type, mount.source ?? type, options);
   if (hidden !== undefined) {
@@ -106,6 +109,21 @@ function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOpti
     p.release(hidden);
   }
   attach(p, tree, target, options);
+}
+
+/**
+ * The kernel's own file systems are where everybody looks for them, not where a link of the image leads to (runc's words). Links on
+ * the way to a deeper place are followed below the root, as everywhere.
+ */
+function refuseLink(p: Assembler, root: Register, type: string, destination: string): void {
+  const name = destination.replaceAll(/^\/+|\/+$/g, "");
+  if (name === "" || name.includes("/")) return;
+  const fine = p.label();
+  p.doing(`filesystem "${type}" must be mounted on ordinary directory`, { complete: true, code: "MOUNT_TARGET" });
+  const link = [root, p.text(name), p.zeroed(8), 1];
+  p.syscall("readlinkat", link, { accept: ["EINVAL", "ENOENT"], otherwise: fine });
+  p.fail(errnoOf("ELOOP"));
+  p.place(fine);
 }
 
 /** The guest has cgroup v2 alone, which containers of either kind are given. */
