@@ -614,6 +614,20 @@ describe("terminals", () => {
     expect(process.story).toMatch(/^started execed exit eof1 closed$/);
   });
 
+  test("when the host ends both ways it is hung up, whichever ends first", async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const process = init.run(program((p) => terminal(p, ["/bin/sh", "-c", "echo ready; read x; read y"]), head));
+      await process.until(() => process.text() === "ready\r\n");
+      for (const stream of order) process.eof(stream);
+      await process.end();
+      // SIGHUP
+      expect(process.numbers(FrameType.exit)).toEqual([1]);
+    }
+  });
+
   test("RESIZE sets its size, also before it is given", async () => {
     const process = init.run(
       program((p) => {

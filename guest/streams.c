@@ -86,15 +86,6 @@ void take_input(struct process *p, const uint8_t *bytes, size_t length)
 		keep_input(in, bytes, length);
 }
 
-/* Of a terminal only the way in ends: it stays as long as it is an output. */
-void end_input(struct process *p)
-{
-	if (p->in.length || (p->terminal && p->in.fd < 0))
-		p->in.ending = true;
-	else
-		close_input(&p->in);
-}
-
 int poll_input(const struct process *p, short *events)
 {
 	*events = p->in.length ? POLLOUT : 0;
@@ -155,6 +146,25 @@ static void close_output(struct output *o)
 {
 	stop_watching(o);
 	close_fd(&o->fd);
+}
+
+/* The host wants neither to write to a terminal nor to read from it: closing the master hangs its session up, see tty_ioctl(4). */
+static void hang_up(struct process *p)
+{
+	struct output *o = &p->out[STDOUT];
+
+	if (p->terminal && !p->in.taking && p->in.fd < 0 && o->state == OUTPUT_NONE)
+		close_output(o);
+}
+
+/* Of a terminal only the way in ends: it stays as long as it is an output. */
+void end_input(struct process *p)
+{
+	if (p->in.length || (p->terminal && p->in.fd < 0))
+		p->in.ending = true;
+	else
+		close_input(&p->in);
+	hang_up(p);
 }
 
 /*
@@ -260,7 +270,9 @@ void end_output(struct process *p, unsigned stream)
 
 	o->state = OUTPUT_NONE;
 	o->stalled = false;
-	if (!(p->terminal && stream == STDOUT))
+	if (p->terminal && stream == STDOUT)
+		hang_up(p);
+	else
 		close_output(o);
 }
 

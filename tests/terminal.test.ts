@@ -17,9 +17,6 @@ const withTerminal = (rig: Rig, args = ["sh"]) =>
     },
   });
 
-/** The first process of a container has no signal's default action. */
-const hungUp = `trap 'exit 3' HUP; printf 'inside$ '; while :; do sleep 0.1; done`;
-
 /** Says when it is to be interrupted; before, the shell would be. */
 const sleeper = `sh -c 'echo st""arted; exec sleep 1000'`;
 
@@ -106,7 +103,7 @@ runvTest(
     const tmux = await Tmux.start(`${rig.name}-tmux`);
     try {
       const bundle = await withTerminal(rig);
-      const listener = await withTerminal(rig, ["sh", "-c", hungUp]);
+      const plain = await withTerminal(rig);
       const run = quoted(rig.command(["run", "-b", bundle, id("fg")]));
       await tmux.type("before=$(stty -g)");
       const start = async (command = run) => {
@@ -148,7 +145,7 @@ runvTest(
       await tmux.see(/same 137$/m);
 
       // It is hung up, as by any terminal that closes.
-      await start(quoted(rig.command(["run", "-b", listener, id("fg")])));
+      await start(quoted(rig.command(["run", "-b", plain, id("fg")])));
       const { creator } = await state();
       process.kill(creator.pid, "SIGKILL");
       // The shim restores it, as soon as it sees that: a moment after the shell has it back.

@@ -13,9 +13,10 @@ import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { InputPump, OutputPump } from "./pump";
+import { enterRootView, HeldDirectory } from "./root-view";
 import { type Begin, type Failed, type Ready, ShimType, shimSocket, unpackNotes } from "./shim-messages";
 import { onSignals } from "./signals";
-import { writeExit } from "./store";
+import { type ExitRecord, exitFile } from "./store";
 
 /** What a process reports whose machine was killed. */
 const lostCode = 128 + 9;
@@ -34,6 +35,8 @@ class Shim {
   #released = false;
   #restore = () => {};
   #process: GuestProcess | undefined;
+  /** The directory of the container whose first process this is. */
+  #container: HeldDirectory | undefined;
   /** The exit code, once it is known. */
   #code: number | undefined;
   #input: InputPump | undefined;
@@ -67,7 +70,10 @@ class Shim {
   async #start(begin: Begin, program: Program): Promise<void> {
     const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
     void sandbox.closed.then(() => this.#lost());
-    if (begin.container !== undefined) await sandbox.hold();
+    if (begin.container !== undefined) {
+      this.#container = new HeldDirectory(begin.container);
+      await sandbox.hold();
+    }
     const process = sandbox.guest.run(program, {
       data: (stream, bytes) => {
         if (!this.#spoken) mark("the first output");
@@ -91,6 +97,7 @@ class Shim {
     const { at } = await span("guest: the container's program", () => process.next());
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
     if (begin.terminal) this.#carryTerminal(process);
+    if (begin.view !== undefined) enterRootView(begin.view);
     this.#input.start();
     this.#ready = true;
     for (const signal of this.#signals) process.signal(signal);
@@ -134,17 +141,16 @@ class Shim {
     this.#restore();
     this.#input?.stop();
     for (const output of this.#outputs) output.stop();
-    for (const stream of [1, 2]) this.#process?.end(stream);
-    this.#process?.signal(1);
+    for (const stream of [0, 1]) this.#process?.end(stream);
   }
 
   /** Notes how the process ended: as soon as it is known, for output may take its time. */
   #record(code: number): void {
     this.#code = code;
-    const container = this.#begin?.container;
-    if (container === undefined || !this.#released) return;
+    if (this.#container === undefined || !this.#released) return;
     try {
-      writeExit(container, { code, at: new Date().toISOString() });
+      const exit: ExitRecord = { code, at: new Date().toISOString() };
+      this.#container.replace(exitFile, JSON.stringify(exit));
     } catch {
       // A full disk: the end of this process will tell as much.
     }
