@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readDocument } from "../oci/mismatch";
 import { type Resources, resources } from "../oci/resources";
 import { changedLimits, mergedLimits } from "./changed-limits";
+import { combined } from "./update";
 
 const read = (document: unknown): Resources => readDocument(resources, document);
 
@@ -30,4 +31,14 @@ test("a change is kept with what it did not change", () => {
   const after = mergedLimits(before, changedLimits(read({ memory: { reservation: 50 }, pids: { limit: 4 } }), before));
   expect(after).toMatchObject({ memory: { limit: 100, reservation: 50 }, cpu: { shares: 7 }, pids: { limit: 4 } });
   expect(after.devices).toHaveLength(1);
+});
+
+test("a machine needs room for all that its containers are limited to", () => {
+  const others = [read({ memory: { limit: 10 }, cpu: { quota: 30_000, period: 20_000 } }), undefined, read({})];
+  const need = combined(read({ memory: { limit: 5 }, cpu: { quota: 50_000, period: 100_000 } }), others);
+  expect(need).toMatchObject({ memory: { limit: 15 }, cpu: { quota: 200_000, period: 100_000 } });
+  expect(combined(read({ pids: { limit: 5 }, memory: { limit: -1 } }), others)).toMatchObject({
+    memory: { limit: 0 },
+    cpu: { quota: 0 },
+  });
 });

@@ -12,6 +12,7 @@ import { changeHostLimits } from "./host-limits";
 import { withLock } from "./lock";
 import { openContainer, withSandbox } from "./open";
 import type { UpdateOptions } from "./options";
+import { othersIn } from "./pod";
 import { type ContainerRecord, writeRecord } from "./store";
 
 /**
@@ -32,7 +33,8 @@ export async function updateContainer({ global, id, file, limits }: UpdateOption
     const change = changedLimits(wanted, record.resources);
     const files = cgroupFiles(change);
     await withSandbox(global.root, record, async (client) => {
-      const undo = await makeRoom(client, record, change);
+      const others = othersIn(global.root, record).map(({ resources }) => resources);
+      const undo = await makeRoom(client, record, change, others);
       try {
         if (files.length > 0) await client.guest.call(updateCgroup(id, files));
       } catch (error) {
@@ -46,12 +48,33 @@ export async function updateContainer({ global, id, file, limits }: UpdateOption
 }
 
 /**
+ * What a machine needs room for: a container's new limits and what its other containers are limited to. A change that says nothing
+ * of processors or memory needs none.
+ */
+export function combined(change: Resources, others: readonly (Resources | undefined)[]): Resources {
+  const all = [change, ...others];
+  const sum = (of: (resources: Resources) => number) =>
+    all.reduce((total, resources) => total + Math.max(0, resources === undefined ? 0 : of(resources)), 0);
+  const share = ({ cpu }: Resources) => ((cpu?.quota ?? 0) * commonPeriod) / (cpu?.period || commonPeriod);
+  const memory = (change.memory?.limit ?? 0) > 0 ? sum(({ memory }) => memory?.limit ?? 0) : 0;
+  const quota = share(change) > 0 ? Math.ceil(sum(share)) : 0;
+  return { devices: [], hugepageLimits: [], memory: { limit: memory }, cpu: { quota, period: commonPeriod } };
+}
+
+const commonPeriod = 100_000;
+
+/**
  * Changes the limits of the host, and has the machine grow to what the change needs. A machine that has grown stays so.
  * @returns a function that puts the host's limits back
  */
-async function makeRoom(client: SandboxClient, { cgroup }: ContainerRecord, change: Resources): Promise<() => void> {
+async function makeRoom(
+  client: SandboxClient,
+  { cgroup }: ContainerRecord,
+  change: Resources,
+  others: readonly (Resources | undefined)[],
+): Promise<() => void> {
   const { size, most } = await client.info();
-  const wanted = shapeFor(change, size);
+  const wanted = shapeFor(combined(change, others), size);
   // A quota of more processors than the host has is as good as one of all.
   const need = {
     cpus: Math.max(size.cpus, Math.min(wanted.cpus, most.cpus)),
