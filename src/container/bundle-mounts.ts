@@ -8,6 +8,7 @@ import type { Bundle } from "../oci/bundle";
 import { isBind } from "../oci/mounts";
 import type { SandboxClient } from "../sandbox/client";
 import { openTree } from "../share/tree";
+import type { RootView } from "./root-view";
 
 /** Something of the host that a container is to see: its root file system, or the source of a bind mount. */
 export interface SharedTree {
@@ -63,6 +64,15 @@ export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number,
       { path: own ? source : `${sharePath}/${path}`, directory },
     ]),
   );
+}
+
+/** The same for the shim: the host's side of the container's file system. */
+export function viewOf({ rootfs, config }: Bundle, trees: readonly SharedTree[]): RootView {
+  const binds = trees.flatMap(({ source, recursive, own, field }) => {
+    const mount = config.mounts[Number(/^mounts\[(\d+)\]/.exec(field)?.[1])];
+    return mount === undefined || own ? [] : [{ source, destination: mount.destination, recursive }];
+  });
+  return { rootfs, binds };
 }
 
 /** Puts trees into the share of a sandbox. @throws RunvError MOUNT_SOURCE */

@@ -2,7 +2,7 @@ import { lowerContainer } from "../guest/lower/container";
 import { sharedSettings } from "../guest/lower/settings";
 import { loadBundle } from "../oci/bundle";
 import { refusePreservedFds } from "./announce";
-import { guestRootfs, shareTrees, sourcesOf, treesOf } from "./bundle-mounts";
+import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { withHome } from "./environment";
 import { type Created, Making } from "./making";
@@ -46,7 +46,7 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const making = new Making(options, bundle, settings, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
-    return await making.make(programs, detach, (sandbox) => shareTrees(sandbox, trees));
+    return await making.make(programs, detach, viewOf(bundle, trees), (sandbox) => shareTrees(sandbox, trees));
   } catch (error) {
     await making.undo();
     throw error;

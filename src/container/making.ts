@@ -29,6 +29,7 @@ import {
 import { NetworkNamespace } from "./network-namespace";
 import type { CreateOptions } from "./options";
 import { machineResources } from "./pod";
+import type { RootView } from "./root-view";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
 import { type ContainerRecord, containerDirectory, removeContainerDirectory, writeRecord } from "./store";
@@ -71,6 +72,7 @@ export class Making {
   async make(
     { main, outer }: ContainerPrograms,
     detach: boolean,
+    view: RootView,
     share: (sandbox: SandboxClient) => Promise<void>,
   ): Promise<Created> {
     const { global, id, consoleSocket } = this.#options;
@@ -110,6 +112,7 @@ export class Making {
       terminal: process.terminal,
       container: containerDirectory(root, id),
       foreground: !detach,
+      view,
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
     limitHostCgroup(cgroup);

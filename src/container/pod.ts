@@ -57,7 +57,13 @@ export function machineResources({ annotations, linux: { resources } }: Config):
   const of = (name: string) =>
     Number(/^\d{1,15}$/.exec(annotations[`io.kubernetes.cri.sandbox-${name}`] ?? "")?.[0] ?? 0);
   const [limit, quota, period] = [of("memory"), of("cpu-quota"), of("cpu-period")];
-  return { ...resources, ...(limit > 0 && { memory: { limit } }), ...(quota > 0 && { cpu: { quota, period } }) };
+  return {
+    devices: [],
+    hugepageLimits: [],
+    ...resources,
+    ...(limit > 0 && { memory: { limit } }),
+    ...(quota > 0 && { cpu: { quota, period } }),
+  };
 }
 
 function membersOf(root: string): ContainerRecord[] {

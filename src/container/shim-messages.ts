@@ -3,7 +3,9 @@
  * `begin` and the program in a RUN frame; the shim answers `ready` or `failed`; the command ends with `release`. A shim whose
  * command goes before that ends itself: nobody knows of it.
  */
+
 import type { Note } from "../program/program";
+import type { RootView } from "./root-view";
 
 export const ShimType = {
   /** JSON: `Begin`. */
@@ -30,6 +32,8 @@ export interface Begin {
   terminal: boolean;
   /** The directory of the container whose first process this is: its end is recorded there, and until then the machine is held. */
   container?: string | undefined;
+  /** What of the host is seen through the shim of a container's first process. */
+  view?: RootView | undefined;
   /** The command stays in the foreground: when it dies, the terminal is given back as it was and the process hung up. */
   foreground: boolean;
 }

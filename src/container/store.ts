@@ -49,6 +49,9 @@ export interface ContainerRecord {
   resources?: Resources | undefined;
 }
 
+/** Its name in the container's directory. */
+export const exitFile = "exit.json";
+
 /** `exit.json`: written by the shim when the container's first process is dead. */
 export interface ExitRecord {
   code: number;
@@ -82,10 +85,6 @@ export function writeRecord(root: string, record: ContainerRecord): void {
   replaceFile(`${containerDirectory(root, record.id)}/state.json`, record);
 }
 
-export function writeExit(directory: string, exit: ExitRecord): void {
-  replaceFile(`${directory}/exit.json`, exit);
-}
-
 /** What is known of a container. @throws RunvError CONTAINER_UNKNOWN */
 export function readRecord(root: string, id: string): ContainerRecord {
   const record = readJson(`${containerDirectory(root, id)}/state.json`);
@@ -99,7 +98,7 @@ export function tryReadRecord(root: string, id: string): ContainerRecord | undef
 }
 
 export function readExit(root: string, id: string): ExitRecord | undefined {
-  return readJson(`${containerDirectory(root, id)}/exit.json`) as ExitRecord | undefined;
+  return readJson(`${containerDirectory(root, id)}/${exitFile}`) as ExitRecord | undefined;
 }
 
 /** The ids of all containers, sorted. */
