@@ -1,6 +1,12 @@
-/** Which runv this is. `./build` puts the first two in with `bun build --define`. */
+/** Which runv this is. */
+import { basename } from "node:path";
+
+/** `./build` puts these two in with `bun build --define`. */
 declare const RUNV_VERSION: string | undefined;
 declare const RUNV_COMMIT: string | undefined;
+
+/** What it calls itself: by a link named runc it stands in for that, whose callers look for the name. */
+export const programName = basename(process.argv0) === "runc" ? "runc" : "runv";
 
 export const version = typeof RUNV_VERSION === "string" ? RUNV_VERSION : "2.0.0-dev";
 

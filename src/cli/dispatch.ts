@@ -4,6 +4,7 @@ import { openLog } from "../base/log";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
 import { traceTo } from "../base/trace";
+import { programName } from "../base/version";
 import { argumentProblem, type Command } from "./command";
 import { allCommands, findCommand } from "./commands";
 import { Failure } from "./failure";
@@ -24,7 +25,7 @@ export async function dispatch(argv: readonly string[]): Promise<number> {
     mainHelp,
   );
   if (flags.help) return show(mainHelp);
-  if (flags.version) return show(async () => `runv version ${(await import("./help")).versionText()}\n`);
+  if (flags.version) return show(async () => `${programName} version ${(await import("./help")).versionText()}\n`);
   const global = globalOptions(flags);
   if (flags.trace) traceTo(resolve(flags.trace));
   openLog({ file: global.log, format: global.logFormat, debug: global.debug });

@@ -1,5 +1,5 @@
 /** The help, in runc's layout. Loaded only when somebody asks for it or mistypes. */
-import { commit, specVersion, version } from "../base/version";
+import { commit, programName, specVersion, version } from "../base/version";
 import type { Command } from "./command";
 import type { Flags } from "./flags";
 import { globalFlags } from "./global";
@@ -32,8 +32,8 @@ export function versionText(): string {
 export function mainHelp(commands: readonly Command[]): string {
   const shown = commands.filter(({ hidden }) => hidden !== true).map(({ name, summary }): Row => [name, summary]);
   return sections([
-    ["NAME", `runv - ${description}`],
-    ["USAGE", "runv [global options] command [command options] [arguments...]"],
+    ["NAME", `${programName} - ${description}`],
+    ["USAGE", `${programName} [global options] command [command options] [arguments...]`],
     ["VERSION", versionText()],
     ["COMMANDS", columns([...shown, ["help, h", "Shows a list of commands or help for one command"]])],
     [
@@ -48,8 +48,8 @@ export function commandHelp({ name, summary, usage, description, flags }: Comman
   const rows = flagRows(flags);
   const options = rows.length > 0 ? " [command options]" : "";
   return sections([
-    ["NAME", `runv ${name} - ${summary}`],
-    ["USAGE", `runv ${name}${options} ${usage ?? ""}`.replaceAll(/ +$/gm, "")],
+    ["NAME", `${programName} ${name} - ${summary}`],
+    ["USAGE", `${programName} ${name}${options} ${usage ?? ""}`.replaceAll(/ +$/gm, "")],
     ["DESCRIPTION", description ?? ""],
     ["OPTIONS", columns(rows)],
   ]);
