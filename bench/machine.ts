@@ -17,6 +17,8 @@ export interface Load {
   /** The load average over a minute, before and after. */
   before: number;
   after: number;
+  /** When each figure was begun; what the benchmark did before is in it. */
+  at: Record<string, number>;
   /** Of all processor time in the seconds before the first figure, how much was taken by others, in per cent. */
   othersPercent: number;
 }
@@ -31,7 +33,7 @@ export async function describeMachine(versions: Record<string, string>): Promise
     memoryGB: Math.round(totalmem() / 1e9),
     kernel: release(),
     versions,
-    load: { before: loadNow(), after: 0, othersPercent: await busyPercent(2000) },
+    load: { before: loadNow(), after: 0, at: {}, othersPercent: await busyPercent(2000) },
   };
 }
 

@@ -45,6 +45,7 @@ async function measure(rig: Rig, names: readonly string[]): Promise<Result> {
   const machine = await describeMachine({ ...Object.fromEntries(versions), runv: commit, qemu });
   const result: Result = { machine, quick: rig.quick, figures: {}, notes: rig.notes };
   for (const name of names) {
+    machine.load.at[name] = loadNow();
     writeAll(2, `measuring ${name} (load ${loadNow()})\n`);
     Object.assign(result.figures, await measures[name]!(rig));
   }
