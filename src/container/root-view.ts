@@ -38,6 +38,8 @@ export function enterRootView({ rootfs, binds }: RootView): void {
   syscall("mount", "none", "/", 0, MS_REC | MS_PRIVATE, 0);
   syscall("move_mount", root, "", AT_FDCWD, rootfs, MOVE_MOUNT_F_EMPTY_PATH);
   syscall("fchdir", root);
+  // Neither may the new root be shared with anybody (pivot_root(2)).
+  syscall("mount", "none", ".", 0, MS_REC | MS_PRIVATE, 0);
   syscall("pivot_root", ".", ".");
   syscall("umount2", ".", MNT_DETACH);
   syscall("chdir", "/");
