@@ -31,6 +31,7 @@ export function changesOf(
     ...removed
       .reverse()
       .map(([, { what, remove }]): Step => ({ doing: `remove ${what}`, request: remove, accept: gone })),
+    ...outOfTheWay(links),
     ...links.flatMap(linkSteps),
     ...added.map(([, { what, add, present }]): Step => ({ doing: `add ${what}`, request: add, accept: present })),
   ];
@@ -38,6 +39,17 @@ export function changesOf(
 
 /** What removing may answer when somebody else, or the kernel, was quicker. */
 const gone = ["ESRCH", "ENOENT", "EADDRNOTAVAIL", "ENODEV"] as const;
+
+/** Several new interfaces may have one another's names, which the guest's kernel gave them as they came. */
+function outOfTheWay(links: readonly LinkPair[]): Step[] {
+  const fresh = links.filter(({ before }) => before === undefined);
+  if (fresh.length < 2) return [];
+  return fresh.map(({ index, after }) => ({
+    doing: `make way for the interface ${after.name}`,
+    request: setLink(index, { name: `new${index}` }),
+    accept: [],
+  }));
+}
 
 /** Whether an interface has to be set down to be changed; then it loses its addresses and routes. */
 function needsRestart({ before, after }: LinkPair): boolean {
