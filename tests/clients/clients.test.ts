@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Compared, compare, problem } from "./support/compare";
 import { Daemons } from "./support/daemons";
-import { importImage } from "./support/images";
+import { importImage, passOn } from "./support/images";
+import { formatMatrix } from "./support/matrix";
 import { tables } from "./support/tables";
 import { World } from "./support/world";
 
@@ -14,9 +15,15 @@ beforeAll(async () => {
   await world.open();
   await daemons.start();
   await importImage(world, "busybox");
+  await passOn(world, "busybox");
+  // The first pod has podman build an image for all.
+  await world.must("podman pod create --name first && podman pod rm first");
+  await world.must("/usr/bin/docker swarm init --advertise-addr 127.0.0.1");
 }, 120_000);
 
 afterAll(async () => {
+  const page = process.env.RUNV_MATRIX;
+  if (page !== undefined) await Bun.write(page, formatMatrix(results));
   await daemons.stop();
   const left = world.processes();
   await world.close();

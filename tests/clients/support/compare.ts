@@ -50,13 +50,19 @@ function normal(output: string, name: string): string {
 /** What is wrong with a row; undefined if it is as declared. */
 export function problem({ row, outcomes: { runc, runv } }: Compared): string | undefined {
   const { code = 0, says, differs, machine } = row;
-  if (machine !== undefined) return undefined;
-  const said = says === undefined || (typeof says === "string" ? runc.output.includes(says) : says.test(runc.output));
-  if (runc.code !== code || !said) return `with runc: exit code ${runc.code}, ${JSON.stringify(runc.output)}`;
+  const meets = (outcome: Outcome) =>
+    outcome.code === code &&
+    (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));
+  if (machine !== undefined && !meets(runc)) return meets(runv) ? undefined : `with runv: ${tell(runv)}`;
+  if (!meets(runc)) return `with runc: ${tell(runc)}`;
   const same = runv.code === runc.code && runv.output === runc.output;
   if (!same && differs === undefined) {
-    return `runc: ${runc.code} ${JSON.stringify(runc.output)}\nrunv: ${runv.code} ${JSON.stringify(runv.output)}`;
+    return `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;
   }
   if (same && differs !== undefined) return `it does not differ any more: ${differs}`;
   return undefined;
+}
+
+function tell({ code, output }: Outcome): string {
+  return `exit code ${code}, ${JSON.stringify(output)}`;
 }

@@ -1,32 +1,10 @@
 /** The real daemons, as Debian has them, with runv beside runc. */
 import { join } from "node:path";
-import { commandLine } from "../../support/runv";
 import { until } from "../../support/until";
+import { configuration } from "./configuration";
 import type { World } from "./world";
 
 type Daemon = ReturnType<World["start"]>;
-
-/** What is in the world's /etc. */
-function files(): Record<string, string> {
-  const [binary, ...flags] = commandLine([]);
-  const image = (name: string) => flags[flags.indexOf(`--${name}`) + 1] ?? "";
-  return {
-    "/etc/runv/config.toml": `kernel = "${image("kernel")}"\ninitrd = "${image("initrd")}"\n`,
-    "/etc/docker/daemon.json": dockerConfig(binary!, "runc"),
-  };
-}
-
-/** /etc/docker/daemon.json. @param fallback the runtime of containers that name none */
-export function dockerConfig(binary: string, fallback: string): string {
-  return JSON.stringify({
-    "oom-score-adjust": 0,
-    "storage-driver": "overlay2",
-    "live-restore": true,
-    "default-runtime": fallback,
-    containerd: "/run/containerd/containerd.sock",
-    runtimes: { runv: { path: binary } },
-  });
-}
 
 export class Daemons {
   #dockerd: Daemon | undefined;
@@ -35,7 +13,7 @@ export class Daemons {
   constructor(private readonly world: World) {}
 
   async start(): Promise<void> {
-    for (const [path, content] of Object.entries(files())) await this.write(path, content);
+    for (const [path, content] of Object.entries(configuration)) await this.write(path, content);
     await this.startContainerd();
     await this.startDockerd();
   }

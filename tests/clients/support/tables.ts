@@ -1,10 +1,13 @@
+import { containerd } from "../rows/containerd";
 import { lifecycle } from "../rows/lifecycle";
 import { limits } from "../rows/limits";
 import { network } from "../rows/network";
 import { observe } from "../rows/observe";
+import { podman } from "../rows/podman";
 import { run } from "../rows/run";
+import { swarm } from "../rows/swarm";
 import { volumes } from "../rows/volumes";
 import type { Table } from "./row";
 
 /** All that is compared, in the matrix's order. */
-export const tables: readonly Table[] = [run, lifecycle, observe, limits, volumes, network];
+export const tables: readonly Table[] = [run, lifecycle, observe, limits, volumes, network, podman, containerd, swarm];

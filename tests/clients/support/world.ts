@@ -3,10 +3,11 @@
  * Everything in it is in cgroups of the rig's name, so that nothing gets lost whoever its parent has become.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { directoryOf, hierarchies } from "../../../src/linux/cgroups";
 import { marker } from "../../support/runv";
 import { until } from "../../support/until";
+import { runvBinary } from "./configuration";
 
 /** What happens in the namespaces before anything else. The last line says that it is done. */
 const setUp = `
@@ -134,7 +135,14 @@ export class World {
 
   #environment(env: Record<string, string>): Record<string, string> {
     const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
-    return { PATH: `${PATH}:/usr/sbin:/sbin`, HOME: this.directory, LANG: "C.UTF-8", [marker]: this.name, ...env };
+    // Clients call runtimes by name: runv is wherever it was built.
+    return {
+      PATH: `${dirname(runvBinary)}:${PATH}:/usr/sbin:/sbin`,
+      HOME: this.directory,
+      LANG: "C.UTF-8",
+      [marker]: this.name,
+      ...env,
+    };
   }
 }
 

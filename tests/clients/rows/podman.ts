@@ -1,0 +1,84 @@
+import { table } from "../support/row";
+
+/** podman with this row's runtime. */
+const p = 'p() { podman --runtime $RT "$@"; };';
+const gone = "; code=$?; p rm -f -t 0 $N >/dev/null 2>&1; exit $code";
+
+export const podman = table("podman", "containers and pods", [
+  ["run --rm", `${p} p run --rm busybox echo hi`, "hi"],
+  [
+    "run: exit codes",
+    `${p} p run --rm busybox sh -c 'exit 7'; echo $?; p run --rm busybox missing 2>&1 | grep -c "not found"; p run --rm busybox missing >/dev/null 2>&1; echo $?`,
+    "7\n1\n127",
+  ],
+  ["run -i", `${p} echo words | p run --rm -i busybox cat`, "words"],
+  ["run -it", `${p} tty podman --runtime $RT run --rm -it busybox tty`, "/dev/pts/0"],
+  ["run -d, logs", `${p} p run -d --name $N busybox echo logged >/dev/null; p wait $N; p logs $N${gone}`, "logged"],
+  [
+    "exec",
+    `${p} p run -d --name $N busybox sleep 100 >/dev/null; p exec $N sh -c 'echo in; exit 5'; echo $?${gone}`,
+    "in\n5",
+  ],
+  [
+    "exec -it",
+    `${p} p run -d --name $N busybox sleep 100 >/dev/null; tty podman --runtime $RT exec -it $N tty${gone}`,
+    "/dev/pts/",
+  ],
+  [
+    "run -p",
+    `${p} p run -d --name $N -p 127.0.0.1::80 --hostname box busybox nc -ll -p 80 -e hostname >/dev/null; port=$(p port $N 80 | cut -d: -f2); eventually nc -w 3 127.0.0.1 $port; nc -w 3 127.0.0.1 $port${gone}`,
+    "box",
+  ],
+  ["run --network none", `${p} p run --rm --network none busybox ls /sys/class/net`, "lo"],
+  [
+    "run -v --user",
+    `${p} mkdir /tmp/$N; echo file > /tmp/$N/f; p run --rm -v /tmp/$N:/v:ro --user 1000 busybox sh -c 'cat /v/f; id -u'; rm -r /tmp/$N`,
+    "file\n1000",
+  ],
+  ["run -m --pids-limit", `${p} p run --rm -m 64m --pids-limit 50 busybox echo limited`, "limited"],
+  [
+    "stats",
+    `${p} p run -d --name $N busybox sh -c 'while :; do :; done' >/dev/null; p stats --no-stream --format '{{.Name}} {{.PIDS}}' $N | sed 's/[1-9][0-9]*$/some/'${gone}`,
+    "some",
+  ],
+  [
+    "top",
+    `${p} p run -d --name $N busybox sleep 12345 >/dev/null; p top $N args${gone}`,
+    "sleep 12345",
+    {
+      differs:
+        "podman looks for the processes in the pid namespace on the host: they are in the guest; podman exec ps shows them",
+    },
+  ],
+  [
+    "cp",
+    `${p} p run -d --name $N busybox sleep 100 >/dev/null; echo copied > /tmp/$N; p cp /tmp/$N $N:/f; p exec $N cat /f; p cp $N:/f /tmp/$N.out; cat /tmp/$N.out; rm /tmp/$N*${gone}`,
+    "copied\ncopied",
+  ],
+  [
+    "pause, unpause",
+    `${p} p run -d --name $N busybox sleep 100 >/dev/null; p pause $N >/dev/null; p inspect -f '{{.State.Status}}' $N; p unpause $N >/dev/null; p exec $N echo runs${gone}`,
+    "paused\nruns",
+  ],
+  [
+    "stop, start",
+    `${p} p run -d --name $N busybox sleep 100 >/dev/null; p stop -t 0 $N >/dev/null; p start $N >/dev/null; p exec $N echo again${gone}`,
+    "again",
+  ],
+  ["kill", `${p} p run -d --name $N busybox sleep 100 >/dev/null; p kill $N >/dev/null; p wait $N${gone}`, "137"],
+  [
+    "diff, commit",
+    `${p} p run -d --name $N busybox sh -c 'echo > /new; sleep 100' >/dev/null; eventually p exec $N test -e /new; p diff $N | grep new${gone}`,
+    "A /new",
+  ],
+  [
+    "pod: members reach one another",
+    `${p} p pod create --name $N >/dev/null; p run -d --pod $N --name $N-a busybox nc -ll -p 80 -e hostname >/dev/null; eventually p run --rm --pod $N busybox nc -w 2 127.0.0.1 80; p run --rm --pod $N busybox nc -w 2 127.0.0.1 80; p pod rm -f -t 0 $N >/dev/null`,
+    "NAME",
+  ],
+  [
+    "pod: ps, stop",
+    `${p} p pod create --name $N --infra-image docker.io/library/busybox --infra-command 'sleep 10000' >/dev/null; p run -d --pod $N busybox sleep 100 >/dev/null; p pod ps --filter name=$N --format '{{.Status}} {{.NumberOfContainers}}'; p pod stop -t 0 $N >/dev/null; p pod ps --filter name=$N --format '{{.Status}}'; p pod rm -f -t 0 $N >/dev/null`,
+    "Running 2",
+  ],
+]);
