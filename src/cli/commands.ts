@@ -36,6 +36,7 @@ const table: Readonly<Record<string, Load>> = {
     ),
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
+  "install-docker": async () => (await import("./install-docker")).installDocker,
   image: async () => (await import("./image")).image,
   checkpoint: async () => (await import("./refused")).checkpoint,
   restore: async () => (await import("./refused")).restore,
