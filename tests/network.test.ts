@@ -161,12 +161,19 @@ describe("two containers and a host on a bridge", () => {
     }
   });
 
-  runvTest("a second virtual machine is refused the namespace", async ({ bundle, runv, id }) => {
-    const other = await bundle({ args: idle, change: (config) => inNamespace(config, one.path) });
-    const { code, stderr } = await runv(["run", "-b", other, id("other")]);
-    expect(code).toBe(1);
-    expect(stderr).toContain("another virtual machine or program takes them already");
-  });
+  runvTest(
+    "a container that names the namespace runs in the machine that is there; of another root it is refused",
+    async (rig) => {
+      const { bundle, runv, id, directory } = rig;
+      const bootId = ["cat", "/proc/sys/kernel/random/boot_id"];
+      const other = await bundle({ args: bootId, change: (config) => inNamespace(config, one.path) });
+      const joined = await runv(["run", "-b", other, id("other")]);
+      expect(joined).toEqual({ code: 0, stderr: "", stdout: (await runv(["exec", id("one"), ...bootId])).stdout });
+      const { code, stderr } = await runv(["--root", `${directory}/elsewhere`, "run", "-b", other, id("elsewhere")]);
+      expect(code).toBe(1);
+      expect(stderr).toContain("another virtual machine or program takes them already");
+    },
+  );
 });
 
 /** Waits until somebody listens at a port, in a station. */
