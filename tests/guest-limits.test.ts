@@ -18,7 +18,7 @@ function everything(config: Config): void {
     memory: { limit: 64 << 20, swap: 64 << 20, reservation: 32 << 20 },
     cpu: { shares: 512, quota: 50000, period: 100000, burst: 10000, cpus: "0-7" },
     pids: { limit: 33 },
-    blockIO: { weight: 500, throttleReadBpsDevice: [{ major: 254, minor: 0, rate: 1000 }] },
+    blockIO: { weight: 500, throttleReadBpsDevice: [{ major: 254, minor: 0, rate: 1 << 30 }] },
     unified: { "memory.high": "60M", "cgroup.max.depth": "3" },
   };
   config.mounts.push({ destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["dev"] });
