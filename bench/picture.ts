@@ -24,7 +24,7 @@ export function drawResult({ figures, machine, quick }: Result): string {
   const { processors, processor, load, date } = machine;
   const about = `${processors} × ${processor}, ${machine.versions.qemu ?? ""}; load ${load.before} before, ${load.after} after`;
   body.push(text(12, y, `Medians${quick ? " of a quick run" : ""}, ${date.slice(0, 10)}. ${about}.`, "small"));
-  return svg(width, y + 14, body);
+  return svg("runv beside runc and crun", width, y + 14, body);
 }
 
 function group(figure: Figure, top: number): string[] {

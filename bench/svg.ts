@@ -7,16 +7,17 @@ const style = `
   .c0 { fill: #8c959f; } .c1 { fill: #3d8b6e; } .c2 { fill: #7aa95c; } .c3 { fill: #b9524a; } .c4 { fill: #3b7dd8; } .c5 { fill: #8a63d2; }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3; } .small { fill: #9198a1; } }`;
 
-/** A whole picture. */
-export function svg(width: number, height: number, body: readonly string[]): string {
+/** A whole picture. @param title what it shows, for those who cannot see it */
+export function svg(title: string, width: number, height: number, body: readonly string[]): string {
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n<style>${style}\n</style>\n${body.join("\n")}\n</svg>\n`;
+  const parts = [`<title>${escaped(title)}</title>`, `<style>${style}`, "</style>", ...body];
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n${parts.join("\n")}\n</svg>\n`;
 }
 
 /** @param hint is shown when the mouse is over it */
 export function rect(x: number, y: number, width: number, height: number, name: string, hint = ""): string {
   const place = `x="${round(x)}" y="${round(y)}" width="${round(Math.max(width, 1))}" height="${height}"`;
-  return `<rect ${place} rx="2" class="${name}"><title>${escaped(hint)}</title></rect>`;
+  return `<rect ${place} rx="2" class="${name}">${hint && `<title>${escaped(hint)}</title>`}</rect>`;
 }
 
 /** Text, whose base line is at y. */

@@ -31,7 +31,7 @@ export function drawTimeline(spans: readonly Span[]): string {
     body.unshift(vertical(scale(at), 26, y - 8));
     body.push(text(scale(at) - 8, 18, `${at} ms`, "small"));
   }
-  return svg(width, y + 4, body);
+  return svg("What runv does, over time", width, y + 4, body);
 }
 
 /** A row for each span, so that no two with their words lie on one another. */
