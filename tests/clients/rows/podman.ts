@@ -78,7 +78,7 @@ export const podman = table("podman", "containers and pods", [
   ],
   [
     "pod: ps, stop",
-    `${p} p pod create --name $N --infra-image docker.io/library/busybox --infra-command 'sleep 10000' >/dev/null; p run -d --pod $N busybox sleep 100 >/dev/null; p pod ps --filter name=$N --format '{{.Status}} {{.NumberOfContainers}}'; p pod stop -t 0 $N >/dev/null; p pod ps --filter name=$N --format '{{.Status}}'; p pod rm -f -t 0 $N >/dev/null`,
+    `${p} p pod create --name $N >/dev/null; p run -d --pod $N busybox sleep 100 >/dev/null; p pod ps --filter name=$N --format '{{.Status}} {{.NumberOfContainers}}'; p pod stop -t 0 $N >/dev/null; p pod ps --filter name=$N --format '{{.Status}}'; p pod rm -f -t 0 $N >/dev/null`,
     "Running 2",
   ],
 ]);
