@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { RunvError } from "../base/error";
+import { endOrphan } from "../hypervisor/orphans";
 import { signalProcess, waitForEnd } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
@@ -56,7 +57,7 @@ async function removeLocked(root: string, id: string, force: boolean): Promise<v
   }
   kill(record);
   const [heir] = othersIn(root, record);
-  if (heir === undefined) removeSandboxOf(root, record);
+  if (heir === undefined) await removeSandboxOf(root, record);
   else await leaveMachine(root, record, heir);
   removeContainerDirectory(root, id);
   const { pid: _, ...state } = stateOf(root, record);
@@ -70,7 +71,11 @@ function kill({ phase, creator, shim }: ContainerRecord): void {
 }
 
 /** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
-function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim, namespaces }: ContainerRecord): void {
+async function removeSandboxOf(
+  root: string,
+  { sandbox, monitor, cgroup, shim, namespaces }: ContainerRecord,
+): Promise<void> {
+  const directory = sandboxDirectory(root, sandbox);
   if (monitor !== undefined && !waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);
@@ -78,7 +83,8 @@ function removeSandboxOf(root: string, { sandbox, monitor, cgroup, shim, namespa
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
   clearNetwork(namespaces);
   removeHostCgroup(cgroup);
-  removeSandbox(sandboxDirectory(root, sandbox));
+  await endOrphan(directory);
+  removeSandbox(directory);
 }
 
 /** Takes a container out of a machine in which others go on, one of which answers for it on the host from now on. */

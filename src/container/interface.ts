@@ -3,7 +3,7 @@ import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import { decodeLink, getLinks, setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
-import { closeTap, makeTap } from "../network/tap";
+import { makeTap } from "../network/tap";
 import { withLock } from "./lock";
 import { openContainer, withSandbox } from "./open";
 import type { InterfaceOptions } from "./options";
@@ -26,9 +26,9 @@ export async function changeInterface({ global, id, change }: InterfaceOptions):
         const { tapName, ...wanted } = change;
         const tap = openTap(tapName);
         try {
-          await client.interfaces({ ...wanted, pid: process.pid, tap: tap.fd });
+          await client.interfaces({ ...wanted, pid: process.pid, tap: tap.backend.tap });
         } finally {
-          closeTap(tap);
+          tap.close();
         }
         print("Add interface successfully.\n");
       } else {

@@ -4,6 +4,7 @@ import type { Settings } from "../base/settings";
 import { span } from "../base/trace";
 import type { ContainerPrograms } from "../guest/lower/container";
 import type { SharedSettings } from "../guest/lower/settings";
+import { endOrphan } from "../hypervisor/orphans";
 import { type Identity, identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
 import type { Bundle } from "../oci/bundle";
@@ -119,7 +120,7 @@ export class Making {
     record = {
       ...record,
       phase: "created",
-      machine: identityOf(machine.pid),
+      machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,
       afterStop: notesAfterStop(main),
     };
@@ -139,7 +140,10 @@ export class Making {
     else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     removeHostCgroup(this.#cgroup);
-    if (this.#member === undefined) removeSandbox(this.#directory);
+    if (this.#member === undefined) {
+      await endOrphan(this.#directory);
+      removeSandbox(this.#directory);
+    }
     removeContainerDirectory(this.#options.global.root, this.#options.id);
   }
 

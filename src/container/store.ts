@@ -31,7 +31,7 @@ export interface ContainerRecord {
   cgroup: string[];
   /** The process that owns the sandbox, once it runs. */
   monitor?: Identity | undefined;
-  /** The hypervisor's process, once it runs. */
+  /** The process in which the guest runs, once it does, if it is one of this host's. */
   machine?: Identity | undefined;
   /** The process that stands for the container on the host, once it runs. */
   shim?: Identity | undefined;

@@ -59,14 +59,9 @@ const cases: [string, Partial<Evidence>, string, string][] = [
     "the guest's agent ended",
   ],
   ["a reset at once", { exit: reset }, "VM_KERNEL_SILENT", "reset the machine before it said anything"],
-  [
-    "a reset later",
-    { exit: reset, console: boot },
-    "VM_QEMU_DIED",
-    "qemu ended while the guest was starting (exit code 0)",
-  ],
-  ["QEMU died", { exit: died, console: boot }, "VM_QEMU_DIED", "(exit code 1): qemu: cannot allocate memory"],
-  ["QEMU was killed", { exit: { code: null, signal: "SIGKILL", stderr: "" } }, "VM_QEMU_DIED", "(SIGKILL)"],
+  ["a reset later", { exit: reset, console: boot }, "VM_DIED", "qemu ended while the guest was starting (exit code 0)"],
+  ["QEMU died", { exit: died, console: boot }, "VM_DIED", "(exit code 1): qemu: cannot allocate memory"],
+  ["QEMU was killed", { exit: { code: null, signal: "SIGKILL", stderr: "" } }, "VM_DIED", "(SIGKILL)"],
   ["QEMU hangs", { status: undefined }, "VM_STALLED", "qemu does not answer any more"],
   ["the machine stands", { status: "internal-error" }, "VM_STALLED", 'qemu says "internal-error"'],
 ];

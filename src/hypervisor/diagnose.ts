@@ -41,14 +41,13 @@ export function diagnose(evidence: Evidence): RunvError {
   }
   const agentLine = console.findLast((line) => /runv-init: /.test(line));
   if (exit !== undefined) {
-    const how = exit.signal ?? `exit code ${exit.code}`;
     const words = exit.stderr === "" ? "" : `: ${exit.stderr}`;
     if (agentLine !== undefined) return error("VM_AGENT_FAILED", "the guest's agent ended", rebuild);
-    if (exit.code === 0 && console.length === 0) {
+    if (exit.signal === null && !exit.code && console.length === 0) {
       const hint = "give the machine more memory, or take another kernel";
       return error("VM_KERNEL_SILENT", "the guest's kernel reset the machine before it said anything", hint);
     }
-    return error("VM_QEMU_DIED", `${hypervisor} ended while the guest was starting (${how})${words}`);
+    return error("VM_DIED", `${whatEnded(hypervisor, exit)}${words}`);
   }
   if (status === undefined) return error("VM_STALLED", `${hypervisor} does not answer any more`);
   if (status !== "running") return error("VM_STALLED", `the machine does not run: ${hypervisor} says "${status}"`);
@@ -60,6 +59,11 @@ export function diagnose(evidence: Evidence): RunvError {
     return error("VM_KERNEL_SILENT", `the guest's kernel said nothing ${waited}`, hint);
   }
   return error("VM_AGENT_SILENT", `the guest's kernel runs, but its agent did not answer ${waited}`, rebuild);
+}
+
+function whatEnded(hypervisor: string, { code, signal }: MachineExit): string {
+  if (code === null && signal === null) return "the machine ended while the guest was starting";
+  return `${hypervisor} ended while the guest was starting (${signal ?? `exit code ${code}`})`;
 }
 
 function quoteConsole(lines: readonly string[]): string {

@@ -66,10 +66,17 @@ export interface Nic {
 }
 
 /**
- * A tap, and where the host has it /dev/vhost-net, by descriptors: the caller's, who may close them once the machine has been started or the
- * interface been added. Or "user": the hypervisor itself stands for a router and makes the guest's connections its own.
+ * A tap of the caller's. Or `link`: the name of an interface that the driver makes in this process's network namespace, and that goes with
+ * the machine. Or "user": the hypervisor itself stands for a router and makes the guest's connections its own.
  */
-export type NicBackend = { tap: number; vhost?: number | undefined } | "user";
+export type NicBackend = TapBackend | { link: string } | "user";
+
+/** Descriptors that the caller may close once the machine has been started or the interface been added. */
+export interface TapBackend {
+  tap: number;
+  /** /dev/vhost-net, where the host has it. */
+  vhost?: number | undefined;
+}
 
 /** Processors and memory of a machine. */
 export interface MachineSize {
@@ -132,26 +139,26 @@ export interface Channel {
   close(): void;
 }
 
-/** How the hypervisor's process ended. */
+/** How a machine ended. */
 export interface MachineExit {
-  /** The exit code, or null when a signal ended it. */
+  /** The exit code of the hypervisor's process; null when a signal ended it, or it is no child of this process. */
   code: number | null;
   /** SIGKILL and so on, or null. */
   signal: string | null;
-  /** The last of what it wrote on standard error, without control characters. */
+  /** The last of what the hypervisor said: one line or several, without control characters. */
   stderr: string;
 }
 
-/** A machine that was started. */
+/** A machine that was started. It does not outlive this process, however that ends. */
 export interface Machine {
-  /** The hypervisor's process, child of this one; it dies with this process. */
-  readonly pid: number;
+  /** The process in which the guest runs: a child of this one, or some daemon's; undefined where the guest is no process of this host's. */
+  readonly pid: number | undefined;
   readonly driver: string;
   readonly accelerator: string;
   readonly capabilities: Capabilities;
   /** The file to which the guest's console goes. */
   readonly consoleLog: string;
-  /** Fulfilled, never rejected, when the hypervisor's process has ended and been reaped. */
+  /** Fulfilled, never rejected, when the machine has ended, whoever ended it, and nothing is left of it. */
   readonly exited: Promise<MachineExit>;
   /**
    * Opens the channel to the agent. To be called once; what the guest says before is not lost.
@@ -181,12 +188,12 @@ export interface Machine {
    * @throws RunvError VM_QMP_…, VM_FULL or UNSUPPORTED
    */
   addMemory(memoryMiB: number): Promise<void>;
-  /** Ends the machine at once, and fulfils when its process is gone and nothing is left of it. Never rejects. */
+  /** Ends the machine at once, and fulfils when nothing is left of it. Never rejects. */
   kill(): Promise<MachineExit>;
   /**
    * Finds out why the agent has not said hello: which stage of the start failed, with the evidence.
    * @param waitedMs how long the caller waited
-   * @returns the error to report: VM_QEMU_DIED, VM_KERNEL_SILENT, VM_KERNEL_PANIC, VM_IMAGE_WRONG, VM_AGENT_FAILED, VM_AGENT_SILENT, VM_STALLED
+   * @returns the error to report: VM_DIED, VM_KERNEL_SILENT, VM_KERNEL_PANIC, VM_IMAGE_WRONG, VM_AGENT_FAILED, VM_AGENT_SILENT, VM_STALLED
    */
   diagnose(waitedMs: number): Promise<RunvError>;
 }
@@ -198,6 +205,11 @@ export interface Driver {
   readonly summary: string;
   /** What it can do with the newest hypervisor; a machine says what it can do with the one that is installed. */
   readonly capabilities: Capabilities;
+  /**
+   * What network interfaces are made of: "tap": the caller's taps. "link": the driver makes them itself, by `addNic` only. With either,
+   * "user" may be refused.
+   */
+  readonly nics: "tap" | "link";
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */
   probe(): Promise<Probe>;
   /**
@@ -208,6 +220,13 @@ export interface Driver {
   launch(spec: MachineSpec): Promise<Machine>;
   /** Looks closely at what this machine offers it, for `runv check`; may take a second. Never rejects. */
   check(): Promise<readonly Finding[]>;
+  /**
+   * Ends a machine whose process here was killed, and removes what it left on the host; only where it could still be there then: what is
+   * no child of this process. `launch` has noted it (`orphans.ts`). Nothing happens when it is gone.
+   * @param name that of its `MachineSpec`
+   * @throws RunvError when it cannot be ended
+   */
+  endOrphan?(name: string): Promise<void>;
 }
 
 /** One line of `runv check`. */

@@ -1,4 +1,4 @@
-/** The way of frames on the host: between an interface of the namespace and a tap. */
+/** The way of frames on the host: between an interface of the namespace and a port of the machine's. */
 import { RunvError } from "../base/error";
 import { decodeLink, getLinks, type Link, setLink } from "../linux/netlink/link";
 import type { NetlinkSocket } from "../linux/netlink/socket";
@@ -11,22 +11,22 @@ import {
   getQdiscs,
   redirect,
 } from "../linux/netlink/traffic";
-import type { Tap } from "./tap";
+import type { Port } from "./tap";
 
 /** By this, runv knows its own filters again. */
 export const cookie = "runv";
 
 /**
- * Joins an interface and a tap: each frame that comes in at one goes out of the other. The namespace's own stack sees none of them,
+ * Joins an interface and a port of the machine's: each frame that comes in at one goes out of the other. The namespace's own stack sees none of them,
  * so it answers nothing in the guest's place.
  * @throws NetlinkError; RunvError NETWORK_BUSY
  */
-export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
-  const index = tapIndex(socket, tap);
-  socket.change(`set up ${tap.name}`, setLink(index, { mtu: link.mtu, up: true }));
+export function joinCable(socket: NetlinkSocket, link: Link, port: Port): void {
+  const index = portIndex(socket, port);
+  socket.change(`set up ${port.name}`, setLink(index, { mtu: link.mtu, up: true }));
   for (const [from, to, name] of [
     [link.index, index, link.name],
-    [index, link.index, tap.name],
+    [index, link.index, port.name],
   ] as const) {
     if (!watch(socket, from, name)) {
       if (!cutStaleCable(socket, from) || !watch(socket, from, name)) throw busy(name);
@@ -35,9 +35,9 @@ export function joinCable(socket: NetlinkSocket, link: Link, tap: Tap): void {
   }
 }
 
-/** The number of a tap in this namespace. */
-export function tapIndex(socket: NetlinkSocket, tap: Tap): number {
-  return socket.list(getLinks(), decodeLink).find(({ name }) => name === tap.name)!.index;
+/** The number of a port in this namespace. */
+export function portIndex(socket: NetlinkSocket, port: Port): number {
+  return socket.list(getLinks(), decodeLink).find(({ name }) => name === port.name)!.index;
 }
 
 function watch(socket: NetlinkSocket, index: number, name: string): boolean {
@@ -46,7 +46,7 @@ function watch(socket: NetlinkSocket, index: number, name: string): boolean {
 
 /**
  * Undoes `joinCable` of a machine whose monitor was killed.
- * @returns whether the interface was joined to a tap that is no more
+ * @returns whether the interface was joined to a port that is no more
  */
 function cutStaleCable(socket: NetlinkSocket, index: number): boolean {
   const present = new Set(socket.list(getLinks(), decodeLink).map((link) => link.index));
@@ -61,7 +61,7 @@ export function cutStaleCables(socket: NetlinkSocket): void {
   for (const index of socket.list(getQdiscs(), decodeIngress)) cutStaleCable(socket, index);
 }
 
-/** Undoes what `joinCable` did to an interface; what it did to the tap goes with the tap. */
+/** Undoes what `joinCable` did to an interface; what it did to the port goes with that. */
 export function cutCable(socket: NetlinkSocket, index: number): void {
   socket.change("stop watching an interface", deleteIngress(index), ["ENODEV", "ENOENT", "EINVAL"]);
 }

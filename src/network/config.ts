@@ -8,7 +8,7 @@ import { decodeNeighbour, getNeighbours, type Neighbour } from "../linux/netlink
 import { decodeRoute, getRoutes, type Route } from "../linux/netlink/route";
 import { decodeRule, getRules, type Rule } from "../linux/netlink/rule";
 import type { NetlinkSocket } from "../linux/netlink/socket";
-import { tapPattern } from "./tap";
+import { portPattern } from "./tap";
 
 /** An interface, with what netlink does not tell. */
 export interface Interface extends Link {
@@ -62,5 +62,5 @@ function hasIpv6Disabled(name: string): boolean {
 /** Whether frames can be taken from an interface: it is an Ethernet one, stands for itself, and is not a tap of runv's own. */
 function isCable({ type, mac, master, kind, name }: Link): boolean {
   if (type !== ARPHRD_ETHER || master !== undefined || /^(00:)*00$/.test(mac)) return false;
-  return kind !== "ifb" && !(kind === "tun" && tapPattern.test(name));
+  return kind !== "ifb" && !((kind === "tun" || kind === undefined) && portPattern.test(name));
 }

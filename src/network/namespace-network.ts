@@ -1,11 +1,11 @@
 /**
  * The network of a machine: what the network namespace holds that this process is in, the guest gets, and keeps getting as it
- * changes. Each interface is joined to a tap of the machine.
+ * changes. Each interface is joined to a port of the machine's.
  */
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
-import type { Machine, Nic } from "../hypervisor/driver";
+import type { Driver, Machine, Nic } from "../hypervisor/driver";
 import { addAddress, decodeAddress, deleteAddress, formatAddress, getAddresses } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
@@ -21,7 +21,7 @@ import { configureNetwork } from "./guest-programs";
 import type { InterfaceInfo, UpdateInterface } from "./interface-requests";
 import type { MachineNetwork } from "./machine-network";
 import { provisionalMac, type SpareNic, showNic } from "./spare-nic";
-import { closeTap, makeTap, type Tap } from "./tap";
+import { driversPort, makeTap, type Port } from "./tap";
 import { watchNetwork } from "./watch";
 
 /** How long changes may take that belong together. */
@@ -32,7 +32,7 @@ const mostTries = 5;
 /** An interface that the guest has. */
 interface Plugged {
   nic: Nic;
-  tap: Tap;
+  port: Port;
   /** Its number in the guest. */
   guestIndex: number;
   /** As the guest was told; undefined before. */
@@ -40,6 +40,7 @@ interface Plugged {
 }
 
 export class NamespaceNetwork implements MachineNetwork {
+  readonly #nics: Driver["nics"];
   readonly #socket = new NetlinkSocket();
   /** By their numbers in the namespace. */
   readonly #plugged = new Map<number, Plugged>();
@@ -60,11 +61,16 @@ export class NamespaceNetwork implements MachineNetwork {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
+  /** @param nics what the machine's driver makes interfaces of */
+  constructor(nics: Driver["nics"]) {
+    this.#nics = nics;
+  }
+
   firstNic(): Nic | undefined {
+    if (this.#nics === "link") return undefined;
     try {
-      const { nic, tap } = this.#makeNic();
-      this.#spare = { nic, tap };
-      return nic;
+      this.#spare = this.#makeNic();
+      return this.#spare.nic;
     } catch (error) {
       // It may never be needed; if it is, making it will be tried again, and fail with a word.
       log.debug(messageOf(error));
@@ -127,9 +133,9 @@ export class NamespaceNetwork implements MachineNetwork {
 
   /** A resolver in the namespace asks others in its turn; their answers are for it, not for the guest. */
   #letNamesThrough(): void {
-    for (const [index, { tap, told }] of this.#plugged) {
+    for (const [index, { port, told }] of this.#plugged) {
       if (this.#open.has(index) || told === undefined) continue;
-      letNamesThrough(this.#socket, told, tap);
+      letNamesThrough(this.#socket, told, port);
       this.#open.add(index);
     }
   }
@@ -164,37 +170,38 @@ export class NamespaceNetwork implements MachineNetwork {
   async #plug(link: Interface): Promise<void> {
     const { machine, guest, links } = this.#attached();
     const spare = this.#spare;
-    const { nic, tap } = spare ?? this.#makeNic();
+    const { nic, port } = spare ?? this.#makeNic();
+    const byDriver = this.#nics === "link";
     try {
-      joinCable(this.#socket, link, tap);
-      if (spare === undefined) await machine.addNic(nic);
+      if (byDriver) await machine.addNic(nic);
+      joinCable(this.#socket, link, port);
+      if (spare === undefined && !byDriver) await machine.addNic(nic);
       else if (this.#hidden !== undefined) await showNic(guest, this.#hidden);
-      this.#plugged.set(link.index, { nic, tap, guestIndex: await links.find(nic.mac), told: undefined });
+      this.#plugged.set(link.index, { nic, port, guestIndex: await links.find(nic.mac), told: undefined });
       this.#spare = undefined;
     } catch (error) {
-      if (spare === undefined) closeTap(tap);
+      if (byDriver) await machine.removeNic(nic.id).catch(() => {});
+      if (spare === undefined) port.close();
       if (!(error instanceof RunvError && error.code === "NETWORK_BUSY")) cutCable(this.#socket, link.index);
       throw error;
     }
   }
 
   async #unplug(index: number): Promise<void> {
-    const { nic, tap } = this.#plugged.get(index)!;
+    const { nic, port } = this.#plugged.get(index)!;
     this.#plugged.delete(index);
     this.#open.delete(index);
     cutCable(this.#socket, index);
     for (const [key, { interfaces }] of this.#told) if (interfaces.includes(index)) this.#told.delete(key);
     await this.#attached().machine.removeNic(nic.id);
-    closeTap(tap);
+    port.close();
   }
 
-  #makeNic(): { nic: Nic; tap: Tap } {
+  #makeNic(): SpareNic {
     const number = this.#next++;
-    const tap = makeTap(`runv${number}`);
-    return {
-      nic: { id: `nic${number}`, mac: provisionalMac(number), backend: { tap: tap.fd, vhost: tap.vhost } },
-      tap,
-    };
+    const name = `runv${number}`;
+    const port = this.#nics === "link" ? driversPort(name) : makeTap(name);
+    return { nic: { id: `nic${number}`, mac: provisionalMac(number), backend: port.backend }, port };
   }
 
   #attached(): { machine: Machine; guest: Guest; links: GuestLinks } {

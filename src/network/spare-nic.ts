@@ -6,12 +6,12 @@ import { formatMac } from "../linux/netlink/scalars";
 import { loopback } from "./config";
 import { GuestLinks } from "./guest-links";
 import { configureNetwork, findDevice, setDriver } from "./guest-programs";
-import type { Tap } from "./tap";
+import type { Port } from "./tap";
 
 /** An interface that the machine has and nobody uses yet. A container that has no network does not see it. */
 export interface SpareNic {
   nic: Nic;
-  tap: Tap;
+  port: Port;
 }
 
 /**

@@ -1,24 +1,31 @@
 import { closeSync, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
+import type { NicBackend, TapBackend } from "../hypervisor/driver";
 import { IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF } from "../linux/constants";
 import { syscall } from "../linux/local";
 
-/** The taps that runv makes are called so, with a number. */
-export const tapPattern = /^runv\d+$/;
+/** The ports of machines are called so, with a number. */
+export const portPattern = /^runv\d+$/;
 
-/** One end of a cable, whose other end is an interface: frames that go out of the interface are read from the descriptor. */
-export interface Tap {
+/** An interface of this namespace that is the host's end of one of the machine's: what is sent out of it, the guest receives. */
+export interface Port {
   name: string;
-  fd: number;
-  /** A descriptor of /dev/vhost-net, where the kernel has it: then frames do not pass through the hypervisor's process. */
-  vhost: number | undefined;
+  backend: NicBackend;
+  /** Lets go of it; it goes with the machine's interface. */
+  close(): void;
+}
+
+/** A port that the driver makes, when it adds the machine's interface. */
+export function driversPort(name: string): Port {
+  return { name, backend: { link: name }, close: () => {} };
 }
 
 /**
- * Makes a tap in the network namespace that this thread is in. It goes with the last copy of its descriptor.
+ * Makes a tap in the network namespace that this thread is in. It goes with the last copy of its descriptor. Where the kernel has
+ * /dev/vhost-net, it is used: then frames do not pass through the hypervisor's process.
  * @throws RunvError NETWORK_TAP
  */
-export function makeTap(name: string): Tap {
+export function makeTap(name: string): Port & { backend: TapBackend } {
   let fd: number | undefined;
   try {
     fd = openSync("/dev/net/tun", "r+");
@@ -26,7 +33,8 @@ export function makeTap(name: string): Tap {
     request.set(Buffer.from(name));
     new DataView(request.buffer).setUint16(16, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
     syscall("ioctl", fd, TUNSETIFF, request);
-    return { name, fd, vhost: openVhost() };
+    const descriptors = { tap: fd, vhost: openVhost() };
+    return { name, backend: descriptors, close: () => closeTap(descriptors) };
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
     throw new RunvError("NETWORK_TAP", `make the tap ${name}: ${messageOf(cause)}`, {
@@ -36,9 +44,8 @@ export function makeTap(name: string): Tap {
   }
 }
 
-/** Closes this process's descriptors of a tap. */
-export function closeTap({ fd, vhost }: Tap): void {
-  closeSync(fd);
+function closeTap({ tap, vhost }: TapBackend): void {
+  closeSync(tap);
   if (vhost !== undefined) closeSync(vhost);
 }
 

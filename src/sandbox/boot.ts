@@ -1,7 +1,6 @@
 import { span } from "../base/trace";
 import { mountShare } from "../guest/prepare";
-import { chooseDriver } from "../hypervisor";
-import type { MachineSpec, Nic } from "../hypervisor/driver";
+import type { Driver, MachineSpec, Nic } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
 import { networkModules } from "../network/guest-programs";
@@ -19,13 +18,13 @@ import { mostFor } from "./shape";
  */
 export async function boot(
   request: LaunchRequest,
+  driver: Driver,
   nic: Nic | undefined,
   directory: string,
   handlers: SandboxHandlers,
 ): Promise<Sandbox> {
   const { kernel, initrd, cpus, memoryMiB } = request;
   const manifest = readImageManifest(initrd);
-  const driver = await chooseDriver(request.driver, { qemu: request.qemu });
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
   const share = { tag: nineP.source, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });

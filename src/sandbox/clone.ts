@@ -49,7 +49,10 @@ async function shapeOf({ driver, spec, modules }: BootPlan, manifest: ImageManif
     kernel: [kernel, fingerprint(kernel)],
     initrd: [initrd, fingerprint(initrd), manifest.initSha256],
     shape: [cpus, memoryMiB, most, modules],
-    nic: nic && [nic.mac, nic.backend === "user" ? "user" : nic.backend.vhost !== undefined],
+    nic: nic && [
+      nic.mac,
+      typeof nic.backend === "object" && "tap" in nic.backend ? nic.backend.vhost !== undefined : nic.backend,
+    ],
   });
 }
 

@@ -97,8 +97,8 @@ export type Request =
 
 /** What a machine is, in the answers to launch and info. */
 export interface MachineInfo {
-  /** The hypervisor's process. */
-  pid: number;
+  /** The process in which the guest runs, if it is one of this host's. */
+  pid?: number | undefined;
   driver: string;
   accelerator: string;
   /** The guest kernel's release. */

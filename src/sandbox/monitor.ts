@@ -7,6 +7,7 @@ import { messageOf, RunvError } from "../base/error";
 import { span, traceAs } from "../base/trace";
 import { endContainer } from "../guest/end";
 import { syncShare } from "../guest/prepare";
+import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineSize } from "../hypervisor/driver";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
@@ -124,9 +125,10 @@ class Monitor {
   }
 
   async #launch(request: Request & { op: "launch" }): Promise<MachineInfo> {
-    const network = openNetwork(request.network);
+    const driver = await chooseDriver(request.driver, { qemu: request.qemu });
+    const network = openNetwork(request.network, driver.nics);
     this.#network = network;
-    this.#sandbox = await boot(request, network.firstNic(), this.#directory, {
+    this.#sandbox = await boot(request, driver, network.firstNic(), this.#directory, {
       started: (machine) => {
         this.#machine = machine;
       },

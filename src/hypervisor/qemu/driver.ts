@@ -24,6 +24,7 @@ export function qemuDrivers(options: DriverOptions): Driver[] {
     name,
     summary,
     capabilities,
+    nics: "tap",
     probe: () => probeQemu(accelerator, named),
     check: () => checkQemu(accelerator, named),
     launch: (spec) => launch(spec, { ...named, driver: name, accelerator, capabilities }),

@@ -10,7 +10,7 @@ import { confine } from "./confine";
 import { inside, jailEntries } from "./jail";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
-import { type Accelerator, qemuArguments } from "./options";
+import { type Accelerator, qemuArguments, tapOf } from "./options";
 import { type AcceleratorChoice, chooseAccelerator } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
@@ -74,7 +74,7 @@ function start(program: Program, { directory, nic }: MachineSpec): Child {
   try {
     const log = openConsole(directory);
     try {
-      return startChild(program, { console: log, ...(typeof nic?.backend === "object" && nic.backend) });
+      return startChild(program, { console: log, ...(nic && tapOf(nic.backend)) });
     } finally {
       closeSync(log);
     }

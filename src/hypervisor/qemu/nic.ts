@@ -1,6 +1,6 @@
 /** Network interfaces that come and go while QEMU runs. */
 import type { Nic } from "../driver";
-import { nicDevice } from "./options";
+import { nicDevice, tapOf } from "./options";
 import { type Qmp, QmpError } from "./qmp";
 
 /** How long a guest may take to let go of a device. One that does not, a paused one for instance, keeps a dead device. */
@@ -37,10 +37,11 @@ export async function addNic(qmp: Qmp, nic: Nic): Promise<void> {
 }
 
 async function backendOf(qmp: Qmp, { id, backend }: Nic): Promise<Record<string, unknown>> {
-  if (backend === "user") return { type: "user" };
-  await qmp.execute("getfd", { fdname: `tap-${id}` }, undefined, backend.tap);
-  if (backend.vhost === undefined) return { type: "tap", fd: `tap-${id}` };
-  await qmp.execute("getfd", { fdname: `vhost-${id}` }, undefined, backend.vhost);
+  const own = tapOf(backend);
+  if (own === undefined) return { type: "user" };
+  await qmp.execute("getfd", { fdname: `tap-${id}` }, undefined, own.tap);
+  if (own.vhost === undefined) return { type: "tap", fd: `tap-${id}` };
+  await qmp.execute("getfd", { fdname: `vhost-${id}` }, undefined, own.vhost);
   return { type: "tap", fd: `tap-${id}`, vhost: true, vhostfd: `vhost-${id}` };
 }
 

@@ -3,8 +3,9 @@
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
+import { RunvError } from "../../base/error";
 import { commandLine as always, underTcg } from "../../image/command-line";
-import type { MachineSize, MachineSpec, MemoryFile, Nic } from "../driver";
+import type { MachineSize, MachineSpec, MemoryFile, Nic, NicBackend, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
 import { atLeast, type QemuVersion } from "./version";
 
@@ -129,9 +130,17 @@ function shareOptions(tag: string, path: string): string[] {
 }
 
 function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors): string[] {
-  const hasVhost = nic.backend !== "user" && nic.backend.vhost !== undefined;
-  const backend = nic.backend === "user" ? "user" : `tap,fd=${tap}${hasVhost ? `,vhost=on,vhostfd=${vhost}` : ""}`;
+  const own = tapOf(nic.backend);
+  const hasVhost = own?.vhost !== undefined;
+  const backend = own === undefined ? "user" : `tap,fd=${tap}${hasVhost ? `,vhost=on,vhostfd=${vhost}` : ""}`;
   return ["-netdev", `${backend},id=${nic.id}`, "-device", optionOf(nicDevice(nic))];
+}
+
+/** The tap of an interface; undefined for QEMU's own router. */
+export function tapOf(backend: NicBackend): TapBackend | undefined {
+  if (backend === "user") return undefined;
+  if ("tap" in backend) return backend;
+  throw new RunvError("UNSUPPORTED", "QEMU makes no network interface on the host: it is given taps");
 }
 
 /** The device of a network interface, as -device and device_add name it. Nobody boots from it, so it has no ROM. */
