@@ -101,7 +101,7 @@ export const lifecycle = table("docker", "the life of a container", [
   ],
   [
     "restart",
-    `up --name $N busybox sh -c 'echo x >> /f; sleep 100'; docker restart -t 0 $N; eventually docker exec $N sh -c 'test $(wc -l < /f) = 2' && ${state}`,
+    `up --name $N busybox sh -c 'echo x >> /f; sleep 100'; eventually docker exec $N test -s /f; docker restart -t 0 $N; eventually docker exec $N sh -c 'test $(wc -l < /f) = 2' && ${state}`,
     "running 0",
   ],
   [

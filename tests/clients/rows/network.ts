@@ -32,7 +32,7 @@ export const network = table("docker", "networks", [
   ["run --network host: reaches what listens on the host", `run --network host busybox sh -c 'true'; echo ran`, "ran"],
   [
     "run --network container:",
-    `up --name $N --hostname box busybox ${server}; eventually run --network container:$N busybox nc -w 2 127.0.0.1 80; run --network container:$N busybox nc -w 2 127.0.0.1 80`,
+    `up --name $N --hostname box busybox ${server}; said run --network container:$N busybox nc -w 2 127.0.0.1 80`,
     "box",
   ],
   [
@@ -47,12 +47,12 @@ export const network = table("docker", "networks", [
   ],
   [
     "run -p",
-    `up --name $N --hostname box -p 127.0.0.1::80 busybox ${server}; port=$(docker port $N 80 | cut -d: -f2); eventually ${ask} 127.0.0.1 $port; ${ask} 127.0.0.1 $port </dev/null`,
+    `up --name $N --hostname box -p 127.0.0.1::80 busybox ${server}; port=$(docker port $N 80 | cut -d: -f2); said ${ask} 127.0.0.1 $port`,
     "box",
   ],
   [
     "run -p: the bridge's address",
-    `up --name $N --hostname box -p 80 busybox ${server}; port=$(docker port $N 80 | head -1 | cut -d: -f2); eventually ${ask} 172.17.0.1 $port; ${ask} 172.17.0.1 $port </dev/null`,
+    `up --name $N --hostname box -p 80 busybox ${server}; port=$(docker port $N 80 | head -1 | cut -d: -f2); said ${ask} 172.17.0.1 $port`,
     "box",
   ],
   [
@@ -91,7 +91,7 @@ export const network = table("docker", "networks", [
   ],
   [
     "network connect: names",
-    `docker network create $N >/dev/null; up --name $N-server --hostname box --network $N busybox ${server}; up --name $N busybox sleep 100; docker network connect $N $N; asks() { docker exec $N nc -w 2 $N-server 80; }; eventually asks && asks`,
+    `docker network create $N >/dev/null; up --name $N-server --hostname box --network $N busybox ${server}; up --name $N busybox sleep 100; docker network connect $N $N; said docker exec $N nc -w 2 $N-server 80`,
     "box",
   ],
   [
@@ -99,7 +99,7 @@ export const network = table("docker", "networks", [
     "docker network create $N-a >/dev/null; docker network create $N-b >/dev/null; docker create --name $N --runtime $RT --network $N-a busybox sh -c 'ls /sys/class/net' >/dev/null; docker network connect $N-b $N; docker start -a $N",
     "eth1",
   ],
-  ["run --add-host", "run --add-host db:10.1.2.3 busybox grep db /etc/hosts", "10.1.2.3"],
+  ["run --add-host", "run --add-host db:10.1.2.3 busybox grep -w db /etc/hosts", "10.1.2.3"],
   ["run --dns", "run --dns 10.9.9.9 --dns-search example.org busybox cat /etc/resolv.conf", "nameserver 10.9.9.9"],
   [
     "run --mac-address",

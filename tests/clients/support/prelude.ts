@@ -2,10 +2,11 @@
 
 /**
  * docker: Debian's, whatever else is on the PATH. run, up: a container of this row's runtime, in the foreground or not. tty: with a
- * terminal. eventually: a condition that comes true. Whatever is called $N… is removed at the end.
+ * terminal. eventually: a condition that comes true. said: what a command says once it says anything, for Docker's proxy accepts a
+ * connection whether or not anybody listens behind it. Whatever is called $N… is removed at the end.
  */
 export const prelude = `
-exec 2>&1 </dev/null
+exec </dev/null
 nc() { /bin/busybox nc "$@"; }
 ping() { /bin/busybox ping "$@"; }
 docker() { /usr/bin/docker "$@"; }
@@ -18,6 +19,15 @@ eventually() {
     sleep 0.1
   done
   echo "not within 20 s: $*"
+  return 1
+}
+said() {
+  for _ in $(seq 200); do
+    answer=$("$@" 2>/dev/null)
+    if [ -n "$answer" ]; then echo "$answer"; return 0; fi
+    sleep 0.1
+  done
+  echo "no answer within 20 s: $*"
   return 1
 }
 status() { docker inspect -f '{{.State.Status}}' $1; }

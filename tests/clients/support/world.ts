@@ -4,6 +4,7 @@
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { BunFile } from "bun";
 import { directoryOf, hierarchies } from "../../../src/linux/cgroups";
 import { marker } from "../../support/runv";
 import { until } from "../../support/until";
@@ -50,7 +51,7 @@ exec sleep infinity
 
 export interface Outcome {
   code: number;
-  /** Standard output and standard error. */
+  /** Standard output, then standard error: they come by ways of their own, and which is first is chance. */
   output: string;
 }
 
@@ -97,11 +98,12 @@ export class World {
 
   /** Runs a shell script in it, to its end; what it has to say comes by files, for what it leaves behind keeps them open. */
   async run(script: string, env: Record<string, string> = {}, timeout = 60_000): Promise<Outcome> {
-    const log = join(mkdtempSync(join(this.directory, "run-")), "output");
-    const output = Bun.file(log);
+    const logs = mkdtempSync(join(this.directory, "run-"));
+    const [stdout, stderr] = ["stdout", "stderr"].map((name) => Bun.file(join(logs, name))) as [BunFile, BunFile];
     const words = ["timeout", "-s", "KILL", `${timeout / 1000}`, this.#enter, "sh", "-c", script];
-    const child = Bun.spawn(words, { env: this.#environment(env), stdin: "ignore", stdout: output, stderr: output });
-    return { code: await child.exited, output: await output.text() };
+    const child = Bun.spawn(words, { env: this.#environment(env), stdin: "ignore", stdout, stderr });
+    const code = await child.exited;
+    return { code, output: (await stdout.text()) + (await stderr.text()) };
   }
 
   /** The same, of a script that must succeed. @returns what it said */
