@@ -1,6 +1,6 @@
 /** Machines that are clones: made once, never twins, and made again when their template is not what it was. */
 import { expect } from "bun:test";
-import { appendFileSync, readdirSync } from "node:fs";
+import { appendFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { type Rig, runvTest } from "./support/rig";
 
@@ -56,4 +56,38 @@ runvTest("several first starts at once: one makes the template, the others boot"
   const results = await Promise.all(bundles.map((bundle, index) => run(rig, bundle, `at-once${index}`)));
   expect(results.map(({ code, stdout }) => [code, stdout])).toEqual([0, 1, 2].map(() => [0, "hi\n"]));
   expect(keys(rig)).toHaveLength(1);
+});
+
+runvTest("template build, ls, rm and gc; the first start clones what was built", async (rig) => {
+  const template = (...args: string[]) => rig.runv(["--template", templatesOf(rig), "template", ...args]);
+  const list = async () => JSON.parse((await template("ls", "--format", "json")).stdout);
+  expect(await list()).toEqual([]);
+  const built = await template("build");
+  expect([built.code, built.stderr]).toEqual([0, ""]);
+  const key = built.stdout.trim();
+  expect(await template("build")).toMatchObject({ code: 0, stdout: `${key}\n` });
+  const subject = { cpus: 1, memoryMiB: 128, network: "namespace" };
+  expect(await list()).toMatchObject([{ key, status: "good", subject }]);
+  const { ctimeMs } = statSync(join(templatesOf(rig), key));
+  const bundle = await rig.bundle({ args: ["echo", "hi"] });
+  expect((await run(rig, bundle, "first")).stdout).toBe("hi\n");
+  expect(keys(rig)).toEqual([key]);
+  expect(statSync(join(templatesOf(rig), key)).ctimeMs).toBe(ctimeMs);
+
+  expect(await template("rm", "another")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("TEMPLATE_UNKNOWN"),
+  });
+  appendFileSync(join(templatesOf(rig), key, "state"), "x");
+  expect(await list()).toMatchObject([{ key, status: "damaged" }]);
+  expect((await template("gc")).stdout).toBe(`${key} (damaged)\n`);
+  expect(keys(rig)).toEqual([]);
+});
+
+runvTest("manage create-template and remove-template, of runV 1.0", async (rig) => {
+  const manage = (word: string) => rig.runv(["--template", templatesOf(rig), "manage", word]);
+  expect(await manage("create-template")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  expect(keys(rig)).toHaveLength(1);
+  expect(await manage("remove-template")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  expect(keys(rig)).toEqual([]);
 });

@@ -13,6 +13,7 @@ const keys = {
   initrd: "path",
   driver: "text",
   templates: "path",
+  templates_size: "count",
   default_cpus: "count",
   default_memory: "count",
   qemu: "path",
@@ -21,7 +22,7 @@ const keys = {
 
 type Key = keyof typeof keys;
 
-/** `default_memory` is in MiB. */
+/** `default_memory` and `templates_size` are in MiB. */
 export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string };
 
 /** Reads the configuration. A file that RUNV_CONFIG names must be there. */

@@ -26,8 +26,8 @@ export interface Settings {
   kernel: string;
   initrd: string;
   driver: string;
-  /** The directory of the templates; undefined: boot each VM. */
-  templates: string | undefined;
+  /** Undefined: boot each VM. */
+  templates: TemplateSettings | undefined;
   /** For a container that asks for none. */
   defaultCpus: number;
   /** In MiB, likewise. */
@@ -35,4 +35,10 @@ export interface Settings {
   /** Where they are not on the PATH. */
   qemu: string | undefined;
   virtiofsd: string | undefined;
+}
+
+export interface TemplateSettings {
+  directory: string;
+  /** How much all of them may take on disk. */
+  budgetMiB: number;
 }

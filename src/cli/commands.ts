@@ -38,9 +38,10 @@ const table: Readonly<Record<string, Load>> = {
   features: async () => (await import("./features")).features,
   "install-docker": async () => (await import("./install-docker")).installDocker,
   image: async () => (await import("./image")).image,
+  template: async () => (await import("./template")).template,
   checkpoint: async () => (await import("./refused")).checkpoint,
   restore: async () => (await import("./refused")).restore,
-  manage: async () => (await import("./refused")).manage,
+  manage: async () => (await import("./manage")).manage,
   monitor: async () => (await import("./monitor")).monitor,
   shim: async () => (await import("./shim")).shim,
 };

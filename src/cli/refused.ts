@@ -76,12 +76,3 @@ export const restore = refused(
   criu,
   "start the container anew",
 );
-
-export const manage = refused(
-  "manage",
-  "manage the templates of VMs",
-  {},
-  "COMMAND [arguments...]",
-  "templates are made when they are first needed, and removed when they are out of date",
-  "the global flags --template and --no-template say where, and whether",
-);

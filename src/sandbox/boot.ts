@@ -23,6 +23,18 @@ export async function boot(
   directory: string,
   handlers: SandboxHandlers,
 ): Promise<Sandbox> {
+  const { plan, manifest } = await planBoot(request, driver, nic, directory, handlers);
+  return (await startClone(plan, manifest, request.templates)) ?? (await startCold(plan));
+}
+
+/** Finds out what is to be started. @throws RunvError VM_…, IMAGE_… */
+export async function planBoot(
+  request: Omit<LaunchRequest, "op">,
+  driver: Driver,
+  nic: Nic | undefined,
+  directory: string,
+  handlers: SandboxHandlers,
+): Promise<{ plan: BootPlan; manifest: ImageManifest }> {
   const { kernel, initrd, cpus, memoryMiB } = request;
   const manifest = readImageManifest(initrd);
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
@@ -30,8 +42,7 @@ export async function boot(
   const most = mostFor({ cpus, memoryMiB });
   const spec: MachineSpec = { name, directory, kernel, initrd, cpus, memoryMiB, most, share, ...(nic && { nic }) };
   const modules = modulesFor(manifest, [...nineP.modules, ...networkModules]);
-  const plan: BootPlan = { driver, spec, modules, handlers };
-  return (await startClone(plan, manifest, request.templates)) ?? (await startCold(plan));
+  return { plan: { driver, spec, modules, handlers }, manifest };
 }
 
 /** Boots a kernel, and makes the guest ready. */

@@ -6,6 +6,7 @@
  * handles base + 1 to base + 65535. When the client goes, its processes are killed.
  */
 
+import type { TemplateSettings } from "../base/settings";
 import type { MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 
@@ -29,8 +30,8 @@ export interface LaunchRequest {
   memoryMiB: number;
   /** The monitor is in a network namespace that the machine is to be given, or in the host's own. */
   network: "namespace" | "host";
-  /** The directory of the templates to clone from and to add to; undefined: boot. */
-  templates?: string | undefined;
+  /** The templates to clone from and to add to; undefined: boot. */
+  templates?: TemplateSettings | undefined;
   /** QEMU's program, if it is not to be looked for. */
   qemu?: string | undefined;
 }

@@ -1,10 +1,11 @@
 /** How VMs are made: what the global flags say, else the configuration file, else the defaults. */
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
-import type { GlobalOptions, Settings } from "../base/settings";
+import type { GlobalOptions, Settings, TemplateSettings } from "../base/settings";
 import { defaultInitrd, defaultKernel } from "../image/paths";
 
 const defaultTemplates = "/var/lib/runv/templates";
+const defaultTemplatesMiB = 2048;
 
 /** The settings that a command is to use. Reads the configuration file. */
 export function settings(global: GlobalOptions, config: Config = readConfig()): Settings {
@@ -12,10 +13,18 @@ export function settings(global: GlobalOptions, config: Config = readConfig()): 
     kernel: resolve(global.kernel ?? config.kernel ?? defaultKernel),
     initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
     driver: global.driver ?? config.driver ?? "auto",
-    templates: global.noTemplate ? undefined : resolve(global.template ?? config.templates ?? defaultTemplates),
+    templates: global.noTemplate ? undefined : templateSettings(global, config),
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
     qemu: config.qemu,
     virtiofsd: config.virtiofsd,
+  };
+}
+
+/** Where the templates are, and how much they may take. */
+export function templateSettings({ template }: GlobalOptions, config: Config = readConfig()): TemplateSettings {
+  return {
+    directory: resolve(template ?? config.templates ?? defaultTemplates),
+    budgetMiB: config.templates_size ?? defaultTemplatesMiB,
   };
 }

@@ -1,35 +1,25 @@
 /**
  * Saved machines, of which later ones are clones: `<store>/<key>/` with the machine's memory, the state of its devices, its boot's
- * console log and a description. A template appears by rename, whole; it is good as long as its files are as they were made, and
- * for this boot of the host.
+ * console log and a description. A template appears by rename, whole; it is good as long as its files and those that it was made
+ * from are as they were, and for this boot of the host.
  */
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { RunvError } from "../base/error";
-import { fileProblem } from "../base/file-problem";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { LOCK_EX, LOCK_NB } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
+import {
+  type Description,
+  describe,
+  filesIn,
+  readDescription,
+  type Subject,
+  statusOf,
+  type TemplateFiles,
+  type TemplateStatus,
+} from "./template-description";
 
-/** Most bytes on disk that templates may take; the oldest go first. */
-const budget = 2 * 2 ** 30;
-
-/** The files of a template. */
-export interface TemplateFiles {
-  directory: string;
-  memory: string;
-  state: string;
-  console: string;
-}
+/** Which machine a template is of. */
+export interface Shape extends Pick<Description, "key" | "subject" | "sources"> {}
 
 /** A template that is good to be cloned. */
 export interface Template extends TemplateFiles {
@@ -37,32 +27,36 @@ export interface Template extends TemplateFiles {
   notes: unknown;
 }
 
-interface Description {
+/** A template, as `runv template ls` shows it. */
+export interface TemplateInfo {
   key: string;
-  bootId: string;
-  notes: unknown;
-  memory: Fingerprint;
-  state: Fingerprint;
-}
-
-/** Changes when a file's content does: nobody can set a file's ctime. */
-interface Fingerprint {
-  ino: string;
-  size: string;
-  ctime: string;
+  status: TemplateStatus;
+  /** On disk. */
+  bytes: number;
+  made: Date;
+  /** Undefined when its description cannot be read. */
+  subject: Subject | undefined;
 }
 
 export class TemplateStore {
-  constructor(readonly directory: string) {}
+  readonly #budget: number;
 
-  /** The template of this key; undefined when there is none, or it was damaged and is gone now. */
+  /** @param budgetMiB how much all templates may take on disk; the oldest go first */
+  constructor(
+    readonly directory: string,
+    budgetMiB: number,
+  ) {
+    this.#budget = budgetMiB * 2 ** 20;
+  }
+
+  /** The template of this key; undefined when there is none, or it was stale or damaged and is gone now. */
   find(key: string): Template | undefined {
     const files = filesIn(`${this.directory}/${key}`);
+    if (!existsSync(files.directory)) return undefined;
     const description = readDescription(files.directory);
-    if (description === undefined) return undefined;
-    const { bootId, memory, state, notes } = description;
-    const good = bootId === hostBoot() && unchanged(files.memory, memory) && unchanged(files.state, state);
-    if (good && description.key === key) return { ...files, notes };
+    if (description?.key === key && statusOf(files, description) === "good") {
+      return { ...files, notes: description.notes };
+    }
     this.drop(key);
     return undefined;
   }
@@ -73,30 +67,38 @@ export class TemplateStore {
    * @returns the template; undefined when it is somebody else's turn
    * @throws what `build` throws; nothing is left then
    */
-  async make(key: string, build: (files: TemplateFiles) => Promise<unknown>): Promise<Template | undefined> {
+  async make(shape: Shape, build: (files: TemplateFiles) => Promise<unknown>): Promise<Template | undefined> {
+    return await this.#locked(LOCK_EX | LOCK_NB, () => this.#makeAlone(shape, build));
+  }
+
+  /**
+   * The same; but waits, blocking this thread, while somebody else is making one.
+   * @returns the template, and whether it had to be made
+   */
+  async makeInTurn(shape: Shape, build: (files: TemplateFiles) => Promise<unknown>) {
+    return (await this.#locked(LOCK_EX, async () => {
+      const found = this.find(shape.key);
+      return { template: found ?? (await this.#makeAlone(shape, build)), made: found === undefined };
+    }))!;
+  }
+
+  async #locked<T>(how: number, action: () => T | Promise<T>): Promise<T | undefined> {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     const lock = openSync(`${this.directory}/.lock`, "w", 0o600);
     try {
-      return tryLock(lock) ? await this.#makeAlone(key, build) : undefined;
+      return takeLock(lock, how) ? await action() : undefined;
     } finally {
       closeSync(lock);
     }
   }
 
-  async #makeAlone(key: string, build: (files: TemplateFiles) => Promise<unknown>): Promise<Template | undefined> {
-    this.#sweep();
+  async #makeAlone(shape: Shape, build: (files: TemplateFiles) => Promise<unknown>): Promise<Template | undefined> {
     const files = filesIn(`${this.directory}/.new`);
+    this.#sweep();
     try {
       mkdirSync(files.directory, { mode: 0o700 });
-      const notes = await build(files);
-      const description: Description = {
-        key,
-        bootId: hostBoot(),
-        notes,
-        memory: fingerprint(files.memory),
-        state: fingerprint(files.state),
-      };
-      writeFileSync(`${files.directory}/template.json`, JSON.stringify(description));
+      const { key, subject, sources } = shape;
+      describe(files, { key, subject, sources, notes: await build(files) });
       renameSync(files.directory, `${this.directory}/${key}`);
       return this.find(key);
     } finally {
@@ -104,28 +106,39 @@ export class TemplateStore {
     }
   }
 
-  /** Removes a template. Machines that were cloned from it keep what they have mapped. */
-  drop(key: string): void {
-    rmSync(`${this.directory}/${key}`, { recursive: true, force: true });
+  /** Removes a template. Machines that were cloned from it keep what they have mapped. @returns whether there was one */
+  drop(key: string): boolean {
+    const path = `${this.directory}/${key}`;
+    const there = existsSync(path);
+    if (there) rmSync(path, { recursive: true, force: true });
+    return there;
   }
 
-  /** Every template's key, how many bytes it takes on disk, and when it was made; the newest first. */
-  list(): { key: string; bytes: number; made: Date }[] {
+  /** Every template, the newest first. */
+  list(): TemplateInfo[] {
     return readNames(this.directory)
       .filter((name) => !name.startsWith("."))
-      .map((key) => ({ key, ...sizeOf(filesIn(`${this.directory}/${key}`)) }))
+      .map((key) => {
+        const files = filesIn(`${this.directory}/${key}`);
+        const description = readDescription(files.directory);
+        return { key, status: statusOf(files, description), ...sizeOf(files), subject: description?.subject };
+      })
       .sort((a, b) => b.made.getTime() - a.made.getTime());
   }
 
-  /** Removes what is left of a maker that was killed, what is of another boot, and the oldest beyond the budget. */
-  #sweep(): void {
+  /** Removes what no machine will be cloned from. Waits while somebody makes a template. @returns what was removed */
+  async collect(): Promise<TemplateInfo[]> {
+    return (await this.#locked(LOCK_EX, () => this.#sweep())) ?? [];
+  }
+
+  /** Removes what is left of a maker that was killed, what is not good, and the oldest beyond the budget. */
+  #sweep(): TemplateInfo[] {
     rmSync(`${this.directory}/.new`, { recursive: true, force: true });
     let bytes = 0;
-    for (const { key, bytes: more } of this.list()) {
-      bytes += more;
-      const description = readDescription(`${this.directory}/${key}`);
-      if (bytes > budget || description?.bootId !== hostBoot()) this.drop(key);
-    }
+    return this.list().filter((info) => {
+      if (info.status === "good") bytes += info.bytes;
+      return (info.status !== "good" || bytes > this.#budget) && this.drop(info.key);
+    });
   }
 }
 
@@ -134,48 +147,12 @@ export function templateKey(parts: Readonly<Record<string, unknown>>): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
 }
 
-/**
- * A file as it is now, for `templateKey`: another content is another fingerprint.
- * @throws RunvError IMAGE_NOT_FOUND
- */
-export function fingerprint(path: string): Fingerprint {
-  try {
-    const { ino, size, ctimeNs } = statSync(path, { bigint: true });
-    return { ino: String(ino), size: String(size), ctime: String(ctimeNs) };
-  } catch (cause) {
-    const hint = "make kernel and initrd: runv image build";
-    throw new RunvError("IMAGE_NOT_FOUND", `open ${path}: ${fileProblem(cause)}`, { cause, hint });
-  }
-}
-
-function unchanged(path: string, then: Fingerprint): boolean {
-  try {
-    return JSON.stringify(fingerprint(path)) === JSON.stringify(then);
-  } catch {
-    return false;
-  }
-}
-
-function filesIn(directory: string): TemplateFiles {
-  const [memory, state, console] = ["memory", "state", "console.log"].map((name) => `${directory}/${name}`);
-  return { directory, memory: memory!, state: state!, console: console! };
-}
-
-function readDescription(directory: string): Description | undefined {
-  try {
-    return JSON.parse(readFileSync(`${directory}/template.json`, "utf8")) as Description;
-  } catch {
-    return undefined;
-  }
-}
-
-function sizeOf(files: TemplateFiles): { bytes: number; made: Date } {
-  try {
-    const { blocks, ctime } = statSync(files.memory);
-    return { bytes: blocks * 512, made: ctime };
-  } catch {
-    return { bytes: 0, made: new Date(0) };
-  }
+function sizeOf({ memory, state, console }: TemplateFiles): { bytes: number; made: Date } {
+  const stats = [memory, state, console].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return {
+    bytes: stats.reduce((sum, stat) => sum + (stat?.blocks ?? 0) * 512, 0),
+    made: stats[0]?.ctime ?? new Date(0),
+  };
 }
 
 function readNames(directory: string): string[] {
@@ -186,17 +163,12 @@ function readNames(directory: string): string[] {
   }
 }
 
-function tryLock(fd: number): boolean {
+function takeLock(fd: number, how: number): boolean {
   try {
-    syscall("flock", fd, LOCK_EX | LOCK_NB);
+    syscall("flock", fd, how);
     return true;
   } catch (error) {
     if (error instanceof SystemError && error.code === "EAGAIN") return false;
     throw error;
   }
-}
-
-/** Files that were written just before a crash may lack their content: a template is good for one boot. */
-function hostBoot(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 }
