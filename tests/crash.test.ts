@@ -44,6 +44,8 @@ async function expectDeleted(rig: Rig, id: string): Promise<void> {
   expect((await rig.runv(["list", "-q"])).stdout).toBe("");
 }
 
+const read = (path: string): string => readFileSync(path, "utf8");
+
 const works = {
   idle: ["sleep", "1000"],
   // Also to a file of the share, so that the file server is busy too.
@@ -64,6 +66,10 @@ for (const [work, args] of Object.entries(works)) {
         process.kill(pid, "SIGKILL");
         // All threads of a process go before it is dead; until then it is not.
         await until(`the ${part} is dead`, () => identityOf(pid) === undefined);
+        if (part === "machine") {
+          const log = join(rig.root, id, "monitor.log");
+          await until("the monitor says so in its log", () => /the virtual machine is lost: .*SIGKILL/.test(read(log)));
+        }
         await expectStopped(rig, id);
       });
     }

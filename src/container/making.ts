@@ -1,4 +1,5 @@
 import { closeSync, linkSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { Settings } from "../base/settings";
 import { span } from "../base/trace";
@@ -40,6 +41,9 @@ export interface Created {
   record: ContainerRecord;
   shim: ShimHandle;
 }
+
+/** The name of the monitor's own log. */
+const monitorLog = "monitor.log";
 
 /** A container in the making: what there is of it already, to be finished or undone. */
 export class Making {
@@ -148,11 +152,24 @@ export class Making {
   }
 
   #startMonitor(network: NetworkNamespace): Identity {
-    this.#monitor = network.enter(() => startBackground(["monitor", this.#directory]));
+    this.#monitor = network.enter(() => startBackground([...this.#logFlags(), "monitor", this.#directory]));
     const { pid } = this.#monitor.process;
     const identity = identified(pid);
     joinHostCgroup(this.#cgroup, pid);
     return identity;
+  }
+
+  /**
+   * Where the monitor's log goes: to the caller's; without one, to a file of the sandbox, which the container keeps beyond the machine's end.
+   */
+  #logFlags(): string[] {
+    const { root, log, logFormat, debug } = this.#options.global;
+    const file = log === undefined ? `${this.#directory}/${monitorLog}` : resolve(log);
+    if (log === undefined) {
+      writeFileSync(file, "", { mode: 0o600 });
+      linkSync(file, `${containerDirectory(root, this.#options.id)}/${monitorLog}`);
+    }
+    return ["--log", file, "--log-format", logFormat, ...(debug ? ["--debug"] : [])];
   }
 
   /** Where the monitor is to be spoken to. */

@@ -2,6 +2,7 @@ import { AT_FDCWD, AT_REMOVEDIR, O_CLOEXEC, O_WRONLY } from "../linux/constants"
 import { Assembler } from "../program/assembler";
 import { close, writeText } from "../program/files";
 import type { Program } from "../program/program";
+import { CgroupTree } from "./each-cgroup";
 import type { Guest } from "./guest";
 import { cgroupOf } from "./lower/cgroup";
 
@@ -32,6 +33,7 @@ function removeCgroup(id: string): Program {
   const file = p.value("openat", path, { accept: ["ENOENT"], otherwise: gone });
   writeText(p, file, "1");
   close(p, file);
+  new CgroupTree(p, id, gone).removeChildren();
   p.syscall("unlinkat", [AT_FDCWD, p.text(cgroupOf(id)), AT_REMOVEDIR]);
   p.place(gone);
   return p.assemble();

@@ -176,3 +176,6 @@ export const RNDRESEEDCRNG = 0x5207;
 
 /** time.h */
 export const CLOCK_REALTIME = 0;
+
+/** setrlimit(2): the descriptors that a process may have. */
+export const RLIMIT_NOFILE = 7;

@@ -1,6 +1,6 @@
 /** Pieces of programs that work on files by their path. */
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_WRONLY } from "../linux/constants";
-import type { Assembler, Operand, Register, SyscallOptions } from "./assembler";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_WRONLY, RLIMIT_NOFILE } from "../linux/constants";
+import type { Address, Assembler, Operand, Register, SyscallOptions } from "./assembler";
 
 /** Closes a descriptor and gives its register back. */
 export function close(p: Assembler, ...fds: Register[]): void {
@@ -28,4 +28,18 @@ export function outputFile(p: Assembler, path: string, most: number): void {
   p.output(buffer, length);
   close(p, fd);
   p.release(length);
+}
+
+/** Lets the process have many descriptors, where it may. @returns where its own limit is, for `setFileLimit` */
+export function raiseFileLimit(p: Assembler, descriptors: number): Address {
+  const before = p.zeroed(16);
+  const many = BigInt(descriptors);
+  p.syscall("prlimit64", [0, RLIMIT_NOFILE, 0, before]);
+  setFileLimit(p, p.bytes(new Uint8Array(new BigUint64Array([many, many]).buffer)));
+  return before;
+}
+
+/** Sets the limit to a struct rlimit64. */
+export function setFileLimit(p: Assembler, limit: Address): void {
+  p.syscall("prlimit64", [0, RLIMIT_NOFILE, limit, 0], { accept: ["EPERM"] });
 }

@@ -4,11 +4,12 @@
  */
 
 import { messageOf, RunvError } from "../base/error";
+import { log } from "../base/log";
 import { span, traceAs } from "../base/trace";
 import { endContainer } from "../guest/end";
 import { syncShare } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
-import type { Machine, MachineSize } from "../hypervisor/driver";
+import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { enterShareNamespace } from "../share/namespace";
@@ -133,10 +134,10 @@ class Monitor {
         this.#machine = machine;
       },
       frame: (frame) => this.#switch.fromGuest(frame),
-      close: () => void this.#end(),
+      close: () => void this.#end("its agent's channel has closed"),
     });
     network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
-    void this.#sandbox.machine.exited.then(() => this.#end());
+    void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
     return this.#info();
   }
 
@@ -180,8 +181,11 @@ class Monitor {
     return false;
   }
 
-  /** Ends the machine, once. Clients see their connections close when nothing is left of it. */
-  async #end(): Promise<void> {
+  /**
+   * Ends the machine, once. Clients see their connections close when nothing is left of it.
+   * @param lost why, unless nobody holds it any more
+   */
+  async #end(lost?: string): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
     if (this.#sandbox !== undefined) {
@@ -190,10 +194,18 @@ class Monitor {
         Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]),
       );
     }
-    await span("hypervisor: end", () => this.#machine?.kill());
+    const exit = await span("hypervisor: end", () => this.#machine?.kill());
+    if (lost !== undefined && exit !== undefined) {
+      log.warn(`the virtual machine is lost: ${lost}; the hypervisor's end: ${wordsOf(exit)}`);
+    }
     this.#network?.close();
     this.#ended.resolve();
   }
+}
+
+function wordsOf({ code, signal, stderr }: MachineExit): string {
+  const how = signal === null ? `exit code ${code}` : signal;
+  return stderr === "" ? how : `${how}: ${stderr}`;
 }
 
 function starting(): RunvError {

@@ -12,17 +12,16 @@ import {
   O_RDONLY,
   O_WRONLY,
 } from "../../linux/constants";
-import { errnoOf } from "../../linux/errno";
-import { rlimitNumber } from "../../oci/rlimits";
 import type { Address, Assembler, Register } from "../../program/assembler";
+import { DirectoryReader, DT_DIR, DT_LNK, DT_REG, NumberList } from "../../program/directory";
+import { raiseFileLimit, setFileLimit } from "../../program/files";
 
-/** struct linux_dirent64, struct statx: where things are in them. */
-const dirent = { length: 16, type: 18, name: 19 };
-const [DT_DIR, DT_REG, DT_LNK] = [4, 8, 10];
+/** struct statx: where things are in it. */
 const statx = { size: 256, uid: 20, gid: 24, mode: 28, atime: 64, mtime: 112 };
 const STATX_BASIC_STATS = 0x7ff;
 
-const bufferSize = 4096;
+/** Most bytes of a link's target. */
+const linkSize = 4096;
 /** How many directories may wait. */
 const mostWaiting = 4096;
 const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -33,27 +32,16 @@ const directoryFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
  */
 export function copyTree(p: Assembler, from: Register, to: Register, path: string): void {
   p.doing(`copy ${path} into the tmpfs that hides it`);
-  const limits = raiseLimit(p);
+  const limits = raiseFileLimit(p, 2 * mostWaiting + 256);
   new TreeCopy(p).run(from, to);
-  p.syscall("prlimit64", [0, rlimitNumber("RLIMIT_NOFILE"), limits, 0], { accept: ["EPERM"] });
-}
-
-/** Lets the process have many directories open. @returns where its own limit is */
-function raiseLimit(p: Assembler): Address {
-  const before = p.zeroed(16);
-  const many = BigInt(2 * mostWaiting + 256);
-  const limits = p.bytes(new Uint8Array(new BigUint64Array([many, many]).buffer));
-  const resource = rlimitNumber("RLIMIT_NOFILE");
-  p.syscall("prlimit64", [0, resource, 0, before]);
-  p.syscall("prlimit64", [0, resource, limits, 0], { accept: ["EPERM"] });
-  return before;
+  setFileLimit(p, limits);
 }
 
 class TreeCopy {
   readonly #p: Assembler;
-  readonly #stack: Address;
-  /** The address of the first free place on the stack. */
-  readonly #top: Register;
+  readonly #reader: DirectoryReader;
+  /** The directories that wait: pairs of descriptors. */
+  readonly #stack: NumberList;
   /** The directory that is read, and the one that is written. */
   readonly #from: Register;
   readonly #to: Register;
@@ -66,9 +54,9 @@ class TreeCopy {
 
   constructor(p: Assembler) {
     this.#p = p;
-    this.#stack = p.zeroed(8 * mostWaiting);
+    this.#reader = new DirectoryReader(p);
+    this.#stack = new NumberList(p, 2 * mostWaiting);
     this.#status = p.zeroed(statx.size);
-    this.#top = p.register();
     this.#from = p.register();
     this.#to = p.register();
     this.#name = p.register();
@@ -80,64 +68,31 @@ class TreeCopy {
   run(from: Register, to: Register): void {
     const p = this.#p;
     const [another, done] = [p.label(), p.label()];
-    p.set(this.#top, this.#stack);
     p.syscall("openat", [from, p.text("."), directoryFlags], { into: this.#from });
     p.syscall("openat", [to, p.text("."), directoryFlags], { into: this.#to });
     this.#push(this.#from, this.#to);
     p.place(another);
-    p.jumpIf(this.#top, "=", this.#stack, done);
-    p.add(this.#top, -8, this.#top);
-    p.load(this.#top, 4, this.#from);
-    const second = p.add(this.#top, 4);
-    p.load(second, 4, this.#to);
-    p.release(second);
-    this.#readDirectory();
+    p.jumpIf(this.#stack.end, "=", this.#stack.start, done);
+    this.#stack.pop(this.#to);
+    this.#stack.pop(this.#from);
+    this.#reader.each(this.#from, (name, type) => {
+      p.set(this.#name, name);
+      this.#copyEntry(type);
+    });
     for (const fd of [this.#from, this.#to]) p.syscall("close", [fd]);
     p.jump(another);
     p.place(done);
-    p.release(this.#top, this.#from, this.#to, this.#name, this.#uid, this.#gid, this.#mode);
+    p.release(this.#from, this.#to, this.#name, this.#uid, this.#gid, this.#mode);
   }
 
   #push(from: Register, to: Register): void {
-    const p = this.#p;
-    const room = p.label();
-    p.jumpIf(this.#top, "<", this.#stack.plus(8 * mostWaiting), room);
-    p.fail(errnoOf("EMFILE"));
-    p.place(room);
-    p.store(this.#top, from, 4);
-    p.add(this.#top, 4, this.#top);
-    p.store(this.#top, to, 4);
-    p.add(this.#top, 4, this.#top);
-  }
-
-  #readDirectory(): void {
-    const p = this.#p;
-    const buffer = p.zeroed(bufferSize);
-    const [more, each, empty] = [p.label(), p.label(), p.label()];
-    const [at, end, field] = [p.register(), p.register(), p.register()];
-    p.place(more);
-    p.syscall("getdents64", [this.#from, buffer, bufferSize], { into: end });
-    p.jumpIf(end, "=", 0, empty);
-    p.set(at, buffer);
-    p.add(end, buffer, end);
-    p.place(each);
-    p.add(at, dirent.name, this.#name);
-    p.add(at, dirent.type, field);
-    const type = p.load(field, 1);
-    p.add(at, dirent.length, field);
-    p.load(field, 2, field);
-    p.add(at, field, at);
-    this.#copyEntry(type);
-    p.jumpIf(at, "<", end, each);
-    p.jump(more);
-    p.place(empty);
-    p.release(at, end, field, type);
+    this.#stack.push(from);
+    this.#stack.push(to);
   }
 
   #copyEntry(type: Register): void {
     const p = this.#p;
     const skip = p.label();
-    this.#skipDots(skip);
     const into = this.#status;
     p.syscall("statx", [this.#from, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, into]);
     p.load(into.plus(statx.uid), 4, this.#uid);
@@ -156,22 +111,6 @@ class TreeCopy {
       p.place(other);
     }
     p.place(skip);
-  }
-
-  /** `.` and `..` */
-  #skipDots(skip: ReturnType<Assembler["label"]>): void {
-    const p = this.#p;
-    const name = p.label();
-    const [at, byte] = [p.register(), p.register()];
-    p.set(at, this.#name);
-    for (let dots = 0; dots < 3; dots++) {
-      p.load(at, 1, byte);
-      if (dots > 0) p.jumpIf(byte, "=", 0, skip);
-      p.jumpIf(byte, "≠", ".".charCodeAt(0), name);
-      p.add(at, 1, at);
-    }
-    p.place(name);
-    p.release(at, byte);
   }
 
   #copyDirectory(): void {
@@ -222,8 +161,8 @@ class TreeCopy {
 
   #copyLink(): void {
     const p = this.#p;
-    const target = p.zeroed(bufferSize);
-    const end = p.value("readlinkat", [this.#from, this.#name, target, bufferSize - 1]);
+    const target = p.zeroed(linkSize);
+    const end = p.value("readlinkat", [this.#from, this.#name, target, linkSize - 1]);
     p.add(end, target, end);
     p.store(end, 0, 1);
     p.syscall("symlinkat", [target, this.#to, this.#name]);

@@ -29,6 +29,7 @@ import {
   PR_SET_KEEPCAPS,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
+  RLIMIT_NOFILE,
   S_IFREG,
 } from "../../linux/constants";
 import { SIGKILL } from "../../linux/signals";
@@ -58,7 +59,6 @@ const lastCapability = 63;
 const firstId = 0x7000_0000;
 /** linux/resource.h */
 const RLIMIT_CORE = 4;
-const RLIMIT_NOFILE = 7;
 /** fs.nr_open's default. A share's guest may hold as many files open. */
 const files = 1_048_576n;
 
