@@ -1,5 +1,7 @@
 /** What a container uses, and that it ran out of memory, as its callers are told. */
 import { expect } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { runvTest } from "./support/rig";
 import { sharedRig } from "./support/shared";
 import { until } from "./support/until";
@@ -68,8 +70,14 @@ shared("events refuses an interval that is none", async ({ runv, id }) => {
   expect(await refused("often")).toContain('invalid value \\"often\\" for flag -interval: parse error');
 });
 
+/** How many processes of a cgroup the end of memory has cost, of version 1 or 2. */
+function oomKillsOf(cgroup: string): number {
+  const file = ["memory.oom_control", "memory.events"].map((name) => join(cgroup, name)).find(existsSync);
+  return Number(/^oom_kill (\d+)$/m.exec(file ? readFileSync(file, "utf8") : "")?.[1] ?? 0);
+}
+
 runvTest("events tells of the end of memory at once, and ends with the container", async (rig) => {
-  const { runv, spawn, id, bundle } = rig;
+  const { runv, spawn, id, bundle, root } = rig;
   const path = await bundle({
     args: ["sh", "-c", "while :; do sleep 0.1; done"],
     change: ({ linux }) => {
@@ -87,6 +95,12 @@ runvTest("events tells of the end of memory at once, and ends with the container
   expect(code).toBe(137);
   await until("the event is told", () => told !== "");
   expect(told).toBe(`{"type":"oom","id":"${id("oom")}"}\n`);
+  // Docker and the like watch the cgroup on the host: its kernel says so too, and has hurt nobody.
+  const { cgroup } = JSON.parse(readFileSync(`${root}/${id("oom")}/state.json`, "utf8"));
+  const processes = () => cgroup.map((path: string) => readFileSync(`${path}/cgroup.procs`, "utf8").split("\n").length);
+  await until("the host's kernel tells it", () => cgroup.some((path: string) => oomKillsOf(path) === 1));
+  await until("all is as it was", () => new Set(processes()).size === 1);
+  expect(await runv(["exec", id("oom"), "echo", "lives"])).toMatchObject({ stdout: "lives\n" });
   await runv(["kill", id("oom"), "KILL"]);
   expect(await events.exited).toBe(0);
   await reading;

@@ -3,7 +3,7 @@ import { stringifyExactly } from "../base/exact-json";
 import { log } from "../base/log";
 import { print } from "../base/output";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
-import { oomKills, watchMemoryEvents } from "../guest/watch-memory";
+import { followMemory } from "../guest/watch-memory";
 import type { SandboxClient } from "../sandbox/client";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { EventsOptions } from "./options";
@@ -49,28 +49,19 @@ async function follow(
     },
     Math.min(intervalMs, longestTimer),
   );
+  let before: number | undefined;
+  const count = (kills: number) => {
+    if (before !== undefined) printEvent({ type: "oom", id });
+    before = kills;
+  };
   try {
-    await Promise.race([watchMemory(id, client, () => printEvent({ type: "oom", id })), client.closed]);
+    await Promise.race([followMemory(client.guest, id, count), client.closed]);
   } catch (error) {
     // The machine ends with its container.
     if (!(error instanceof RunvError && error.code === "SANDBOX_GONE")) throw error;
   } finally {
     ended = true;
     clearInterval(timer);
-  }
-}
-
-/** Calls `onOom` whenever the end of memory has cost processes from now on. Fulfilled when the container has none left. */
-async function watchMemory(id: string, client: SandboxClient, onOom: () => void): Promise<void> {
-  const watcher = client.guest.run(watchMemoryEvents(id));
-  let before: number | undefined;
-  for (;;) {
-    const { at, output } = await watcher.next();
-    const kills = oomKills(output);
-    if (before !== undefined && kills > before) onOom();
-    before = kills;
-    if (at !== "stopped") return;
-    watcher.go();
   }
 }
 

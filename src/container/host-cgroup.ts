@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { RunvError } from "../base/error";
 import { directoryOf, type Hierarchy, hierarchies } from "../linux/cgroups";
 import type { Resources } from "../oci/resources";
+import { innerCgroups } from "../sandbox/host-oom";
 import { checkExistingCgroup } from "./existing-cgroup";
 import { hostLimits, writeQuietly } from "./host-limits";
 
@@ -95,7 +96,7 @@ export function isInHostCgroup(directories: readonly string[], pid: number): boo
 /** Removes a cgroup that has no processes any more. One that is gone is fine, and so is one that others are in. */
 export function removeHostCgroup(directories: readonly string[]): void {
   const deadline = performance.now() + leaveTimeoutMs;
-  for (const directory of directories) {
+  for (const directory of directories.flatMap((path) => [...innerCgroups.map((name) => `${path}/${name}`), path])) {
     while (isBusy(directory) && performance.now() < deadline) sleep(5);
   }
 }

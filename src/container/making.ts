@@ -32,6 +32,7 @@ import { NetworkNamespace } from "./network-namespace";
 import type { CreateOptions } from "./options";
 import { machineResources } from "./pod";
 import type { RootView } from "./root-view";
+import type { ShimContainer } from "./shim-messages";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
 import { type ContainerRecord, containerDirectory, removeContainerDirectory, writeRecord } from "./store";
@@ -80,7 +81,7 @@ export class Making {
     view: RootView,
     share: (sandbox: SandboxClient) => Promise<void>,
   ): Promise<Created> {
-    const { global, id, consoleSocket } = this.#options;
+    const { global, consoleSocket } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
     // Everything is recorded before it is made, so that it can be removed whenever this command is killed.
@@ -115,7 +116,7 @@ export class Making {
     const begin = {
       control: controlSocket(this.#directory),
       terminal: process.terminal,
-      container: containerDirectory(root, id),
+      container: this.#forShim(),
       foreground: !detach,
       view,
     };
@@ -203,6 +204,12 @@ export class Making {
     const { cgroupsPath, resources } = this.#bundle.config.linux;
     const { global, id } = this.#options;
     return { id, path: cgroupsPath, systemd: global.systemdCgroup, resources, memoryMiB: this.#shape.memoryMiB };
+  }
+
+  #forShim(): ShimContainer {
+    const { global, id } = this.#options;
+    const limited = (this.#bundle.config.linux.resources?.memory?.limit ?? 0) > 0;
+    return { id, directory: containerDirectory(global.root, id), cgroup: this.#cgroup, limited };
   }
 
   #record(): ContainerRecord {

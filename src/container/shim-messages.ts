@@ -30,12 +30,21 @@ export interface Begin {
   outer?: { program: string; notes: Begin["notes"] };
   /** The standard streams are a terminal, to be carried to the guest's. */
   terminal: boolean;
-  /** The directory of the container whose first process this is: its end is recorded there, and until then the machine is held. */
-  container?: string | undefined;
+  /** The container whose first process this is: its end is recorded, and until then the machine is held. */
+  container?: ShimContainer | undefined;
   /** What of the host is seen through the shim of a container's first process. */
   view?: RootView | undefined;
   /** The command stays in the foreground: when it dies, the terminal is given back as it was and the process hung up. */
   foreground: boolean;
+}
+
+export interface ShimContainer {
+  id: string;
+  directory: string;
+  /** The directories of its cgroup on the host. */
+  cgroup: readonly string[];
+  /** It has a limit of memory. */
+  limited: boolean;
 }
 
 export interface Ready {

@@ -12,6 +12,7 @@ import { SandboxClient } from "../sandbox/client";
 import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
+import { MemoryWatch } from "./memory-watch";
 import { InputPump, OutputPump } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
 import { type Begin, type Failed, type Ready, ShimType, shimSocket, unpackNotes } from "./shim-messages";
@@ -39,6 +40,7 @@ class Shim {
   #container: HeldDirectory | undefined;
   /** The exit code, once it is known. */
   #code: number | undefined;
+  #memory: MemoryWatch | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
   /** Whether there was output. */
@@ -71,7 +73,8 @@ class Shim {
     const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
     void sandbox.closed.then(() => this.#lost());
     if (begin.container !== undefined) {
-      this.#container = new HeldDirectory(begin.container);
+      this.#container = new HeldDirectory(begin.container.directory);
+      this.#memory = new MemoryWatch(sandbox, begin.container);
       await sandbox.hold();
     }
     const process = sandbox.guest.run(program, {
@@ -102,6 +105,7 @@ class Shim {
     this.#ready = true;
     for (const signal of this.#signals) process.signal(signal);
     this.#creator?.sendJson(ShimType.ready, { handle: process.handle } satisfies Ready);
+    this.#memory?.follow();
   }
 
   #signal(signal: number): void {
@@ -159,6 +163,7 @@ class Shim {
   async #close(): Promise<void> {
     this.#input?.stop();
     await Promise.all(this.#outputs.map((output) => output.drained()));
+    await this.#memory?.conclude(this.#code ?? lostCode);
     this.#ended.resolve(this.#code ?? lostCode);
   }
 

@@ -2,6 +2,7 @@ import { AT_FDCWD, O_CLOEXEC, O_RDONLY, POLLPRI } from "../linux/constants";
 import { Assembler, type Register } from "../program/assembler";
 import { close } from "../program/files";
 import type { Program } from "../program/program";
+import type { Guest } from "./guest";
 import { cgroupOf } from "./lower/cgroup";
 
 const most = 4096;
@@ -44,6 +45,30 @@ export function watchMemoryEvents(id: string): Program {
   p.place(ended);
   close(p, ...files);
   return p.assemble();
+}
+
+/**
+ * Follows what the end of memory costs a container.
+ * @param onKills told how many of its processes that were, at first and whenever it has become more
+ * @returns fulfilled when the container has none left
+ */
+export async function followMemory(guest: Guest, id: string, onKills: (kills: number) => void): Promise<void> {
+  const watcher = guest.run(watchMemoryEvents(id));
+  let last: number | undefined;
+  for (;;) {
+    const { at, output } = await watcher.next();
+    const kills = oomKills(output);
+    if (last === undefined || kills > last) onKills(kills);
+    last = kills;
+    if (at !== "stopped") return;
+    watcher.go();
+  }
+}
+
+/** How many processes of a container the end of memory has cost until now. @throws RunvError GUEST_… */
+export async function countOomKills(guest: Guest, id: string): Promise<number> {
+  const { output } = await guest.run(watchMemoryEvents(id)).next();
+  return oomKills(output);
 }
 
 /** How many processes the end of memory has cost, as `memory.events` tells it. */

@@ -157,6 +157,14 @@ export const LOCK_NB = 4;
 export const POLLIN = 1;
 export const POLLPRI = 2;
 
+/** sys/mman.h */
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const MAP_PRIVATE = 2;
+export const MAP_ANONYMOUS = 0x20;
+export const MAP_NORESERVE = 0x4000;
+export const MAP_POPULATE = 0x8000;
+
 /** linux/memfd.h */
 export const MFD_CLOEXEC = 1;
 export const MFD_ALLOW_SEALING = 2;

@@ -109,6 +109,11 @@ export class SandboxClient {
     return (await this.#request({ op: "grow", ...size })) as MachineSize;
   }
 
+  /** Has the host's kernel say that a container was out of memory. @throws RunvError HOST_OOM */
+  async outOfMemory(cgroup: readonly string[]): Promise<void> {
+    await this.#request({ op: "outOfMemory", cgroup });
+  }
+
   async info(): Promise<MachineInfo> {
     return (await this.#request({ op: "info" })) as MachineInfo;
   }

@@ -80,6 +80,13 @@ export interface GrowRequest extends MachineSize {
   op: "grow";
 }
 
+/** A container of the machine was out of memory: has the host's kernel say so too. */
+export interface OutOfMemoryRequest {
+  op: "outOfMemory";
+  /** The directories of the container's cgroup on the host. */
+  cgroup: readonly string[];
+}
+
 /** Asks what the machine is. */
 export interface InfoRequest {
   op: "info";
@@ -94,6 +101,7 @@ export type Request =
   | NetworkRequest
   | InterfaceRequest
   | GrowRequest
+  | OutOfMemoryRequest
   | InfoRequest;
 
 /** What a machine is, in the answers to launch and info. */

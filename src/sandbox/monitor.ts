@@ -3,6 +3,7 @@
  * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
  */
 
+import { appendFileSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import { span, traceAs } from "../base/trace";
@@ -20,6 +21,7 @@ import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-
 import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
 import { grow } from "./grow";
+import { repeatOomOnHost } from "./host-oom";
 import { ControlType, type Envelope, type MachineInfo, type Reply, type Request } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
@@ -120,6 +122,8 @@ class Monitor {
         return await this.#interfaces(request.change);
       case "grow":
         return await this.#grow(request);
+      case "outOfMemory":
+        return await span("out of memory", () => this.#outOfMemory(request.cgroup));
       case "info":
         return this.#info();
     }
@@ -152,6 +156,16 @@ class Monitor {
     const { machine, guest } = this.#sandbox;
     this.#extras ??= new ExtraInterfaces(machine, guest);
     return await changeInterfaces(this.#network, this.#extras, change);
+  }
+
+  #outOfMemory(cgroup: readonly string[]): void {
+    try {
+      repeatOomOnHost(cgroup);
+    } catch (error) {
+      // A shim has no log, and its standard error is the container's.
+      if (this.#machine !== undefined) appendFileSync(this.#machine.consoleLog, `[runv: ${messageOf(error)}]\n`);
+      throw error;
+    }
   }
 
   #info(): MachineInfo {

@@ -1,0 +1,44 @@
+import { countOomKills, followMemory } from "../guest/watch-memory";
+import type { SandboxClient } from "../sandbox/client";
+import type { ShimContainer } from "./shim-messages";
+
+/** The exit code of a process that the end of memory has cost. */
+const killed = 128 + 9;
+
+/** Sees to it that whoever watches the container's cgroup on the host learns that it ran out of memory in the guest. */
+export class MemoryWatch {
+  readonly #sandbox: SandboxClient;
+  readonly #container: ShimContainer;
+  /** How many of its processes the end of memory had cost when it was told last. */
+  #told = 0;
+  #telling: Promise<void> = Promise.resolve();
+
+  constructor(sandbox: SandboxClient, container: ShimContainer) {
+    this.#sandbox = sandbox;
+    this.#container = container;
+  }
+
+  /** Tells it as it happens, from now on: of a container with a limit. What has none ends with all memory of the machine. */
+  follow(): void {
+    const { id, limited } = this.#container;
+    if (limited) followMemory(this.#sandbox.guest, id, (kills) => this.#tell(kills)).catch(() => {});
+  }
+
+  /** Tells what is to be told before the container's end is. Never rejects. */
+  async conclude(exitCode: number): Promise<void> {
+    const { id, limited } = this.#container;
+    if (limited || exitCode === killed) {
+      const kills = await countOomKills(this.#sandbox.guest, id).catch(() => 0);
+      this.#tell(kills);
+    }
+    await this.#telling;
+  }
+
+  #tell(kills: number): void {
+    if (kills <= this.#told) return;
+    this.#told = kills;
+    const tell = () => this.#sandbox.outOfMemory(this.#container.cgroup);
+    // The monitor has noted what went wrong; the exit code tells of the end of memory as well.
+    this.#telling = this.#telling.then(tell).catch(() => {});
+  }
+}
