@@ -7,11 +7,12 @@ import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
 
 /** The descriptors by which QEMU knows what it inherits. */
-export const inherited = { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, program: 8 } as const;
+export const inherited = { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, preload: 8, program: 9 } as const;
 
 /** What QEMU inherits of its parent's. */
 export interface OwnDescriptors {
   console: number;
+  preload?: number | undefined;
   tap?: number | undefined;
   vhost?: number | undefined;
 }
@@ -33,7 +34,8 @@ const stderrKept = 8192;
  * Runs a program of system calls, which becomes QEMU, with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
- * @param own descriptors of the caller's, who closes them: the console's log, and what the first network interface has
+ * @param own descriptors of the caller's, who closes them: the console's log, what the first network interface has, what is to be
+ * loaded before its libraries
  * @throws what spawning throws, ENOENT and so on
  */
 export function startChild(program: Program, own: OwnDescriptors): Child {
@@ -53,10 +55,14 @@ export function startChild(program: Program, own: OwnDescriptors): Child {
 /** The guest's init, which also starts programs on the host; made with the first child and kept. */
 let init: number | undefined;
 
-function spawn(init: number, { console, tap, vhost }: OwnDescriptors, program: number) {
+function spawn(init: number, { console, tap, vhost, preload }: OwnDescriptors, program: number) {
   try {
     return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
-      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe", console, tap ?? "ignore", vhost ?? "ignore", program],
+      stdio: [
+        ...(["ignore", "ignore", "pipe", "pipe", "pipe", console] as const),
+        ...[tap, vhost, preload].map((fd) => fd ?? ("ignore" as const)),
+        program,
+      ],
       env: {},
       cwd: "/",
     });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { disassemble } from "../../program/disassembler";
 import { confine } from "./confine";
 import { jailEntries } from "./jail";
+import { wantsPreload } from "./preload";
 
 const root = mkdtempSync(join(tmpdir(), "runv-jail-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -46,12 +47,14 @@ test("a QEMU outside of the system brings its own directory", () => {
   });
 });
 
-const program = confine({
+const confinement = {
   parent: 4242,
   directory: "/run/runv/x",
   entries: jailEntries(machine, "/usr/bin/env", [], root),
   command: ["/usr/bin/qemu", "-S"],
-});
+  preload: true,
+};
+const program = confine(confinement);
 const text = disassemble(program);
 
 test("QEMU is tied to its monitor after the change of ids, which would undo it", () => {
@@ -67,6 +70,13 @@ test("all capabilities but seven are dropped", () => {
   for (const needed of [1, 2, 3, 4, 27, 31]) expect(dropped).not.toContain(needed);
   expect([...text.matchAll(/prctl\(47, 2/g)]).toHaveLength(7);
   expect(text).toContain("prctl(38, 1)");
+});
+
+test("QEMU's environment is what is to be loaded into it, and nothing else", () => {
+  expect(wantsPreload([7, 2, 22])).toBeTrue();
+  expect(wantsPreload([10, 0, 0])).toBeFalse();
+  expect(Buffer.from(program.bytes).includes("LD_PRELOAD=/proc/self/fd/8\0")).toBeTrue();
+  expect(Buffer.from(confine({ ...confinement, preload: false }).bytes).includes("LD_PRELOAD")).toBeFalse();
 });
 
 test("every source is held before the jail covers the directory it may be in", () => {

@@ -46,6 +46,8 @@ export interface Confinement {
   entries: readonly JailEntry[];
   /** QEMU, as it is called in the jail. */
   command: readonly string[];
+  /** Whether what is to be loaded into it was given as a descriptor. */
+  preload: boolean;
 }
 
 /**
@@ -63,7 +65,7 @@ const RLIMIT_CORE = 4;
 const files = 1_048_576n;
 
 /** Writes the program. */
-export function confine({ parent, directory, entries, command }: Confinement): Program {
+export function confine({ parent, directory, entries, command, preload }: Confinement): Program {
   const p = new Assembler();
   closeRest(p);
   makeJail(p, directory, entries);
@@ -77,7 +79,8 @@ export function confine({ parent, directory, entries, command }: Confinement): P
   p.fail(3); // ESRCH: it died before
   p.place(alive);
   p.doing(`execute ${command[0]}`);
-  p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector([])]);
+  const environment = preload ? [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`] : [];
+  p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector(environment)]);
   return p.assemble();
 }
 

@@ -1,6 +1,7 @@
 /** Starts QEMU and waits until it answers. */
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
+import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
 import type { Capabilities, DriverOptions, Machine, MachineSpec } from "../driver";
@@ -11,6 +12,7 @@ import { inside, jailEntries } from "./jail";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
 import { type Accelerator, qemuArguments, tapOf } from "./options";
+import { readPreload, wantsPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
@@ -27,7 +29,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
   const program = jailed(spec, path, accelerator, version);
-  const child = start(program, spec);
+  const child = start(program, spec, version);
   const machine = new QemuMachine(child, {
     driver: options.driver,
     accelerator,
@@ -67,16 +69,19 @@ function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, ver
       accelerator === "kvm" ? ["/dev/kvm"] : [],
     ),
     command: [binary, ...args],
+    preload: wantsPreload(version),
   });
 }
 
-function start(program: Program, { directory, nic }: MachineSpec): Child {
+function start(program: Program, { directory, nic }: MachineSpec, version: QemuVersion): Child {
   try {
     const log = openConsole(directory);
+    const preload = wantsPreload(version) ? memoryFile("runv-preload", readPreload()) : undefined;
     try {
-      return startChild(program, { console: log, ...(nic && tapOf(nic.backend)) });
+      return startChild(program, { console: log, preload, ...(nic && tapOf(nic.backend)) });
     } finally {
       closeSync(log);
+      if (preload !== undefined) closeSync(preload);
     }
   } catch (error) {
     throw new RunvError("VM_QEMU_START", `start qemu: ${messageOf(error)}`, { cause: error });

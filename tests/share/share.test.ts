@@ -1,0 +1,52 @@
+/** What programs do with the files of a root file system and of volumes, which reach the guest through the share. */
+import { expect } from "bun:test";
+import { lstatSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sharedRig } from "../support/shared";
+
+const program = readFileSync(join(import.meta.dir, "files.py"), "utf8");
+let volume = "";
+let root = "";
+
+const runvTest = sharedRig(async (rig) => {
+  volume = join(rig.directory, "volume");
+  mkdirSync(volume);
+  const bundle = await rig.bundle({
+    rootfs: "debian",
+    args: ["sleep", "100000"],
+    change: ({ process, root: filesystem, mounts, linux }) => {
+      filesystem.readonly = false;
+      root = filesystem.path;
+      process.capabilities = Object.fromEntries(
+        ["bounding", "effective", "permitted"].map((set) => [set, capabilities]),
+      );
+      mounts.push({ destination: "/volume", type: "bind", source: volume, options: ["rbind"] });
+      linux.resources = { devices: [{ allow: true, access: "rwm" }] };
+    },
+  });
+  const { code, stderr } = await rig.runv(["--default_memory", "256", "run", "-d", "-b", bundle, rig.id("files")]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+});
+
+const capabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD"];
+
+for (const [what, place, onHost] of [
+  ["a volume", "/volume", () => volume],
+  ["the root file system", "/srv", () => join(root, "srv")],
+] as const) {
+  runvTest(`special files, locks, maps and databases in ${what}`, async ({ runv, id }) => {
+    expect(await runv(["exec", id("files"), "python3", "-c", program, place])).toMatchObject({ stdout: "", code: 0 });
+    const seen = Object.fromEntries(
+      ["fifo", "null", "loop", "socket"].map((name) => {
+        const { mode, uid, gid } = lstatSync(join(onHost(), name));
+        return [name, [mode.toString(8), uid, gid]];
+      }),
+    );
+    expect(seen).toEqual({
+      fifo: ["14755", 12, 34],
+      null: ["20644", 0, 0],
+      loop: ["60600", 0, 0],
+      socket: ["140777", 0, 0],
+    });
+  });
+}
