@@ -6,14 +6,18 @@
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_RECURSIVE,
   MNT_DETACH,
+  MOUNT_ATTR_NODEV,
+  MOUNT_ATTR_NOEXEC,
+  MOUNT_ATTR_NOSUID,
   MOVE_MOUNT_F_EMPTY_PATH,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../linux/constants";
-import { syscall } from "../linux/local";
+import { SystemError, syscall } from "../linux/local";
 
 /**
  * Takes a copy of the mount tree at a path.
@@ -36,12 +40,29 @@ export function attachTree(pid: number, fd: number, target: string, directory: b
   try {
     const tree = syscall("pidfd_getfd", pidfd, fd, 0);
     try {
+      restrict(tree);
       syscall("move_mount", tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
     } finally {
       syscall("close", tree);
     }
   } finally {
     syscall("close", pidfd);
+  }
+}
+
+/**
+ * Who serves the share may make device nodes in it, for guests do, but open none of them, and run nothing. The guest's kernel
+ * decides for itself what its device nodes are and what may be executed.
+ */
+function restrict(tree: number): void {
+  const attributes = new BigUint64Array(4); // struct mount_attr: set, clear, propagation, user namespace
+  attributes[0] = BigInt(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  const bytes = new Uint8Array(attributes.buffer);
+  try {
+    syscall("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, bytes, bytes.length);
+  } catch (error) {
+    // Linux before 5.12 cannot do it to a whole tree at once.
+    if (!(error instanceof SystemError) || error.code !== "ENOSYS") throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import { sharedRig } from "../support/shared";
 
 const program = readFileSync(join(import.meta.dir, "files.py"), "utf8");
 let volume = "";
-let root = "";
+let rootfs = "";
 
 const runvTest = sharedRig(async (rig) => {
   volume = join(rig.directory, "volume");
@@ -14,9 +14,9 @@ const runvTest = sharedRig(async (rig) => {
   const bundle = await rig.bundle({
     rootfs: "debian",
     args: ["sleep", "100000"],
-    change: ({ process, root: filesystem, mounts, linux }) => {
-      filesystem.readonly = false;
-      root = filesystem.path;
+    change: ({ process, root, mounts, linux }) => {
+      root.readonly = false;
+      rootfs = root.path;
       process.capabilities = Object.fromEntries(
         ["bounding", "effective", "permitted"].map((set) => [set, capabilities]),
       );
@@ -32,7 +32,7 @@ const capabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID
 
 for (const [what, place, onHost] of [
   ["a volume", "/volume", () => volume],
-  ["the root file system", "/srv", () => join(root, "srv")],
+  ["the root file system", "/srv", () => join(rootfs, "srv")],
 ] as const) {
   runvTest(`special files, locks, maps and databases in ${what}`, async ({ runv, id }) => {
     expect(await runv(["exec", id("files"), "python3", "-c", program, place])).toMatchObject({ stdout: "", code: 0 });
@@ -50,3 +50,11 @@ for (const [what, place, onHost] of [
     });
   });
 }
+
+runvTest("who serves the files can open no device node among them, and run nothing", async ({ root, id }) => {
+  const { machine } = JSON.parse(readFileSync(join(root, id("files"), "state.json"), "utf8"));
+  const mounts = readFileSync(`/proc/${machine.pid}/mountinfo`, "utf8").split("\n");
+  const options = mounts.filter((line) => line.includes(" /share/")).map((line) => line.split(" ")[5]);
+  expect(options.length).toBeGreaterThanOrEqual(2);
+  for (const each of options) expect(each).toMatch(/^rw,nosuid,nodev,noexec/);
+});
