@@ -16,13 +16,14 @@ const keys = {
   templates_size: "count",
   default_cpus: "count",
   default_memory: "count",
+  start_timeout: "count",
   qemu: "path",
   virtiofsd: "path",
 } as const;
 
 type Key = keyof typeof keys;
 
-/** `default_memory` and `templates_size` are in MiB. */
+/** `default_memory` and `templates_size` are in MiB, `start_timeout` in seconds. */
 export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string };
 
 /** Reads the configuration. A file that RUNV_CONFIG names must be there. */

@@ -32,6 +32,8 @@ export interface Settings {
   defaultCpus: number;
   /** In MiB, likewise. */
   defaultMemory: number;
+  /** How long a machine may take until its hypervisor answers, and then its guest; undefined: what is usual. */
+  startTimeoutMs: number | undefined;
   /** Where they are not on the PATH. */
   qemu: string | undefined;
   virtiofsd: string | undefined;

@@ -71,11 +71,11 @@ export interface Nic {
  */
 export type NicBackend = TapBackend | { link: string } | "user";
 
-/** Descriptors that the caller may close once the machine has been started or the interface been added. */
 export interface TapBackend {
+  /** A descriptor, which the caller may close once the machine has been started or the interface been added. */
   tap: number;
-  /** /dev/vhost-net, where the host has it. */
-  vhost?: number | undefined;
+  /** Whether the host's kernel is to carry its frames (/dev/vhost-net). */
+  vhost?: boolean;
 }
 
 /** Processors and memory of a machine. */
@@ -115,7 +115,7 @@ export interface MachineSpec {
    * read the devices' state from.
    */
   restore?: number;
-  /** How long the hypervisor may take until it answers; 10 s unless told. The guest's boot is not part of it. */
+  /** How long the hypervisor may take until it answers, 10 s unless told; and the guest until it says hello, which is the caller's to watch. */
   startTimeoutMs?: number;
 }
 

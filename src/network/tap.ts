@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import type { NicBackend, TapBackend } from "../hypervisor/driver";
 import { IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF } from "../linux/constants";
@@ -33,8 +33,8 @@ export function makeTap(name: string): Port & { backend: TapBackend } {
     request.set(Buffer.from(name));
     new DataView(request.buffer).setUint16(16, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
     syscall("ioctl", fd, TUNSETIFF, request);
-    const descriptors = { tap: fd, vhost: openVhost() };
-    return { name, backend: descriptors, close: () => closeTap(descriptors) };
+    const tap = fd;
+    return { name, backend: { tap, vhost: hasVhost() }, close: () => closeSync(tap) };
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
     throw new RunvError("NETWORK_TAP", `make the tap ${name}: ${messageOf(cause)}`, {
@@ -44,15 +44,11 @@ export function makeTap(name: string): Port & { backend: TapBackend } {
   }
 }
 
-function closeTap({ tap, vhost }: TapBackend): void {
-  closeSync(tap);
-  if (vhost !== undefined) closeSync(vhost);
-}
-
-function openVhost(): number | undefined {
+function hasVhost(): boolean {
   try {
-    return openSync("/dev/vhost-net", "r+");
+    accessSync("/dev/vhost-net", constants.R_OK | constants.W_OK);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }

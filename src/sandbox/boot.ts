@@ -35,12 +35,16 @@ export async function planBoot(
   directory: string,
   handlers: SandboxHandlers,
 ): Promise<{ plan: BootPlan; manifest: ImageManifest }> {
-  const { kernel, initrd, cpus, memoryMiB } = request;
+  const { kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
   const manifest = readImageManifest(initrd);
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
   const share = { tag: nineP.source, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });
-  const spec: MachineSpec = { name, directory, kernel, initrd, cpus, memoryMiB, most, share, ...(nic && { nic }) };
+  const spec: MachineSpec = {
+    ...{ name, directory, kernel, initrd, cpus, memoryMiB, most, share },
+    ...(nic && { nic }),
+    ...(startTimeoutMs !== undefined && { startTimeoutMs }),
+  };
   const modules = modulesFor(manifest, [...nineP.modules, ...networkModules]);
   return { plan: { driver, spec, modules, handlers }, manifest };
 }
@@ -52,7 +56,7 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
   handlers.started(machine);
   try {
     const connection = await connect(machine, handlers);
-    const hello = await span("guest: boot", () => greeting(machine, connection));
+    const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
     await span("guest: mount the share", () => connection.guest.call(mountShare(nineP)));
     return { machine, ...connection, hello, hiddenNic };

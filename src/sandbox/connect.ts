@@ -6,7 +6,7 @@ import { prepareNetwork } from "../network/spare-nic";
 import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
 import { FrameStream } from "../wire/frame-stream";
 
-/** How long a guest may take to say hello. A kernel under TCG on a busy machine takes some seconds. */
+/** How long a guest may take to say hello, unless told. A kernel under TCG on a busy machine takes some seconds. */
 const helloTimeoutMs = 60_000;
 
 /** A machine whose guest is ready for containers. */
@@ -89,9 +89,9 @@ export async function connect(
 }
 
 /** Waits until the agent has said hello. @throws RunvError VM_…, IMAGE_PROTOCOL */
-export async function greeting(machine: Machine, { greeted }: Connection): Promise<Hello> {
-  const hello = await withTimeout(Promise.race([greeted, machine.exited.then(() => undefined)]), helloTimeoutMs);
-  if (hello === undefined) throw await machine.diagnose(helloTimeoutMs);
+export async function greeting(machine: Machine, { greeted }: Connection, timeoutMs = helloTimeoutMs): Promise<Hello> {
+  const hello = await withTimeout(Promise.race([greeted, machine.exited.then(() => undefined)]), timeoutMs);
+  if (hello === undefined) throw await machine.diagnose(timeoutMs);
   if (hello.version !== protocolVersion) {
     const message = `the guest speaks version ${hello.version} of the guest protocol, this runv version ${protocolVersion}`;
     throw new RunvError("IMAGE_PROTOCOL", message, { hint: "make an image that fits: runv image build" });

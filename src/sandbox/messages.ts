@@ -34,6 +34,8 @@ export interface LaunchRequest {
   templates?: TemplateSettings | undefined;
   /** QEMU's program, if it is not to be looked for. */
   qemu?: string | undefined;
+  /** How long the hypervisor may take, and then the guest; undefined: what is usual. */
+  startTimeoutMs?: number | undefined;
 }
 
 /** The client wants the machine to live as long as this connection. */

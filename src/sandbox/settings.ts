@@ -16,6 +16,7 @@ export function settings(global: GlobalOptions, config: Config = readConfig()): 
     templates: global.noTemplate ? undefined : templateSettings(global, config),
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
+    startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
     qemu: config.qemu,
     virtiofsd: config.virtiofsd,
   };

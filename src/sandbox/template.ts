@@ -23,7 +23,7 @@ export async function shapeOf({ driver, spec, modules }: BootPlan, manifest: Ima
     shape: [cpus, memoryMiB, most, modules],
     nic: nic && [
       nic.mac,
-      typeof nic.backend === "object" && "tap" in nic.backend ? nic.backend.vhost !== undefined : nic.backend,
+      typeof nic.backend === "object" && "tap" in nic.backend ? nic.backend.vhost === true : nic.backend,
     ],
   });
   const subject: Subject = {
@@ -49,7 +49,7 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
   handlers.started(machine);
   try {
     const connection = await connect(machine, { frame: () => {}, close: () => {} });
-    const hello = await greeting(machine, connection);
+    const hello = await greeting(machine, connection, plan.spec.startTimeoutMs);
     const hiddenNic = await prepare(connection.guest, plan);
     await saveTo(machine, files.state);
     copyFileSync(machine.consoleLog, files.console);

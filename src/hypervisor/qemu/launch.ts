@@ -11,6 +11,7 @@ import { confine } from "./confine";
 import { inside, jailEntries } from "./jail";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
+import { openVhost } from "./nic";
 import { type Accelerator, qemuArguments, tapOf } from "./options";
 import { readPreload, wantsPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator } from "./probe";
@@ -77,11 +78,12 @@ function start(program: Program, { directory, nic }: MachineSpec, version: QemuV
   try {
     const log = openConsole(directory);
     const preload = wantsPreload(version) ? memoryFile("runv-preload", readPreload()) : undefined;
+    const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
+    const vhost = wantsVhost === true ? openVhost() : undefined;
     try {
-      return startChild(program, { console: log, preload, ...(nic && tapOf(nic.backend)) });
+      return startChild(program, { console: log, preload, tap, vhost });
     } finally {
-      closeSync(log);
-      if (preload !== undefined) closeSync(preload);
+      for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
     }
   } catch (error) {
     throw new RunvError("VM_QEMU_START", `start qemu: ${messageOf(error)}`, { cause: error });

@@ -1,4 +1,7 @@
 /** Network interfaces that come and go while QEMU runs. */
+import { closeSync, openSync } from "node:fs";
+import { RunvError } from "../../base/error";
+import { fileProblem } from "../../base/file-problem";
 import type { Nic } from "../driver";
 import { nicDevice, tapOf } from "./options";
 import { type Qmp, QmpError } from "./qmp";
@@ -36,12 +39,29 @@ export async function addNic(qmp: Qmp, nic: Nic): Promise<void> {
   }
 }
 
+/**
+ * Opens /dev/vhost-net for one interface of one machine: the kernel ties a descriptor of it to the first process that uses it.
+ * @throws RunvError VM_VHOST
+ */
+export function openVhost(): number {
+  try {
+    return openSync("/dev/vhost-net", "r+");
+  } catch (cause) {
+    throw new RunvError("VM_VHOST", `open /dev/vhost-net: ${fileProblem(cause)}`, { cause });
+  }
+}
+
 async function backendOf(qmp: Qmp, { id, backend }: Nic): Promise<Record<string, unknown>> {
   const own = tapOf(backend);
   if (own === undefined) return { type: "user" };
   await qmp.execute("getfd", { fdname: `tap-${id}` }, undefined, own.tap);
-  if (own.vhost === undefined) return { type: "tap", fd: `tap-${id}` };
-  await qmp.execute("getfd", { fdname: `vhost-${id}` }, undefined, own.vhost);
+  if (own.vhost !== true) return { type: "tap", fd: `tap-${id}` };
+  const vhost = openVhost();
+  try {
+    await qmp.execute("getfd", { fdname: `vhost-${id}` }, undefined, vhost);
+  } finally {
+    closeSync(vhost);
+  }
   return { type: "tap", fd: `tap-${id}`, vhost: true, vhostfd: `vhost-${id}` };
 }
 

@@ -100,7 +100,7 @@ test("a network interface: a tap by its descriptor, /dev/vhost-net where there i
   });
   expect(given("-netdev")).toEqual([]);
   expect(given("-netdev", nic({ tap: 40 }))).toEqual(["tap,fd=6,id=nic0"]);
-  expect(given("-netdev", nic({ tap: 40, vhost: 41 }))).toEqual(["tap,fd=6,vhost=on,vhostfd=7,id=nic0"]);
+  expect(given("-netdev", nic({ tap: 40, vhost: true }))).toEqual(["tap,fd=6,vhost=on,vhostfd=7,id=nic0"]);
   expect(given("-netdev", nic("user"))).toEqual(["user,id=nic0"]);
   expect(given("-device", nic("user")).at(-1)).toBe(
     "virtio-net-pci,id=dev-nic0,netdev=nic0,mac=02:00:00:00:00:01,romfile=",

@@ -131,7 +131,7 @@ function shareOptions(tag: string, path: string): string[] {
 
 function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors): string[] {
   const own = tapOf(nic.backend);
-  const hasVhost = own?.vhost !== undefined;
+  const hasVhost = own?.vhost === true;
   const backend = own === undefined ? "user" : `tap,fd=${tap}${hasVhost ? `,vhost=on,vhostfd=${vhost}` : ""}`;
   return ["-netdev", `${backend},id=${nic.id}`, "-device", optionOf(nicDevice(nic))];
 }
