@@ -1,0 +1,71 @@
+/** Runs the outer machine: QEMU with software emulation. */
+import { availableParallelism } from "node:os";
+import type { Boot, LabKind } from "./kinds";
+
+/** At most; a guest with one processor of its own and the host's side of it keep two busy. */
+const mostProcessors = 2;
+
+/** How QEMU ended. */
+interface End {
+  code: number | null;
+  /** It took too long. */
+  killed: boolean;
+}
+
+/** Runs a machine to its end. Its output is this process's. @param interactive this terminal is the shell's */
+export async function runMachine(kind: LabKind, boot: Boot, interactive: boolean, seconds: number): Promise<End> {
+  const restore = interactive ? rawTerminal() : () => {};
+  // It dies with this process, however that ends.
+  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...qemu(kind, boot, interactive)], {
+    stdio: [interactive ? "inherit" : "ignore", "inherit", "inherit", 1],
+  });
+  const end = { code: null, killed: false } as End;
+  const timer = setTimeout(() => {
+    end.killed = true;
+    child.kill("SIGKILL");
+  }, seconds * 1000);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill("SIGKILL"));
+  end.code = await child.exited;
+  clearTimeout(timer);
+  restore();
+  return end;
+}
+
+function qemu({ cpu, memoryMiB }: LabKind, { boot, order, results, console }: Boot, interactive: boolean): string[] {
+  const cpus = Math.min(mostProcessors, availableParallelism());
+  return [
+    ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", String(cpus), "-m", `${memoryMiB}M`],
+    interactive ? terminal : output,
+    ["-serial", `file:${value(console)}`],
+    share("host", "/", ",readonly=on"),
+    share("order", order),
+    share("results", results),
+    boot,
+  ].flat();
+}
+
+const terminal = "-chardev stdio,id=terminal,signal=off -serial chardev:terminal".split(" ");
+
+/** Standard output, as descriptor 3; one that reads standard input too would be closed at its end. */
+const output = [
+  "-serial null -add-fd set=1,fd=3 -chardev file,id=output,path=/dev/fdset/1,append=on",
+  "-device virtio-serial-pci -device virtserialport,chardev=output,name=output",
+].flatMap((options) => options.split(" "));
+
+/** Files are the machine's as they are this host's: who uses a lab is root. */
+function share(tag: string, path: string, more = ""): string[] {
+  const fsdev = `local,id=${tag},path=${value(path)},security_model=passthrough,multidevs=remap${more}`;
+  return ["-fsdev", fsdev, "-device", `virtio-9p-pci,fsdev=${tag},mount_tag=${tag}`];
+}
+
+/** A value of an option with parts: its commas are doubled. */
+function value(text: string): string {
+  return text.replaceAll(",", ",,");
+}
+
+function rawTerminal(): () => void {
+  if (!process.stdin.isTTY) return () => {};
+  process.stdin.setRawMode(true);
+  return () => process.stdin.setRawMode(false);
+}

@@ -1,0 +1,47 @@
+/** The machine's kernel: Debian's, with all modules, from the cache that `runv image build` uses. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { debianKernel } from "../src/image/debian";
+import { readModuleInfo } from "../src/image/module-info";
+import { pickModules } from "../src/image/module-pick";
+import { readModule, readModuleTree } from "../src/image/module-tree";
+import { defaultCache } from "../src/image/paths";
+import { run } from "../src/image/run";
+
+/** The same kernel as runv's machines have, ready to be started: `need_image` of scripts/lib.sh has made it. */
+const kernel = join(import.meta.dir, "../dist/image/kernel");
+
+/** What it takes to reach the host's files; the rest is loaded from there. */
+const wanted = ["virtio_pci", "9p", "9pnet_virtio", "overlay"];
+
+export interface LabKernel {
+  kernel: string;
+  release: string;
+  /** The directory of all its modules: …/lib/modules. */
+  modules: string;
+}
+
+/** Finds the kernel, and has depmod(8) list its modules once. */
+export async function findKernel(progress: (line: string) => void): Promise<LabKernel> {
+  const debian = await debianKernel(defaultCache, progress);
+  const release = debian.kernel.slice(debian.kernel.indexOf("vmlinuz-") + "vmlinuz-".length);
+  const modules = join(debian.modules, "lib/modules");
+  if (!existsSync(join(modules, release, "modules.dep.bin"))) {
+    progress(`listing the modules of ${release}`);
+    await run(["depmod", "-b", debian.modules, release]);
+  }
+  return { kernel, release, modules };
+}
+
+/** The modules to reach the host's files, in the order of loading. */
+export async function firstModules({ modules, release }: LabKernel): Promise<{ name: string; bytes: Uint8Array }[]> {
+  const tree = readModuleTree(modules, release);
+  const load = (name: string) => readModule(tree.files.get(name)!);
+  const source = {
+    has: (name: string) => tree.files.has(name),
+    isBuiltin: (name: string) => tree.builtin.has(name),
+    info: async (name: string) => readModuleInfo(await load(name), name),
+  };
+  const { boot } = await pickModules(source, { boot: wanted, extra: [], required: wanted });
+  return await Promise.all(boot.map(async (name) => ({ name, bytes: await load(name) })));
+}
