@@ -8,8 +8,18 @@ test("the keys", () => {
     kernel: "/k",
     default_cpus: 2,
     driver: "tcg",
+    driverOptions: {},
   });
-  expect(parse("")).toEqual({});
+  expect(parse("")).toEqual({ driverOptions: {} });
+});
+
+test("the keys of drivers", () => {
+  const drivers = { qemu: "path", uri: "text" } as const;
+  expect(parseConfig('qemu = "/q"\nuri = "x:"', "config.toml", drivers).driverOptions).toEqual({
+    qemu: "/q",
+    uri: "x:",
+  });
+  expect(() => parseConfig('qemu = "q"', "config.toml", drivers)).toThrow("qemu: must be an absolute path");
 });
 
 test.each([
@@ -25,5 +35,5 @@ test.each([
 });
 
 test("a file that is named must be there", () => {
-  expect(() => readConfig("/nonexistent/config.toml")).toThrow("/nonexistent/config.toml: ");
+  expect(() => readConfig({}, "/nonexistent/config.toml")).toThrow("/nonexistent/config.toml: ");
 });

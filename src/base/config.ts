@@ -17,39 +17,48 @@ const keys = {
   default_cpus: "count",
   default_memory: "count",
   start_timeout: "count",
-  qemu: "path",
-  virtiofsd: "path",
 } as const;
 
 type Key = keyof typeof keys;
+type Kind = "path" | "text" | "count";
 
 /** `default_memory` and `templates_size` are in MiB, `start_timeout` in seconds. */
-export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string };
+export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string } & {
+  /** What is said of the drivers' keys. */
+  driverOptions: Readonly<Record<string, string>>;
+};
+
+/** The keys of the hypervisors' drivers, and what they hold. */
+export type DriverKeys = Readonly<Record<string, "path" | "text">>;
 
 /** Reads the configuration. A file that RUNV_CONFIG names must be there. */
-export function readConfig(named = process.env.RUNV_CONFIG): Config {
+export function readConfig(driverKeys: DriverKeys = {}, named = process.env.RUNV_CONFIG): Config {
   const file = named || defaultConfigFile;
   let text: string;
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    if (!named && (error as NodeJS.ErrnoException).code === "ENOENT") return {};
+    if (!named && (error as NodeJS.ErrnoException).code === "ENOENT") return { driverOptions: {} };
     throw invalid(file, messageOf(error), error);
   }
-  return parseConfig(text, file);
+  return parseConfig(text, file, driverKeys);
 }
 
 /** Reads the text of a configuration; the file's name is for the errors. */
-export function parseConfig(text: string, file: string): Config {
-  const table = parseToml(text, file);
-  for (const [key, value] of Object.entries(table)) {
-    if (!Object.hasOwn(keys, key)) {
-      throw invalid(file, `unknown key ${key}`, undefined, `the keys are ${Object.keys(keys).join(", ")}`);
+export function parseConfig(text: string, file: string, driverKeys: DriverKeys = {}): Config {
+  const known: Readonly<Record<string, Kind>> = { ...keys, ...driverKeys };
+  const values: Record<string, unknown> = {};
+  const driverOptions: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(parseToml(text, file))) {
+    const kind = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (kind === undefined) {
+      throw invalid(file, `unknown key ${key}`, undefined, `the keys are ${Object.keys(known).join(", ")}`);
     }
-    const problem = problemOf(keys[key as Key], value);
+    const problem = problemOf(kind, value);
     if (problem !== undefined) throw invalid(file, `${key}: ${problem}`);
+    (key in driverKeys ? driverOptions : values)[key] = value;
   }
-  return table as Config;
+  return { ...values, driverOptions } as Config;
 }
 
 function parseToml(text: string, file: string): Record<string, unknown> {
@@ -60,7 +69,7 @@ function parseToml(text: string, file: string): Record<string, unknown> {
   }
 }
 
-function problemOf(kind: "path" | "text" | "count", value: unknown): string | undefined {
+function problemOf(kind: Kind, value: unknown): string | undefined {
   if (kind === "count") {
     return Number.isSafeInteger(value) && (value as number) > 0 ? undefined : "must be a whole number above 0";
   }

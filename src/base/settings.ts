@@ -10,10 +10,11 @@ export interface GlobalOptions {
   debug: boolean;
   systemdCgroup: boolean;
   rootless: string;
-  /** These five override the configuration file: see `Settings`. */
+  /** These six override the configuration file: see `Settings`. */
   kernel: string | undefined;
   initrd: string | undefined;
   driver: string | undefined;
+  driverOptions: Readonly<Record<string, string>>;
   defaultCpus: number | undefined;
   defaultMemory: number | undefined;
   /** Where the templates are. */
@@ -34,9 +35,8 @@ export interface Settings {
   defaultMemory: number;
   /** How long a machine may take until its hypervisor answers, and then its guest; undefined: what is usual. */
   startTimeoutMs: number | undefined;
-  /** Where they are not on the PATH. */
-  qemu: string | undefined;
-  virtiofsd: string | undefined;
+  /** By the keys of their settings. */
+  driverOptions: Readonly<Record<string, string>>;
 }
 
 export interface TemplateSettings {

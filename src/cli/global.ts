@@ -2,8 +2,14 @@
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { GlobalOptions } from "../base/settings";
-import { bool, type FlagValues, int, string } from "./flags";
+import { driverSettings, drivers } from "../hypervisor";
+import { bool, type Flag, type FlagValues, int, string } from "./flags";
 import { usage } from "./parse";
+
+/** Those of the drivers' settings that have a flag. */
+const settingFlags: Readonly<Record<string, Flag & { kind: "string" }>> = Object.fromEntries(
+  driverSettings.flatMap(({ flag, usage }) => (flag === undefined ? [] : [[flag, string(usage)]])),
+);
 
 export const globalFlags = {
   debug: bool("enable debug logging"),
@@ -24,11 +30,14 @@ export const globalFlags = {
   rootless: string("ignore cgroup permission errors ('true', 'false', or 'auto')", { default: "auto" }),
   kernel: string("kernel of the VMs"),
   initrd: string("initrd of the VMs, made by 'runv image build'"),
-  driver: string("hypervisor driver ('auto', 'qemu', 'kvm', 'tcg')"),
+  driver: string(
+    `hypervisor driver (${["auto", ...drivers().map(({ name }) => name)].map((name) => `'${name}'`).join(", ")})`,
+  ),
   template: string("directory of the templates that VMs are cloned from"),
   "no-template": bool("boot each VM instead of cloning it from a template"),
   default_cpus: int("virtual CPUs of a VM whose container asks for none"),
   default_memory: int("memory in MiB of a VM whose container asks for none"),
+  ...settingFlags,
 } as const;
 
 /** Reads the values of the global flags. */
@@ -55,6 +64,12 @@ export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOpt
     kernel: values.kernel,
     initrd: values.initrd,
     driver: values.driver,
+    driverOptions: Object.fromEntries(
+      driverSettings.flatMap(({ key, flag }) => {
+        const value = flag === undefined ? undefined : (values as Readonly<Record<string, unknown>>)[flag];
+        return typeof value === "string" && value !== "" ? [[key, value]] : [];
+      }),
+    ),
     template: values.template || undefined,
     noTemplate: values["no-template"],
     defaultCpus: values.default_cpus,

@@ -83,9 +83,9 @@ export async function build(
     import("../sandbox/settings"),
     import("../sandbox/build-template"),
   ]);
-  const { kernel, initrd, driver, qemu, startTimeoutMs, defaultCpus, defaultMemory } = settings(global);
+  const { kernel, initrd, driver, driverOptions, startTimeoutMs, defaultCpus, defaultMemory } = settings(global);
   const size = { cpus: cpus ?? defaultCpus, memoryMiB: memoryMiB ?? defaultMemory };
-  const request = { kernel, initrd, driver, qemu, startTimeoutMs, network, ...size };
+  const request = { kernel, initrd, driver, driverOptions, startTimeoutMs, network, ...size };
   return (await buildTemplate(global.root, request, templateSettings(global))).key;
 }
 

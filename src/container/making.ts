@@ -196,8 +196,8 @@ export class Making {
   }
 
   #machine(network: NetworkNamespace) {
-    const { kernel, initrd, driver, qemu, templates, startTimeoutMs } = this.#vm;
-    return { kernel, initrd, driver, qemu, templates, startTimeoutMs, network: network.kind, ...this.#shape };
+    const { kernel, initrd, driver, driverOptions, templates, startTimeoutMs } = this.#vm;
+    return { kernel, initrd, driver, driverOptions, templates, startTimeoutMs, network: network.kind, ...this.#shape };
   }
 
   #cgroupRequest(): HostCgroupRequest {

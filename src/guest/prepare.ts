@@ -12,16 +12,6 @@ export const cgroupPath = "/sys/fs/cgroup";
 /** Controllers that containers may be limited by; a kernel without one does not have its files. */
 const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
 
-/** The share as the guest mounts it. */
-export interface ShareMount {
-  /** The file system, "9p". */
-  type: string;
-  /** Its tag. */
-  source: string;
-  /** As mount(8) writes them. */
-  options: string;
-}
-
 /** Loads modules, files of the initrd, in this order. One that the kernel has already is left alone. */
 export function loadModules(paths: readonly string[]): Program {
   const p = new Assembler();
@@ -51,11 +41,11 @@ export function prepareGuest(): Program {
   return p.assemble();
 }
 
-/** Mounts what the host shares. */
-export function mountShare(share: ShareMount): Program {
+/** Mounts what the host shares. @param how its file system's type and options, as mount(8) has them */
+export function mountShare(tag: string, { type, options }: { type: string; options: string }): Program {
   const p = new Assembler();
-  p.doing(`mount the host's share (${share.type})`);
-  p.syscall("mount", [p.text(share.source), p.text(sharePath), p.text(share.type), 0, p.text(share.options)]);
+  p.doing(`mount the host's share (${type})`);
+  p.syscall("mount", [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)]);
   return p.assemble();
 }
 

@@ -34,7 +34,12 @@ test("a QEMU without 9p", () => {
 });
 
 test("without kernel, initrd or driver the check says what to do", async () => {
-  const findings = await check({ kernel: "/nonexistent/kernel", initrd: "/nonexistent/initrd", driver: "bochs" });
+  const findings = await check({
+    driverOptions: {},
+    kernel: "/nonexistent/kernel",
+    initrd: "/nonexistent/initrd",
+    driver: "bochs",
+  });
   const missing = findings.filter(({ status }) => status === "missing");
   for (const subject of ["kernel", "initrd", "driver"]) expect(missing.map((each) => each.subject)).toContain(subject);
   for (const { fix } of missing) expect(fix).toBeDefined();

@@ -12,17 +12,16 @@ import { chooseDriver } from "./index";
 
 export type { Finding } from "./driver";
 
-export interface CheckOptions extends DriverOptions {
+export interface CheckOptions {
   /** The driver's name, or "auto". */
   driver?: string | undefined;
+  driverOptions: DriverOptions;
   kernel: string;
   initrd: string;
-  virtiofsd?: string | undefined;
 }
 
 /** Hypervisors that runv will drive one day, by their programs. */
 const later = { lkvm: "kvmtool", xl: "Xen", virsh: "libvirt" };
-const virtiofsds = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd"];
 
 /** Looks at everything. Takes about a second: QEMU is asked for its devices, the kernel is read, a machine is started. */
 export async function check(options: CheckOptions): Promise<Finding[]> {
@@ -31,7 +30,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();
-  const findings = [...host, ...hypervisor, ...image, checkVirtiofsd(options.virtiofsd), ...otherHypervisors()];
+  const findings = [...host, ...hypervisor, ...image, ...otherHypervisors()];
   if (findings.some(({ status }) => status === "missing")) return findings;
   return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
 }
@@ -51,18 +50,10 @@ export function formatCheck(findings: readonly Finding[]): string {
 
 async function findDriver(options: CheckOptions): Promise<Driver | Finding> {
   try {
-    return await chooseDriver(options.driver, options);
+    return await chooseDriver(options.driver, options.driverOptions);
   } catch (error) {
     return { status: "missing", subject: "driver", detail: messageOf(error), fix: "--driver auto" };
   }
-}
-
-function checkVirtiofsd(configured: string | undefined): Finding {
-  const subject = "virtiofsd";
-  const found = (configured === undefined ? virtiofsds : [configured]).find((path) => existsSync(path));
-  if (found !== undefined) return { status: "ok", subject, detail: `${found} (not used yet: shares are 9p)` };
-  const detail = `there is none${configured === undefined ? "" : ` at ${configured}`}; shares are 9p`;
-  return { status: "warning", subject, detail, fix: "apt-get install virtiofsd" };
 }
 
 function otherHypervisors(path = process.env.PATH ?? ""): Finding[] {

@@ -2,7 +2,7 @@
  * What runv asks of a hypervisor. A driver knows nothing of containers: it starts a machine from a kernel and an initrd, gives a byte
  * stream to the agent in it and a directory of the host, and says truthfully what it can and cannot do.
  *
- * To add one: a folder here that exports a `Driver`, and its line in `index.ts`.
+ * To add one: a folder here that exports a `DriverFamily`, and its line in `index.ts`; docs/hypervisors.md tells more.
  */
 import type { RunvError } from "../base/error";
 
@@ -53,6 +53,15 @@ export interface Share {
    * is a mount point with shared propagation.
    */
   path: string;
+}
+
+/** How the guest mounts a share, and what of its kernel that takes. */
+export interface GuestMount {
+  /** The file system, "9p". */
+  type: string;
+  /** As mount(8) writes them. */
+  options: string;
+  modules: readonly string[];
 }
 
 /** A network interface of a machine. */
@@ -210,6 +219,8 @@ export interface Driver {
    * "user" may be refused.
    */
   readonly nics: "tap" | "link";
+  /** How its guests mount the share. */
+  readonly guestMount: GuestMount;
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */
   probe(): Promise<Probe>;
   /**
@@ -240,10 +251,24 @@ export interface Finding {
   fix?: string;
 }
 
-/** Settings of the drivers, from /etc/runv/config.toml. */
-export interface DriverOptions {
-  /** Path of the QEMU program, if it is not to be looked for. */
-  qemu?: string | undefined;
-  /** Where to keep what is costly to find out; /var/lib/runv/cache unless told. */
-  cacheDirectory?: string | undefined;
+/**
+ * What the administrator or the caller chose for the drivers, by the keys of their settings. `cacheDirectory`: where to keep what is costly
+ * to find out, if not in /var/lib/runv/cache.
+ */
+export type DriverOptions = Readonly<Record<string, string | undefined>>;
+
+/** A choice that a driver leaves to others: a key of /etc/runv/config.toml, and where it has one a flag of runv's. */
+export interface DriverSetting {
+  key: string;
+  /** `path`: an absolute one. */
+  kind: "path" | "text";
+  flag?: string;
+  /** One line for the help. */
+  usage: string;
+}
+
+/** The drivers of one folder. Loading it costs little: what a driver is made of is loaded when it is used. */
+export interface DriverFamily {
+  settings: readonly DriverSetting[];
+  drivers(options: DriverOptions): readonly Driver[];
 }

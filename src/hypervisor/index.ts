@@ -1,12 +1,18 @@
 /** The drivers there are, and which one to take. */
 import { RunvError } from "../base/error";
-import type { Driver, DriverOptions } from "./driver";
-import { qemuDrivers } from "./qemu/driver";
+import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
+import { qemu } from "./qemu/driver";
+
+/** In the order in which `auto` tries them. */
+const families: readonly DriverFamily[] = [qemu];
 
 /** All drivers. `auto` takes the first that is available. */
 export function drivers(options: DriverOptions = {}): readonly Driver[] {
-  return [...qemuDrivers(options)];
+  return families.flatMap((family) => family.drivers(options));
 }
+
+/** What can be chosen for them. */
+export const driverSettings: readonly DriverSetting[] = families.flatMap(({ settings }) => settings);
 
 /**
  * Finds the driver for `--driver`.

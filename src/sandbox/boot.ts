@@ -4,9 +4,8 @@ import type { Driver, MachineSpec, Nic } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
 import { networkModules } from "../network/guest-programs";
-import { nineP } from "../share/nine-p";
 import { startClone } from "./clone";
-import { type BootPlan, connect, greeting, prepare, type Sandbox, type SandboxHandlers } from "./connect";
+import { type BootPlan, connect, greeting, prepare, type Sandbox, type SandboxHandlers, shareTag } from "./connect";
 import type { LaunchRequest } from "./messages";
 import { mostFor } from "./shape";
 
@@ -38,14 +37,14 @@ export async function planBoot(
   const { kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
   const manifest = readImageManifest(initrd);
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
-  const share = { tag: nineP.source, path: `${directory}/share` };
+  const share = { tag: shareTag, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });
   const spec: MachineSpec = {
     ...{ name, directory, kernel, initrd, cpus, memoryMiB, most, share },
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
   };
-  const modules = modulesFor(manifest, [...nineP.modules, ...networkModules]);
+  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...networkModules]);
   return { plan: { driver, spec, modules, handlers }, manifest };
 }
 
@@ -58,7 +57,7 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     const connection = await connect(machine, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
-    await span("guest: mount the share", () => connection.guest.call(mountShare(nineP)));
+    await span("guest: mount the share", () => connection.guest.call(mountShare(shareTag, driver.guestMount)));
     return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();

@@ -25,7 +25,7 @@ export async function buildTemplate(
   request: Omit<LaunchRequest, "op" | "templates">,
   { directory, budgetMiB }: TemplateSettings,
 ): Promise<{ key: string; made: boolean }> {
-  const driver = await chooseDriver(request.driver, { qemu: request.qemu });
+  const driver = await chooseDriver(request.driver, request.driverOptions);
   if (!driver.capabilities.template) throw unsupported(driver.name);
   const sandbox = sandboxDirectory(root, newSandbox());
   makeSandbox(sandbox);

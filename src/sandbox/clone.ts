@@ -5,8 +5,7 @@ import { span } from "../base/trace";
 import { mountShare } from "../guest/prepare";
 import { wake } from "../guest/wake";
 import type { ImageManifest } from "../image/manifest";
-import { nineP } from "../share/nine-p";
-import { type BootPlan, connect, type Sandbox } from "./connect";
+import { type BootPlan, connect, type Sandbox, shareTag } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
 import { type Template, TemplateStore } from "./template-store";
 
@@ -47,7 +46,9 @@ async function clone({ driver, spec, handlers }: BootPlan, template: Template): 
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
-    await span("guest: wake, mount the share", () => Promise.all([guest.call(wake()), guest.call(mountShare(nineP))]));
+    await span("guest: wake, mount the share", () =>
+      Promise.all([guest.call(wake()), guest.call(mountShare(shareTag, driver.guestMount))]),
+    );
     return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();

@@ -9,6 +9,9 @@ import { FrameStream } from "../wire/frame-stream";
 /** How long a guest may take to say hello, unless told. A kernel under TCG on a busy machine takes some seconds. */
 const helloTimeoutMs = 60_000;
 
+/** The name by which a guest mounts what the host shares with it. */
+export const shareTag = "share";
+
 /** A machine whose guest is ready for containers. */
 export interface Sandbox {
   machine: Machine;

@@ -7,7 +7,7 @@
  */
 
 import type { TemplateSettings } from "../base/settings";
-import type { MachineSize } from "../hypervisor/driver";
+import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
@@ -32,8 +32,7 @@ export interface LaunchRequest {
   network: "namespace" | "host";
   /** The templates to clone from and to add to; undefined: boot. */
   templates?: TemplateSettings | undefined;
-  /** QEMU's program, if it is not to be looked for. */
-  qemu?: string | undefined;
+  driverOptions: DriverOptions;
   /** How long the hypervisor may take, and then the guest; undefined: what is usual. */
   startTimeoutMs?: number | undefined;
 }

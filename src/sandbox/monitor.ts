@@ -130,7 +130,7 @@ class Monitor {
   }
 
   async #launch(request: Request & { op: "launch" }): Promise<MachineInfo> {
-    const driver = await chooseDriver(request.driver, { qemu: request.qemu });
+    const driver = await chooseDriver(request.driver, request.driverOptions);
     const network = openNetwork(request.network, driver.nics);
     this.#network = network;
     this.#sandbox = await boot(request, driver, network.firstNic(), this.#directory, {

@@ -2,13 +2,15 @@
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, Settings, TemplateSettings } from "../base/settings";
+import { driverSettings } from "../hypervisor";
 import { defaultInitrd, defaultKernel } from "../image/paths";
 
+const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
 const defaultTemplatesMiB = 2048;
 
 /** The settings that a command is to use. Reads the configuration file. */
-export function settings(global: GlobalOptions, config: Config = readConfig()): Settings {
+export function settings(global: GlobalOptions, config: Config = readConfig(driverKeys)): Settings {
   return {
     kernel: resolve(global.kernel ?? config.kernel ?? defaultKernel),
     initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
@@ -17,13 +19,15 @@ export function settings(global: GlobalOptions, config: Config = readConfig()): 
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
     startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
-    qemu: config.qemu,
-    virtiofsd: config.virtiofsd,
+    driverOptions: { ...config.driverOptions, ...global.driverOptions },
   };
 }
 
 /** Where the templates are, and how much they may take. */
-export function templateSettings({ template }: GlobalOptions, config: Config = readConfig()): TemplateSettings {
+export function templateSettings(
+  { template }: GlobalOptions,
+  config: Config = readConfig(driverKeys),
+): TemplateSettings {
   return {
     directory: resolve(template ?? config.templates ?? defaultTemplates),
     budgetMiB: config.templates_size ?? defaultTemplatesMiB,

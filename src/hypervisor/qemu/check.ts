@@ -1,9 +1,9 @@
 /** What `runv check` says of QEMU. */
 import { messageOf, RunvError } from "../../base/error";
-import type { DriverOptions, Finding } from "../driver";
+import type { Finding } from "../driver";
 import { identifyQemu, installHint } from "./binary";
 import { kvmProblem } from "./kvm";
-import { type AcceleratorChoice, chooseAccelerator } from "./probe";
+import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { formatVersion } from "./version";
 
 /** What a machine is made of, and what for; `needed` or not. */
@@ -15,7 +15,7 @@ const devices = [
 ] as const;
 
 /** Looks at QEMU's program, its devices and the accelerator. */
-export async function checkQemu(wanted: AcceleratorChoice, options: DriverOptions): Promise<Finding[]> {
+export async function checkQemu(wanted: AcceleratorChoice, options: QemuOptions): Promise<Finding[]> {
   const accelerator = checkAccelerator(wanted);
   try {
     const { path, version } = await identifyQemu(options.qemu);

@@ -1,8 +1,7 @@
 /** QEMU, by KVM or by software emulation. */
-import type { Capabilities, Driver, DriverOptions } from "../driver";
-import { checkQemu } from "./check";
-import { launch } from "./launch";
-import { type AcceleratorChoice, probeQemu } from "./probe";
+import type { Capabilities, Driver, DriverFamily } from "../driver";
+import { nineP } from "../nine-p";
+import type { AcceleratorChoice } from "./probe";
 
 const capabilities: Capabilities = {
   pause: true,
@@ -15,23 +14,26 @@ const capabilities: Capabilities = {
   hotplugMemory: true,
 };
 
-const cacheDirectory = "/var/lib/runv/cache";
-
 /** `qemu`, which takes KVM when it truly works, and `kvm` and `tcg`, which take what they are called or fail. */
-export function qemuDrivers(options: DriverOptions): Driver[] {
-  const named = { cacheDirectory, ...options };
-  const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
-    name,
-    summary,
-    capabilities,
-    nics: "tap",
-    probe: () => probeQemu(accelerator, named),
-    check: () => checkQemu(accelerator, named),
-    launch: (spec) => launch(spec, { ...named, driver: name, accelerator, capabilities }),
-  });
-  return [
-    driver("qemu", "auto", "QEMU with KVM where it truly works, else with software emulation"),
-    driver("kvm", "kvm", "QEMU with KVM"),
-    driver("tcg", "tcg", "QEMU with software emulation"),
-  ];
-}
+export const qemu: DriverFamily = {
+  settings: [{ key: "qemu", kind: "path", usage: "QEMU's program, if it is not on the PATH" }],
+  drivers: ({ qemu, cacheDirectory = "/var/lib/runv/cache" }) => {
+    const named = { qemu, cacheDirectory };
+    const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
+      name,
+      summary,
+      capabilities,
+      nics: "tap",
+      guestMount: nineP("virtio"),
+      probe: async () => (await import("./probe")).probeQemu(accelerator, named),
+      check: async () => (await import("./check")).checkQemu(accelerator, named),
+      launch: async (spec) =>
+        (await import("./launch")).launch(spec, { ...named, driver: name, accelerator, capabilities }),
+    });
+    return [
+      driver("qemu", "auto", "QEMU with KVM where it truly works, else with software emulation"),
+      driver("kvm", "kvm", "QEMU with KVM"),
+      driver("tcg", "tcg", "QEMU with software emulation"),
+    ];
+  },
+};

@@ -4,7 +4,7 @@ import { messageOf, RunvError } from "../../base/error";
 import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
-import type { Capabilities, DriverOptions, Machine, MachineSpec } from "../driver";
+import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
@@ -14,11 +14,11 @@ import { restore } from "./migration";
 import { openVhost } from "./nic";
 import { type Accelerator, qemuArguments, tapOf } from "./options";
 import { readPreload, wantsPreload } from "./preload";
-import { type AcceleratorChoice, chooseAccelerator } from "./probe";
+import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
 
-export interface LaunchOptions extends DriverOptions {
+export interface LaunchOptions extends QemuOptions {
   driver: string;
   accelerator: AcceleratorChoice;
   capabilities: Capabilities;

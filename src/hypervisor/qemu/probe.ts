@@ -9,6 +9,13 @@ import { formatVersion } from "./version";
 /** The accelerator that is asked for: "auto" takes KVM when it truly works, else TCG. */
 export type AcceleratorChoice = Accelerator | "auto";
 
+export interface QemuOptions {
+  /** The path of its program, if it is not to be looked for. */
+  qemu?: string | undefined;
+  /** Where to keep what is costly to find out. */
+  cacheDirectory?: string | undefined;
+}
+
 export interface Choice {
   accelerator: Accelerator;
   /** Why this one, in words. */
@@ -27,10 +34,7 @@ export function chooseAccelerator(wanted: AcceleratorChoice, sources?: KvmSource
 }
 
 /** Finds QEMU and says what is missing, for `Driver.probe`. */
-export async function probeQemu(
-  wanted: AcceleratorChoice,
-  options: { qemu?: string | undefined; cacheDirectory?: string | undefined },
-): Promise<Probe> {
+export async function probeQemu(wanted: AcceleratorChoice, options: QemuOptions): Promise<Probe> {
   const choice = chooseAccelerator(wanted);
   const problems: Problem[] = [];
   let binary: QemuBinary | undefined;
