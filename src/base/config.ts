@@ -14,6 +14,9 @@ const keys = {
   driver: "text",
   templates: "path",
   templates_size: "count",
+  pool: "path",
+  pool_size: "count",
+  pool_reserve: "count",
   default_cpus: "count",
   default_memory: "count",
   start_timeout: "count",
@@ -22,7 +25,7 @@ const keys = {
 type Key = keyof typeof keys;
 type Kind = "path" | "text" | "count";
 
-/** `default_memory` and `templates_size` are in MiB, `start_timeout` in seconds. */
+/** `default_memory`, `templates_size` and `pool_reserve` are in MiB, `start_timeout` in seconds. */
 export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string } & {
   /** What is said of the drivers' keys. */
   driverOptions: Readonly<Record<string, string>>;

@@ -20,6 +20,8 @@ export interface GlobalOptions {
   /** Where the templates are. */
   template: string | undefined;
   noTemplate: boolean;
+  /** Where the pools are. */
+  pool: string | undefined;
 }
 
 /** How VMs are made. */
@@ -29,6 +31,7 @@ export interface Settings {
   driver: string;
   /** Undefined: boot each VM. */
   templates: TemplateSettings | undefined;
+  pool: PoolSettings;
   /** For a container that asks for none. */
   defaultCpus: number;
   /** In MiB, likewise. */
@@ -43,4 +46,12 @@ export interface TemplateSettings {
   directory: string;
   /** How much all of them may take on disk. */
   budgetMiB: number;
+}
+
+export interface PoolSettings {
+  directory: string;
+  /** How many machines `runv pool start` keeps. */
+  size: number;
+  /** How much memory the host must have left for a pool to grow. */
+  reserveMiB: number;
 }

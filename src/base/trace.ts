@@ -19,6 +19,11 @@ export function traceTo(path: string): void {
   write({ name: "start of the executable", ph: "X", ts: performance.timeOrigin * 1000, dur: performance.now() * 1000 });
 }
 
+/** Goes on with a timeline, in a process that has run for long. */
+export function traceOn(path: string): void {
+  file = path;
+}
+
 /** Says what this process is called in the timeline, when it is one in the background. */
 export function traceAs(name: string): void {
   role = name;

@@ -39,9 +39,11 @@ const table: Readonly<Record<string, Load>> = {
   "install-docker": async () => (await import("./install-docker")).installDocker,
   image: async () => (await import("./image")).image,
   template: async () => (await import("./template")).template,
+  pool: async () => (await import("./pool")).pool,
   checkpoint: async () => (await import("./refused")).checkpoint,
   restore: async () => (await import("./refused")).restore,
   manage: async () => (await import("./manage")).manage,
+  "pool-keeper": async () => (await import("./pool-keeper")).poolKeeper,
   monitor: async () => (await import("./monitor")).monitor,
   shim: async () => (await import("./shim")).shim,
 };

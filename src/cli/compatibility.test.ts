@@ -6,7 +6,18 @@ import { allCommands } from "./commands";
 import { globalFlags } from "./global";
 
 /** Commands that are neither runc's nor runV 1.0's. */
-const own = new Set(["check", "console", "image", "install-docker", "interface", "monitor", "shim", "template"]);
+const own = new Set([
+  "check",
+  "console",
+  "image",
+  "install-docker",
+  "interface",
+  "monitor",
+  "pool",
+  "pool-keeper",
+  "shim",
+  "template",
+]);
 
 /** The flags of runc 1.1 to 1.3, by their long names. */
 const runc: Readonly<Record<string, string>> = {

@@ -35,6 +35,7 @@ export const globalFlags = {
   ),
   template: string("directory of the templates that VMs are cloned from"),
   "no-template": bool("boot each VM instead of cloning it from a template"),
+  pool: string("directory of the pools of virtual machines that are ready"),
   default_cpus: int("virtual CPUs of a VM whose container asks for none"),
   default_memory: int("memory in MiB of a VM whose container asks for none"),
   ...settingFlags,
@@ -72,6 +73,7 @@ export function globalOptions(values: FlagValues<typeof globalFlags>): GlobalOpt
     ),
     template: values.template || undefined,
     noTemplate: values["no-template"],
+    pool: values.pool || undefined,
     defaultCpus: values.default_cpus,
     defaultMemory: values.default_memory,
   };

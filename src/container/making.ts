@@ -1,6 +1,7 @@
-import { closeSync, linkSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
+import type { LogOptions } from "../base/log";
 import type { Settings } from "../base/settings";
 import { span } from "../base/trace";
 import type { ContainerPrograms } from "../guest/lower/container";
@@ -8,16 +9,27 @@ import type { SharedSettings } from "../guest/lower/settings";
 import { endOrphan } from "../hypervisor/orphans";
 import { type Identity, identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
+import { waitForEnd } from "../linux/processes";
 import type { Bundle } from "../oci/bundle";
+import { findNamespace } from "../oci/namespaces";
 import type { State } from "../oci/state";
 import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
-import { controlSocket, makeSandbox, newSandbox, removeSandbox, sandboxDirectory } from "../sandbox/paths";
+import {
+  controlSocket,
+  makeSandbox,
+  makeSandboxes,
+  monitorLog,
+  newSandbox,
+  removeSandbox,
+  sandboxDirectory,
+} from "../sandbox/paths";
 import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
 import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
+import { type ClaimedMachine, claimMachine } from "./claim";
 import { openStdio } from "./console";
 import { runHooks } from "./hooks";
 import {
@@ -43,8 +55,8 @@ export interface Created {
   shim: ShimHandle;
 }
 
-/** The name of the monitor's own log. */
-const monitorLog = "monitor.log";
+/** How long a machine may take to end. */
+const endTimeoutMs = 10_000;
 
 /** A container in the making: what there is of it already, to be finished or undone. */
 export class Making {
@@ -61,6 +73,8 @@ export class Making {
   #monitor: Background | undefined;
   #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
+  /** What the pool had for it. */
+  #claimed: ClaimedMachine | undefined;
   #shim: ShimHandle | undefined;
 
   constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings, member: ContainerRecord | undefined) {
@@ -89,17 +103,17 @@ export class Making {
     this.#cgroup = planHostCgroup(cgroup);
     let record = this.#record();
     writeRecord(root, record);
-    if (this.#member === undefined) makeSandbox(this.#directory);
-    this.#keepConsole();
     makeHostCgroup(cgroup);
-    const network = NetworkNamespace.open(this.#bundle.config.linux.namespaces);
-    this.#network = network;
-    const monitor = this.#member?.monitor ?? this.#startMonitor(network);
+    const network = await this.#findNetwork();
+    if (this.#member === undefined && this.#claimed === undefined) makeSandbox(this.#directory);
+    this.#keepConsole();
+    const monitor = this.#member?.monitor ?? this.#claimed?.monitor ?? this.#startMonitor(network);
     record = { ...record, monitor };
     writeRecord(root, record);
-    const client = await span("start of the monitor", () => SandboxClient.connect(this.#channel()));
+    const client =
+      this.#claimed?.client ?? (await span("start of the monitor", () => SandboxClient.connect(this.#channel())));
     this.#client = client;
-    const launched = this.#member === undefined ? client.launch(this.#machine(network)) : client.join();
+    const launched = this.#member === undefined ? client.launch(this.#machine(network.kind)) : client.join();
     launched.catch(() => {});
     const shim = await this.#startShim(network, consoleSocket);
     record = { ...record, shim: shim.identity };
@@ -144,6 +158,7 @@ export class Making {
     if (this.#client !== undefined) this.#client.close();
     else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
+    if (this.#claimed !== undefined) waitForEnd(this.#claimed.monitor, endTimeoutMs);
     removeHostCgroup(this.#cgroup);
     if (this.#member === undefined) {
       await endOrphan(this.#directory);
@@ -152,8 +167,35 @@ export class Making {
     removeContainerDirectory(this.#options.global.root, this.#options.id);
   }
 
+  /** Opens the network namespace, or makes one; a machine of the pool brings its own. */
+  async #findNetwork(): Promise<NetworkNamespace> {
+    const { namespaces } = this.#bundle.config.linux;
+    const wanted = findNamespace(namespaces, "network");
+    const { pool, templates } = this.#vm;
+    const isPooled = this.#member === undefined && wanted !== undefined && templates !== undefined;
+    // A new one need not be made where a machine brings one.
+    const named = isPooled && wanted.path === undefined ? undefined : NetworkNamespace.open(namespaces);
+    this.#network = named;
+    if (isPooled && named?.kind !== "host") {
+      makeSandboxes(this.#options.global.root);
+      this.#claimed = await claimMachine(pool.directory, this.#machine("namespace"), this.#directory, named?.fd, () =>
+        this.#monitorLog(false),
+      );
+    }
+    if (this.#claimed !== undefined) {
+      const { monitor, machine, client } = this.#claimed;
+      this.#client = client;
+      for (const process of [monitor, machine]) if (process !== undefined) joinHostCgroup(this.#cgroup, process.pid);
+      this.#network ??= NetworkNamespace.ofMonitor(monitor.pid);
+    }
+    this.#network ??= NetworkNamespace.open(namespaces);
+    return this.#network;
+  }
+
   #startMonitor(network: NetworkNamespace): Identity {
-    this.#monitor = network.enter(() => startBackground([...this.#logFlags(), "monitor", this.#directory]));
+    const { file, format = "text", debug = false } = this.#monitorLog(true);
+    const flags = ["--log", file!, "--log-format", format, ...(debug ? ["--debug"] : [])];
+    this.#monitor = network.enter(() => startBackground([...flags, "monitor", this.#directory]));
     const { pid } = this.#monitor.process;
     const identity = identified(pid);
     joinHostCgroup(this.#cgroup, pid);
@@ -162,15 +204,19 @@ export class Making {
 
   /**
    * Where the monitor's log goes: to the caller's; without one, to a file of the sandbox, which the container keeps beyond the machine's end.
+   * @param make the file is not there yet
    */
-  #logFlags(): string[] {
+  #monitorLog(make: boolean): LogOptions {
     const { root, log, logFormat, debug } = this.#options.global;
     const file = log === undefined ? `${this.#directory}/${monitorLog}` : resolve(log);
     if (log === undefined) {
-      writeFileSync(file, "", { mode: 0o600 });
-      linkSync(file, `${containerDirectory(root, this.#options.id)}/${monitorLog}`);
+      if (make) writeFileSync(file, "", { mode: 0o600 });
+      const kept = `${containerDirectory(root, this.#options.id)}/${monitorLog}`;
+      // There is one already where a machine of the pool was given up.
+      rmSync(kept, { force: true });
+      linkSync(file, kept);
     }
-    return ["--log", file, "--log-format", logFormat, ...(debug ? ["--debug"] : [])];
+    return { file, format: logFormat, debug };
   }
 
   /** Where the monitor is to be spoken to. */
@@ -191,13 +237,13 @@ export class Making {
   /** The machine's console is a file of its sandbox; the container keeps it beyond the machine's end. */
   #keepConsole(): void {
     const log = `${this.#directory}/console.log`;
-    if (this.#member === undefined) writeFileSync(log, "", { mode: 0o600 });
+    if (this.#member === undefined && this.#claimed === undefined) writeFileSync(log, "", { mode: 0o600 });
     linkSync(log, `${containerDirectory(this.#options.global.root, this.#options.id)}/console.log`);
   }
 
-  #machine(network: NetworkNamespace) {
+  #machine(network: NetworkNamespace["kind"]) {
     const { kernel, initrd, driver, driverOptions, templates, startTimeoutMs } = this.#vm;
-    return { kernel, initrd, driver, driverOptions, templates, startTimeoutMs, network: network.kind, ...this.#shape };
+    return { kernel, initrd, driver, driverOptions, templates, startTimeoutMs, network, ...this.#shape };
   }
 
   #cgroupRequest(): HostCgroupRequest {

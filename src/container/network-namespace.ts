@@ -2,10 +2,9 @@
 import { closeSync, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
-import { inNetworkNamespace, isHostNamespace, makeNetworkNamespace } from "../linux/namespaces";
-import { setLink } from "../linux/netlink/link";
-import { NetlinkSocket } from "../linux/netlink/socket";
+import { inNetworkNamespace, isHostNamespace } from "../linux/namespaces";
 import { cutStaleCables } from "../network/cable";
+import { makeWithLoopback, withSocket } from "../network/new-namespace";
 import { findNamespace, type Namespace } from "../oci/namespaces";
 
 export class NetworkNamespace {
@@ -34,6 +33,26 @@ export class NetworkNamespace {
         wanted.path === undefined ? "make a network namespace" : `open the network namespace ${wanted.path}`;
       throw new RunvError("NETWORK_NAMESPACE", `${which}: ${messageOf(cause)}`, { cause });
     }
+  }
+
+  /** That of a machine of the pool, which is new. @throws RunvError NETWORK_NAMESPACE */
+  static ofMonitor(pid: number): NetworkNamespace {
+    try {
+      return new NetworkNamespace(openSync(`/proc/${pid}/ns/net`, "r"));
+    } catch (cause) {
+      throw new RunvError(
+        "NETWORK_NAMESPACE",
+        `open the network namespace of the pooled machine: ${messageOf(cause)}`,
+        {
+          cause,
+        },
+      );
+    }
+  }
+
+  /** The descriptor of one to give to the machine. */
+  get fd(): number | undefined {
+    return this.#fd;
   }
 
   /** Whether it is one to give to the machine, or the host's own. */
@@ -66,25 +85,4 @@ export function clearNetwork(namespaces: readonly Namespace[]): void {
   } finally {
     network?.close();
   }
-}
-
-/** As runc does, a new namespace has its loopback interface up. */
-function makeWithLoopback(): number {
-  const fd = makeNetworkNamespace();
-  inNetworkNamespace(
-    fd,
-    withSocket((socket) => socket.change("set up lo", setLink(1, { up: true }))),
-  );
-  return fd;
-}
-
-function withSocket(action: (socket: NetlinkSocket) => void): () => void {
-  return () => {
-    const socket = new NetlinkSocket();
-    try {
-      action(socket);
-    } finally {
-      socket.close();
-    }
-  };
 }

@@ -18,9 +18,14 @@ export function openConsole(directory: string): number {
  * @returns what stops this
  */
 export function keepConsoleShort(path: string, { most, kept, everyMs } = limits): () => void {
-  const timer = setInterval(() => cut(path, most, kept), everyMs);
+  // By its descriptor: the sandbox's directory may be given another name.
+  const held = openSync(path, "r");
+  const timer = setInterval(() => cut(`/proc/self/fd/${held}`, most, kept), everyMs);
   timer.unref();
-  return () => clearInterval(timer);
+  return () => {
+    clearInterval(timer);
+    closeSync(held);
+  };
 }
 
 function cut(path: string, most: number, kept: number): void {

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { POLLIN } from "./constants";
 import { type Identity, isAlive } from "./identity";
 import { SystemError, syscall } from "./local";
@@ -20,6 +21,14 @@ export function waitForEnd(identity: Identity, milliseconds: number): boolean {
     return syscall("ppoll", new Uint8Array(pollfd.buffer), 1, new Uint8Array(timeout.buffer), 0, 8);
   });
   return ready !== 0;
+}
+
+/** sys/resource.h */
+const PRIO_PROCESS = 0;
+
+/** Gives a process with all its threads a nice value (setpriority(2)): 19 is least. @throws SystemError */
+export function setPriority(pid: number, nice: number): void {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) syscall("setpriority", PRIO_PROCESS, Number(thread), nice);
 }
 
 /** Does something with a pidfd of the process; undefined when it is gone. */

@@ -12,6 +12,12 @@ export interface MachineNetwork {
    */
   attach(machine: Machine, guest: Guest, hidden: string | undefined): void;
   /**
+   * Goes on in another network namespace, with this process, before anything of this one was used.
+   * @param namespace a descriptor, the caller's
+   * @throws NetlinkError, SystemError
+   */
+  moveTo(namespace: number): void;
+  /**
    * Gives the guest what there is now.
    * @param complete the callers have filled the namespace: from now on what changes is followed
    * @throws RunvError NETWORK_…, GUEST_…, VM_…

@@ -6,10 +6,12 @@ import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
 import type { Driver, Machine, Nic } from "../hypervisor/driver";
+import { CLONE_NEWNET } from "../linux/constants";
+import { syscall } from "../linux/local";
 import { addAddress, decodeAddress, deleteAddress, formatAddress, getAddresses } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
-import { cutCable, joinCable } from "./cable";
+import { cutCable, joinCable, portIndex } from "./cable";
 import { changesOf } from "./changes";
 import { type Interface, loopback, type NetworkConfig, readNetwork } from "./config";
 import { desiredItems, type Item } from "./desired";
@@ -41,7 +43,7 @@ interface Plugged {
 
 export class NamespaceNetwork implements MachineNetwork {
   readonly #nics: Driver["nics"];
-  readonly #socket = new NetlinkSocket();
+  #socket = new NetlinkSocket();
   /** By their numbers in the namespace. */
   readonly #plugged = new Map<number, Plugged>();
   #told = new Map<string, Item>();
@@ -84,6 +86,17 @@ export class NamespaceNetwork implements MachineNetwork {
     this.#guest = guest;
     this.#links = new GuestLinks(guest);
     this.#names = new NameForwarder(guest);
+  }
+
+  moveTo(namespace: number): void {
+    const spare = this.#spare;
+    if (spare !== undefined) {
+      const doing = `move ${spare.port.name} to the container's network namespace`;
+      this.#socket.change(doing, setLink(portIndex(this.#socket, spare.port), { namespace }));
+    }
+    syscall("setns", namespace, CLONE_NEWNET);
+    this.#socket.close();
+    this.#socket = new NetlinkSocket();
   }
 
   sync(complete: boolean): Promise<void> {

@@ -32,6 +32,10 @@ export class UserNetwork implements MachineNetwork {
     this.#guest = guest;
   }
 
+  moveTo(): void {
+    throw new RunvError("UNSUPPORTED", "a machine on the host's network is not given another one");
+  }
+
   async sync(): Promise<void> {
     if (this.#guest === undefined) throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
     if (this.#done) return;

@@ -16,7 +16,7 @@ import { mostFor } from "./shape";
  * @throws RunvError VM_…, IMAGE_…; nothing is left behind then
  */
 export async function boot(
-  request: LaunchRequest,
+  request: Omit<LaunchRequest, "op">,
   driver: Driver,
   nic: Nic | undefined,
   directory: string,

@@ -6,10 +6,12 @@ import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, type SocketSource } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import {
+  type ClaimRequest,
   ControlType,
   type GoResult,
   type LaunchRequest,
   type MachineInfo,
+  type PooledPids,
   type Reply,
   type Request,
   type ShareRequest,
@@ -66,6 +68,16 @@ export class SandboxClient {
   /** Starts the machine, and waits until its guest is ready for containers. @throws RunvError VM_… */
   async launch(machine: Omit<LaunchRequest, "op">): Promise<MachineInfo> {
     return (await this.#request({ op: "launch", ...machine })) as MachineInfo;
+  }
+
+  /** Starts the machine for the pool, and keeps it there until this connection ends. @throws RunvError VM_… */
+  async pool(machine: Omit<LaunchRequest, "op">): Promise<PooledPids> {
+    return (await this.#request({ op: "pool", ...machine })) as PooledPids;
+  }
+
+  /** Takes a machine of the pool. @throws RunvError POOL_TAKEN, SANDBOX_GONE */
+  async claim(how: Omit<ClaimRequest, "op">): Promise<PooledPids> {
+    return (await this.#request({ op: "claim", ...how })) as PooledPids;
   }
 
   /** Keeps the machine alive until this connection ends. */

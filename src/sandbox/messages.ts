@@ -6,6 +6,8 @@
  * handles base + 1 to base + 65535. When the client goes, its processes are killed.
  */
 
+import { messageOf, RunvError } from "../base/error";
+import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
@@ -35,6 +37,30 @@ export interface LaunchRequest {
   driverOptions: DriverOptions;
   /** How long the hypervisor may take, and then the guest; undefined: what is usual. */
   startTimeoutMs?: number | undefined;
+}
+
+/** Starts the machine ahead of time, and keeps it for a `claim` as long as this connection lives. Its network is a namespace. */
+export interface PoolRequest extends Omit<LaunchRequest, "op"> {
+  op: "pool";
+}
+
+/** Takes a machine of the pool, which this connection holds then; `launch` wakes it. */
+export interface ClaimRequest {
+  op: "claim";
+  /** Where the sandbox's directory is now. */
+  directory: string;
+  /** A descriptor of process `pid`: the network namespace to be in. Undefined: that in which the monitor is. */
+  namespace?: { pid: number; fd: number } | undefined;
+  /** Where the monitor's log goes. */
+  log: LogOptions;
+  /** The timeline to write to. */
+  trace?: string | undefined;
+}
+
+/** The processes of a machine of the pool, in the answers to pool and claim. */
+export interface PooledPids {
+  monitor: number;
+  machine?: number | undefined;
 }
 
 /** The client wants the machine to live as long as this connection. */
@@ -95,6 +121,8 @@ export interface InfoRequest {
 
 export type Request =
   | LaunchRequest
+  | PoolRequest
+  | ClaimRequest
   | HoldRequest
   | ShareRequest
   | ForgetRequest
@@ -135,3 +163,9 @@ export interface Envelope {
 export type Reply =
   | { id: number; result: unknown }
   | { id: number; error: { code: string; message: string; hint?: string | undefined } };
+
+/** An error on its way to another process. */
+export function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {
+  if (error instanceof RunvError) return { code: error.code, message: error.message, hint: error.hint };
+  return { code: "MONITOR_FAILED", message: messageOf(error) };
+}

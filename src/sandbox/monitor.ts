@@ -3,14 +3,16 @@
  * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
  */
 
-import { appendFileSync } from "node:fs";
+import { appendFileSync, closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
-import { log } from "../base/log";
-import { span, traceAs } from "../base/trace";
+import { log, openLog } from "../base/log";
+import { span, traceAs, traceOn } from "../base/trace";
 import { endContainer } from "../guest/end";
 import { syncShare } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
+import { consoleName } from "../hypervisor/console";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
+import { takeDescriptor } from "../linux/take-descriptor";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { enterShareNamespace } from "../share/namespace";
@@ -22,8 +24,20 @@ import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
 import { grow } from "./grow";
 import { repeatOomOnHost } from "./host-oom";
-import { ControlType, type Envelope, type MachineInfo, type Reply, type Request } from "./messages";
+import {
+  type ClaimRequest,
+  ControlType,
+  describe,
+  type Envelope,
+  type LaunchRequest,
+  type MachineInfo,
+  type PooledPids,
+  type PoolRequest,
+  type Reply,
+  type Request,
+} from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
+import { park, unpark } from "./pool-unit";
 import { mostFor } from "./shape";
 import { type Client, FrameSwitch } from "./switch";
 
@@ -46,7 +60,7 @@ export async function runMonitor(directory: string, creator: number): Promise<vo
 }
 
 class Monitor {
-  readonly #directory: string;
+  #directory: string;
   readonly #clients = new Map<number, MonitorClient>();
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
@@ -57,6 +71,10 @@ class Monitor {
   #sandbox: Sandbox | undefined;
   #ending = false;
   #growing: Promise<unknown> = Promise.resolve();
+  /** In the pool: who keeps the machine there. */
+  #keeper: MonitorClient | undefined;
+  /** The machine stands still, as it does in the pool. */
+  #parked = false;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -105,7 +123,11 @@ class Monitor {
   async #handle(client: MonitorClient, request: Request): Promise<unknown> {
     switch (request.op) {
       case "launch":
-        return await this.#launch(request);
+        return this.#parked ? await this.#unpark() : await this.#launch(request);
+      case "pool":
+        return await this.#park(client, request);
+      case "claim":
+        return this.#claim(client, request);
       case "hold":
         client.holds = true;
         return undefined;
@@ -129,7 +151,7 @@ class Monitor {
     }
   }
 
-  async #launch(request: Request & { op: "launch" }): Promise<MachineInfo> {
+  async #launch(request: LaunchRequest | PoolRequest): Promise<MachineInfo> {
     const driver = await chooseDriver(request.driver, request.driverOptions);
     const network = openNetwork(request.network, driver.nics);
     this.#network = network;
@@ -142,6 +164,52 @@ class Monitor {
     });
     network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
+    return this.#info();
+  }
+
+  async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
+    await this.#launch(request);
+    await park(this.#sandbox!, this.#directory);
+    this.#parked = true;
+    this.#keeper = client;
+    return this.#pids();
+  }
+
+  #pids(): PooledPids {
+    return { monitor: process.pid, machine: this.#machine?.pid };
+  }
+
+  #claim(client: MonitorClient, { directory, namespace, log, trace }: ClaimRequest): PooledPids {
+    const keeper = this.#keeper;
+    if (keeper === undefined || this.#ending) throw new RunvError("POOL_TAKEN", "the machine is not in the pool");
+    this.#keeper = undefined;
+    client.holds = true;
+    this.#directory = directory;
+    openLog(log);
+    if (trace !== undefined) traceOn(trace);
+    try {
+      if (namespace !== undefined) this.#moveTo(namespace.pid, namespace.fd);
+    } catch (error) {
+      // It may be half in one and half in the other.
+      void this.#end();
+      throw error;
+    }
+    keeper.stream.close();
+    return this.#pids();
+  }
+
+  #moveTo(pid: number, fd: number): void {
+    const namespace = takeDescriptor(pid, fd);
+    try {
+      this.#network?.moveTo(namespace);
+    } finally {
+      closeSync(namespace);
+    }
+  }
+
+  async #unpark(): Promise<MachineInfo> {
+    this.#parked = false;
+    await span("wake", () => unpark(this.#sandbox!));
     return this.#info();
   }
 
@@ -163,7 +231,7 @@ class Monitor {
       repeatOomOnHost(cgroup);
     } catch (error) {
       // A shim has no log, and its standard error is the container's.
-      if (this.#machine !== undefined) appendFileSync(this.#machine.consoleLog, `[runv: ${messageOf(error)}]\n`);
+      appendFileSync(`${this.#directory}/${consoleName}`, `[runv: ${messageOf(error)}]\n`);
       throw error;
     }
   }
@@ -202,7 +270,7 @@ class Monitor {
   async #end(lost?: string): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    if (this.#sandbox !== undefined) {
+    if (this.#sandbox !== undefined && !this.#parked) {
       const { machine, guest } = this.#sandbox;
       await span("guest: write back", () =>
         Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]),
@@ -224,9 +292,4 @@ function wordsOf({ code, signal, stderr }: MachineExit): string {
 
 function starting(): RunvError {
   return new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
-}
-
-function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {
-  if (error instanceof RunvError) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "MONITOR_FAILED", message: messageOf(error) };
 }

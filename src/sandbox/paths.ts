@@ -1,6 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { constants, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 
+/** The name of a monitor's own log. */
+export const monitorLog = "monitor.log";
+
 /** Where the sandboxes of a root are; containers' ids do not begin with a dot. */
 const sandboxes = ".sandboxes";
 
@@ -12,6 +15,11 @@ export function sandboxDirectory(root: string, sandbox: string): string {
 /** An id for a new sandbox: short, for a socket's path has at most 107 bytes. */
 export function newSandbox(): string {
   return randomBytes(6).toString("hex");
+}
+
+/** Makes the directory in which those of sandboxes are. */
+export function makeSandboxes(root: string): void {
+  mkdirSync(`${root}/${sandboxes}`, { recursive: true, mode: 0o700 });
 }
 
 /** Makes the directory of a sandbox. */

@@ -1,13 +1,14 @@
 /** How VMs are made: what the global flags say, else the configuration file, else the defaults. */
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
-import type { GlobalOptions, Settings, TemplateSettings } from "../base/settings";
+import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
 import { driverSettings } from "../hypervisor";
 import { defaultInitrd, defaultKernel } from "../image/paths";
 
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
 const defaultTemplatesMiB = 2048;
+const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserveMiB: 512 };
 
 /** The settings that a command is to use. Reads the configuration file. */
 export function settings(global: GlobalOptions, config: Config = readConfig(driverKeys)): Settings {
@@ -16,6 +17,7 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
     initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
     driver: global.driver ?? config.driver ?? "auto",
     templates: global.noTemplate ? undefined : templateSettings(global, config),
+    pool: poolSettings(global, config),
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
     startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
@@ -31,5 +33,14 @@ export function templateSettings(
   return {
     directory: resolve(template ?? config.templates ?? defaultTemplates),
     budgetMiB: config.templates_size ?? defaultTemplatesMiB,
+  };
+}
+
+/** Where the pools are, and how large. */
+export function poolSettings({ pool }: GlobalOptions, config: Config = readConfig(driverKeys)): PoolSettings {
+  return {
+    directory: resolve(pool ?? config.pool ?? defaultPool.directory),
+    size: config.pool_size ?? defaultPool.size,
+    reserveMiB: config.pool_reserve ?? defaultPool.reserveMiB,
   };
 }

@@ -10,6 +10,7 @@ import {
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
+  IFLA_NET_NS_FD,
   IN6_ADDR_GEN_MODE_NONE,
   RTM_GETLINK,
   RTM_NEWLINK,
@@ -48,6 +49,8 @@ export interface LinkChange {
   up?: boolean;
   /** No link-local address is made when it goes up: it is given one. */
   noLinkLocal?: boolean;
+  /** A descriptor of the network namespace that it is to be in. */
+  namespace?: number;
 }
 
 const headerSize = 16;
@@ -68,11 +71,12 @@ export function getLinks(): NetlinkRequest {
 }
 
 /** Changes a link. */
-export function setLink(index: number, { name, mac, mtu, up, noLinkLocal }: LinkChange): NetlinkRequest {
+export function setLink(index: number, { name, mac, mtu, up, noLinkLocal, namespace }: LinkChange): NetlinkRequest {
   const attributes: Attribute[] = [];
   if (mac !== undefined) attributes.push([IFLA_ADDRESS, parseMac(mac)!]);
   if (name !== undefined) attributes.push([IFLA_IFNAME, text(name)]);
   if (mtu !== undefined) attributes.push([IFLA_MTU, u32(mtu)]);
+  if (namespace !== undefined) attributes.push([IFLA_NET_NS_FD, u32(namespace)]);
   if (noLinkLocal === true) {
     const mode: Attribute = [IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(IN6_ADDR_GEN_MODE_NONE)];
     attributes.push([IFLA_AF_SPEC, [[AF_INET6, [mode]]]]);

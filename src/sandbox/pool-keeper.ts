@@ -1,0 +1,283 @@
+/**
+ * The pool's keeper: one process for each shape of machine. It starts machines ahead of time, at the lowest priority, and holds them
+ * until somebody takes them; with the keeper its machines end, but for those that were taken.
+ */
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { messageOf, RunvError } from "../base/error";
+import { commit, version } from "../base/version";
+import { chooseDriver } from "../hypervisor";
+import { consoleName } from "../hypervisor/console";
+import { LOCK_EX, LOCK_NB } from "../linux/constants";
+import { type Identity, identityOf } from "../linux/identity";
+import { syscall } from "../linux/local";
+import { inNetworkNamespace } from "../linux/namespaces";
+import { setPriority } from "../linux/processes";
+import { makeWithLoopback } from "../network/new-namespace";
+import { startBackground } from "./background";
+import { SandboxClient } from "./client";
+import { makeSandbox, monitorLog, newSandbox, removeSandbox } from "./paths";
+import {
+  type PooledMachine,
+  type PoolStatus,
+  poolKey,
+  readyMark,
+  shapeDirectory,
+  statusFile,
+  unitDirectory,
+} from "./pool";
+
+/** What a keeper is to do. */
+export interface KeeperTask {
+  /** The directory of all pools. */
+  pool: string;
+  machine: PooledMachine;
+  /** How many machines are to be ready. */
+  size: number;
+  /** How much memory the host must have left; less, and the pool shrinks. */
+  reserveMiB: number;
+  /** The nice value of machines when they are taken. */
+  nice: number;
+}
+
+/** How often the host's memory and the image are looked at, and how long a machine that did not start is waited for. */
+const lookEveryMs = 5_000;
+const longestPauseMs = 60_000;
+const lowest = 19;
+
+/** A machine that waits to be taken. */
+interface Unit {
+  directory: string;
+  client: SandboxClient;
+  ended: Promise<unknown>;
+}
+
+export class Keeper {
+  readonly #task: KeeperTask;
+  readonly #shape: string;
+  readonly #self: Identity;
+  readonly #lock: number;
+  readonly #units = new Set<Unit>();
+  readonly #stopped = Promise.withResolvers<void>();
+  #key = "";
+  #making: Promise<void> | undefined;
+  #stopping = false;
+  #taken = 0;
+  #failed = 0;
+  #failuresInTurn = 0;
+  #notBefore = 0;
+  #problem: string | undefined;
+  #waitsForMemory = false;
+  #written = "";
+
+  /** @throws RunvError POOL_RUNNING when the shape has a keeper already */
+  constructor(task: KeeperTask) {
+    this.#task = task;
+    this.#shape = shapeDirectory(task.pool, task.machine);
+    this.#self = identityOf(process.pid)!;
+    mkdirSync(this.#shape, { recursive: true, mode: 0o700 });
+    this.#lock = openSync(`${this.#shape}/lock`, "w", 0o600);
+    try {
+      syscall("flock", this.#lock, LOCK_EX | LOCK_NB);
+    } catch {
+      closeSync(this.#lock);
+      const { cpus, memoryMiB } = task.machine;
+      throw new RunvError(
+        "POOL_RUNNING",
+        `a pool of machines with ${cpus} CPUs and ${memoryMiB} MiB is there already`,
+        {
+          hint: "runv pool status; runv pool stop",
+        },
+      );
+    }
+    // What is left of a keeper that was killed: its machines ended with it.
+    for (const unit of this.#unitNames()) removeSandbox(`${this.#shape}/${unit}`);
+    setPriority(process.pid, lowest);
+  }
+
+  /**
+   * Keeps the pool until `stop`.
+   * @param first is called when the first machine is ready
+   * @throws RunvError when the first one does not start; nothing is left then
+   */
+  async run(first: () => void): Promise<void> {
+    try {
+      this.#key = await this.#currentKey();
+      await this.#make();
+      this.#writeStatus();
+      first();
+      const timer = setInterval(() => void this.#look(), lookEveryMs);
+      this.#tend();
+      await this.#stopped.promise;
+      clearInterval(timer);
+      await this.#making;
+    } finally {
+      await this.#end();
+    }
+  }
+
+  async #end(): Promise<void> {
+    await this.#drop(this.#units.size);
+    for (const name of readdirSync(this.#shape)) {
+      if (name === statusFile || name === "lock") rmSync(`${this.#shape}/${name}`);
+    }
+    tryToRemove(this.#shape);
+    tryToRemove(this.#task.pool);
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.#stopped.resolve();
+  }
+
+  /** Looks whether the machines are still what is wanted: of this kernel, this hypervisor, and with memory to spare. */
+  async #look(): Promise<void> {
+    const key = await this.#currentKey().catch(() => "");
+    if (key !== this.#key) {
+      this.#key = key;
+      await this.#drop(this.#units.size);
+    }
+    const missing = this.#task.reserveMiB - availableMiB();
+    this.#waitsForMemory = missing > -this.#task.machine.memoryMiB;
+    if (missing > 0) await this.#drop(1);
+    this.#tend();
+  }
+
+  async #currentKey(): Promise<string> {
+    const { machine } = this.#task;
+    const { binary, version: hypervisor } = await (await chooseDriver(machine.driver, machine.driverOptions)).probe();
+    return `${poolKey(machine)} ${binary} ${hypervisor}`;
+  }
+
+  /** Starts a machine if one is missing, and says how things are. */
+  #tend(): void {
+    const missing = this.#units.size < this.#task.size;
+    const may = !this.#stopping && !this.#waitsForMemory && performance.now() >= this.#notBefore;
+    if (missing && may && this.#making === undefined) {
+      this.#making = this.#make()
+        .catch((error: unknown) => this.#note(error))
+        .finally(() => {
+          this.#making = undefined;
+          this.#tend();
+        });
+    }
+    if (!this.#stopping) this.#writeStatus();
+  }
+
+  #note(error: unknown): void {
+    this.#failed++;
+    this.#problem = messageOf(error);
+    this.#notBefore = performance.now() + Math.min(longestPauseMs, 1000 * 2 ** this.#failuresInTurn++);
+  }
+
+  async #make(): Promise<void> {
+    const directory = unitDirectory(this.#shape, this.#key.split(" ")[0]!, newSandbox());
+    makeSandbox(directory);
+    writeFileSync(`${directory}/${consoleName}`, "", { mode: 0o600 });
+    const log = `${directory}/${monitorLog}`;
+    writeFileSync(log, "", { mode: 0o600 });
+    const namespace = makeWithLoopback();
+    const { process: monitor, socket } = inNetworkNamespace(namespace, () =>
+      startBackground(["--log", log, "monitor", directory]),
+    );
+    closeSync(namespace);
+    try {
+      const client = await SandboxClient.connect({ fd: socket });
+      const unit = { directory, client, ended: monitor.exited };
+      const { monitor: pid, machine } = await client.pool(this.#task.machine);
+      // Made with the time that nobody needed; used with as much as others have.
+      for (const each of machine === undefined ? [pid] : [pid, machine]) setPriority(each, this.#task.nice);
+      this.#failuresInTurn = 0;
+      this.#problem = undefined;
+      this.#units.add(unit);
+      void client.closed.then(() => this.#gone(unit));
+      writeFileSync(readyMark(directory), "");
+    } catch (error) {
+      monitor.kill(9);
+      await monitor.exited;
+      removeSandbox(directory);
+      throw error;
+    }
+  }
+
+  /** A machine was taken; or it ended, and its directory is still there. */
+  #gone(unit: Unit): void {
+    if (!this.#units.delete(unit)) return;
+    const name = unit.directory.slice(this.#shape.length + 1);
+    if (!this.#unitNames().includes(name)) this.#taken++;
+    else {
+      this.#failed++;
+      removeSandbox(unit.directory);
+    }
+    this.#tend();
+  }
+
+  /** Ends machines that nobody has taken. */
+  async #drop(count: number): Promise<void> {
+    for (const unit of [...this.#units].slice(0, count)) {
+      // First out of sight, then out of hold: who takes it in between has it.
+      rmSync(readyMark(unit.directory), { force: true });
+      this.#units.delete(unit);
+      unit.client.close();
+      if (this.#unitNames().includes(unit.directory.slice(this.#shape.length + 1))) await unit.ended;
+      removeSandbox(unit.directory);
+    }
+  }
+
+  #unitNames(): string[] {
+    return readdirSync(this.#shape).filter((name) => name !== statusFile && name !== "lock" && !name.startsWith("."));
+  }
+
+  #writeStatus(): void {
+    const { machine, size } = this.#task;
+    const ready = this.#units.size;
+    const state =
+      ready >= size
+        ? "full"
+        : this.#waitsForMemory
+          ? "waiting for memory"
+          : this.#failuresInTurn > 0
+            ? "failing"
+            : "filling";
+    const status: PoolStatus = {
+      keeper: this.#self,
+      runv: `${version} (${commit})`,
+      cpus: machine.cpus,
+      memoryMiB: machine.memoryMiB,
+      kernel: machine.kernel,
+      size,
+      ready,
+      taken: this.#taken,
+      failed: this.#failed,
+      state,
+      problem: this.#problem,
+    };
+    const text = JSON.stringify(status);
+    if (text === this.#written) return;
+    writeFileSync(`${this.#shape}/.status`, text, { mode: 0o600 });
+    renameSync(`${this.#shape}/.status`, `${this.#shape}/${statusFile}`);
+    this.#written = text;
+  }
+}
+
+/** MemAvailable of proc_meminfo(5). */
+function availableMiB(): number {
+  return Number(/^MemAvailable: +(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? 0) / 1024;
+}
+
+function tryToRemove(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Others are in it.
+  }
+}

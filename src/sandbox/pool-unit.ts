@@ -1,0 +1,52 @@
+/** A machine while it is in the pool: it has walked the way of a container once, and stands still. */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { endContainer } from "../guest/end";
+import type { Guest } from "../guest/guest";
+import { lowerContainer } from "../guest/lower/container";
+import { sharedSettings } from "../guest/lower/settings";
+import { sharePath, syncShare } from "../guest/prepare";
+import { wake } from "../guest/wake";
+import { readInit } from "../image/init-binary";
+import { readConfig } from "../oci/config";
+import { formatDefaultConfig } from "../oci/spec";
+import type { Sandbox } from "./connect";
+
+/** What the container is called that walks the way; it is gone before the machine is anybody's. */
+const id = "runv-pool";
+
+/**
+ * Brings a machine to where it waits in the pool. Under emulation nothing of the guest's code is translated before it has run once:
+ * so a container is made and ended in it, of which nothing is left.
+ * @param directory the sandbox's
+ * @throws RunvError GUEST_…, VM_…
+ */
+export async function park({ machine, guest }: Sandbox, directory: string): Promise<void> {
+  await walk(guest, `${directory}/share/${id}`);
+  await machine.pause();
+}
+
+/** Has it go on, and makes it a machine of its own: only then it learns the time, and random numbers that nobody has. */
+export async function unpark({ machine, guest }: Sandbox): Promise<void> {
+  await Promise.all([machine.resume(), guest.call(wake())]);
+}
+
+/** Makes a container whose command is init, which ends at once, and removes it. */
+async function walk(guest: Guest, tree: string): Promise<void> {
+  mkdirSync(`${tree}/rootfs`, { recursive: true });
+  writeFileSync(`${tree}/rootfs/init`, readInit(), { mode: 0o755 });
+  const config = readConfig(JSON.parse(formatDefaultConfig()));
+  config.process.terminal = false;
+  config.process.args = ["/init", "--exec", "0"];
+  const rootfs = `${sharePath}/${id}/rootfs`;
+  const plan = { id, bundle: "/", config, rootfs, sources: new Map(), settings: sharedSettings(config), credit: 4096 };
+  const container = guest.run(lowerContainer(plan).main, {
+    data: (stream, { length }) => container.credit(stream, length),
+  });
+  await container.next();
+  container.go();
+  container.end(0);
+  await container.exited;
+  await endContainer(guest, id);
+  await guest.call(syncShare());
+  rmSync(tree, { recursive: true });
+}
