@@ -111,9 +111,9 @@ const changes: [name: string, change: Change, says: string | RegExp][] = [
   ["a user below zero", process({ user: { uid: -1, gid: 0 } }), "process.user.uid"],
   ["a umask that is too large", process({ user: { uid: 0, gid: 0, umask: 65536 } }), "process.user.umask"],
   [
-    "an unknown capability",
-    process({ capabilities: { bounding: ["CAP_NONSENSE"] } }),
-    "process.capabilities.bounding[0]",
+    "capabilities that are no list",
+    process({ capabilities: { bounding: "CAP_KILL" } }),
+    "process.capabilities.bounding",
   ],
   ["an unknown limit", process({ rlimits: [{ type: "RLIMIT_X", soft: 1, hard: 1 }] }), "process.rlimits[0]"],
   [

@@ -1,9 +1,10 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
-import type { BoundSource } from "../guest/lower/mounts";
+import type { BoundSource } from "../guest/lower/bind";
 import { sharePath } from "../guest/prepare";
 import { SystemError, syscall } from "../linux/local";
+import { mountsBelow } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";
 import { isBind } from "../oci/mounts";
 import type { SandboxClient } from "../sandbox/client";
@@ -58,12 +59,13 @@ export function treesOf(id: string, { bundle, config, rootfs }: Bundle): SharedT
 /** For each bind mount, by its index in config.json, where the guest finds its source. */
 export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number, BoundSource> {
   const mounts = trees.filter(({ field }) => field !== "root.path");
-  return new Map(
-    mounts.map(({ path, source, directory, own }) => [
-      Number(path.slice(id.length + 1)),
-      { path: own ? source : `${sharePath}/${path}`, directory },
-    ]),
-  );
+  return new Map(mounts.map((tree) => [Number(tree.path.slice(id.length + 1)), boundSource(tree)]));
+}
+
+/** What is mounted in a directory of the host is one with it on the share; in the guest it is a mount again. */
+function boundSource({ source, path, directory, recursive, own }: SharedTree): BoundSource {
+  const below = recursive && directory && !own ? mountsBelow(realpathSync(source)) : [];
+  return { path: own ? source : `${sharePath}/${path}`, directory, ...(below.length > 0 && { below }) };
 }
 
 /** The same for the shim: the host's side of the container's file system. */

@@ -2,7 +2,7 @@ import { RunvError } from "../base/error";
 import { lowerExec } from "../guest/lower/exec";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { loadProcess } from "../oci/bundle";
-import { type Capability, capabilityNames } from "../oci/capabilities";
+import { type Capability, knownCapabilities } from "../oci/capabilities";
 import type { Process } from "../oci/process";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { announce, refusePreservedFds } from "./announce";
@@ -79,15 +79,9 @@ function processOf(options: ExecOptions, { process: own }: ContainerRecord): Pro
 
 /** Adds capabilities to the sets that runc's `exec --cap` adds them to. */
 function withCapabilities(own: NonNullable<Process["capabilities"]>, names: readonly string[]) {
-  const added = names.map(capability);
+  const added = knownCapabilities(names);
   const add = (set: readonly Capability[] = []) => [...new Set([...set, ...added])];
   if (added.length === 0) return own;
   const { bounding, effective, permitted } = own;
   return { ...own, bounding: add(bounding), effective: add(effective), permitted: add(permitted) };
-}
-
-function capability(name: string): Capability {
-  const known = capabilityNames.find((known) => known === name);
-  if (known !== undefined) return known;
-  throw new RunvError("USAGE", `unknown capability ${JSON.stringify(name)}`);
 }

@@ -41,9 +41,14 @@ export function prepareGuest(): Program {
   return p.assemble();
 }
 
-/** Mounts what the host shares. @param how its file system's type and options, as mount(8) has them */
-export function mountShare(tag: string, { type, options }: { type: string; options: string }): Program {
+/**
+ * Mounts what the host shares, and takes the host's name, which a container without one of its own sees, as under runc.
+ * @param how its file system's type and options, as mount(8) has them
+ */
+export function joinHost(name: string, tag: string, { type, options }: { type: string; options: string }): Program {
   const p = new Assembler();
+  p.doing("take the host's name");
+  p.syscall("sethostname", [p.text(name), Buffer.byteLength(name)]);
   p.doing(`mount the host's share (${type})`);
   p.syscall("mount", [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)]);
   return p.assemble();

@@ -1,6 +1,7 @@
 /** Capabilities: config.md, "Linux Process". */
+import { log } from "../base/log";
 import { array, type Infer, object, optional, type Reader, usually } from "./reader";
-import { oneOf } from "./scalars";
+import { string } from "./scalars";
 
 /** The names of linux/capability.h, each at the place of its number. */
 export const capabilityNames = [
@@ -59,7 +60,23 @@ export function capabilityMask(names: readonly Capability[] | undefined): bigint
   return (names ?? []).reduce((mask, name) => mask | (1n << BigInt(capabilityNumber(name))), 0n);
 }
 
-const names = array(oneOf("capability", capabilityNames), "strings");
+/** Names that were warned of already: each is mostly in several sets. */
+const told = new Set<string>();
+
+/**
+ * Those that the guest's kernel knows. The others are left out, with a warning in runc's words: "runtimes SHOULD NOT fail"
+ * (config.md).
+ */
+export function knownCapabilities(names: readonly string[]): Capability[] {
+  const isKnown = (name: string): name is Capability => (capabilityNames as readonly string[]).includes(name);
+  const unknown = names.filter((name) => !isKnown(name) && !told.has(name));
+  for (const name of unknown) told.add(name);
+  if (unknown.length > 0) log.warn(`ignoring unknown or unavailable capabilities: [${unknown.join(" ")}]`);
+  return names.filter(isKnown);
+}
+
+const strings = array(string, "strings");
+const names: Reader<Capability[]> = (value) => knownCapabilities(strings(value));
 
 const sets = object({
   bounding: optional(names),

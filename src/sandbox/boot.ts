@@ -1,5 +1,6 @@
+import { hostname } from "node:os";
 import { span } from "../base/trace";
-import { mountShare } from "../guest/prepare";
+import { joinHost } from "../guest/prepare";
 import type { Driver, MachineSpec, Nic } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
@@ -57,7 +58,8 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     const connection = await connect(machine, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
-    await span("guest: mount the share", () => connection.guest.call(mountShare(shareTag, driver.guestMount)));
+    const join = joinHost(hostname(), shareTag, driver.guestMount);
+    await span("guest: join the host", () => connection.guest.call(join));
     return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();

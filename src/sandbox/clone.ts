@@ -1,8 +1,11 @@
 /** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { messageOf } from "../base/error";
+import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { span } from "../base/trace";
-import { mountShare } from "../guest/prepare";
+import { joinHost } from "../guest/prepare";
 import { wake } from "../guest/wake";
 import type { ImageManifest } from "../image/manifest";
 import { type BootPlan, connect, type Sandbox, shareTag } from "./connect";
@@ -28,8 +31,9 @@ export async function startClone(
   if (template === undefined) return undefined;
   try {
     return await clone(plan, template);
-  } catch {
+  } catch (error) {
     // It does not come up: the next start makes another. This one boots, and tells what is wrong if that fails too.
+    log.warn(`the template ${shape.key} is dropped: ${messageOf(error)}`);
     store.drop(shape.key);
     return undefined;
   }
@@ -46,9 +50,8 @@ async function clone({ driver, spec, handlers }: BootPlan, template: Template): 
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
-    await span("guest: wake, mount the share", () =>
-      Promise.all([guest.call(wake()), guest.call(mountShare(shareTag, driver.guestMount))]),
-    );
+    const join = joinHost(hostname(), shareTag, driver.guestMount);
+    await span("guest: wake, join the host", () => Promise.all([guest.call(wake()), guest.call(join)]));
     return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();

@@ -55,3 +55,22 @@ function mountSetattr(p: Assembler, tree: Operand, attr: [number, number, number
   const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   p.syscall("mount_setattr", [tree, p.text(""), flags, struct, 32]);
 }
+
+/**
+ * Gives a detached mount its attributes and puts it on its target.
+ * @param fill puts on it what belongs below it, which its recursive options are for too
+ */
+export function attach(
+  p: Assembler,
+  tree: Register,
+  target: Register,
+  options: MountOptions,
+  fill: () => void = () => {},
+): void {
+  setAttributes(p, tree, options.attributes, false);
+  moveMount(p, tree, target);
+  fill();
+  setAttributes(p, tree, options.recursiveAttributes, true);
+  for (const propagation of options.propagation) setPropagation(p, tree, propagation);
+  close(p, tree, target);
+}

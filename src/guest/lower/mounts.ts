@@ -1,30 +1,15 @@
 /** The mounts of config.json, in its order (config.md, "Mounts"). */
-import {
-  AT_FDCWD,
-  AT_RECURSIVE,
-  MOUNT_ATTR_RDONLY,
-  O_DIRECTORY,
-  O_PATH,
-  OPEN_TREE_CLOEXEC,
-  OPEN_TREE_CLONE,
-} from "../../linux/constants";
+import { MOUNT_ATTR_RDONLY, O_DIRECTORY, O_PATH } from "../../linux/constants";
 import { errnoOf } from "../../linux/errno";
 import type { Mount } from "../../oci/mounts";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
+import { type BoundSource, lowerBind } from "./bind";
 import { copyTree } from "./copy-tree";
-import { moveMount, newFileSystem, setAttributes, setPropagation } from "./mount-calls";
+import { attach, newFileSystem, setAttributes } from "./mount-calls";
 import { type MountOptions, sortMountOptions } from "./mount-flags";
-import { directoryInRoot, fileInRoot, openInRoot } from "./root";
+import { directoryInRoot, openInRoot } from "./root";
 import { hiddenMode, takeMode } from "./tmpfs";
-
-/** Where the source of a bind mount is in the guest. */
-export interface BoundSource {
-  path: string;
-  directory: boolean;
-  /** Its detached mount, when it was taken already. */
-  tree?: Register;
-}
 
 /** What mounts lean on. */
 export interface MountPlan {
@@ -35,26 +20,6 @@ export interface MountPlan {
   cgroup: string | undefined;
   /** Whether the machine's /sys stands for a sysfs, which a user namespace cannot make: that is of the network's owner. */
   bindSys: boolean;
-}
-
-/** Takes the sources of bind mounts while the process is the machine's root, for whom alone their paths are. */
-export function takeSources(
-  p: Assembler,
-  mounts: readonly Mount[],
-  sources: ReadonlyMap<number, BoundSource>,
-): Map<number, BoundSource> {
-  const taken = new Map<number, BoundSource>();
-  for (const [index, source] of sources) {
-    const mount = mounts[index]!;
-    p.doing(`mount ${mount.source} on ${mount.destination}`);
-    taken.set(index, { ...source, tree: openTree(p, source.path, sortMountOptions(mount.options).recursive) });
-  }
-  return taken;
-}
-
-function openTree(p: Assembler, path: string, recursive: boolean): Register {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  return p.value("open_tree", [AT_FDCWD, p.text(path), flags]);
 }
 
 /** Mounts everything below the container's root. */
@@ -90,12 +55,6 @@ export function lowerReadonlyDev(p: Assembler, root: Register, mounts: readonly 
 const isDev = ({ destination }: Mount): boolean => destination.replace(/\/+$/, "") === "/dev";
 const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
 
-function lowerBind(p: Assembler, root: Register, path: string, options: MountOptions, source: BoundSource): void {
-  const tree = source.tree ?? openTree(p, source.path, options.recursive);
-  const target = source.directory ? directoryInRoot(p, root, path) : fileInRoot(p, root, path);
-  attach(p, tree, target, options);
-}
-
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
   const type = guestType(mount.type ?? "none");
   const hidden = type === "tmpfs" ? hiddenMode(p, root, mount.destination) : undefined;
@@ -129,13 +88,4 @@ function refuseLink(p: Assembler, root: Register, type: string, destination: str
 /** The guest has cgroup v2 alone, which containers of either kind are given. */
 function guestType(type: string): string {
   return type === "cgroup" ? "cgroup2" : type;
-}
-
-/** Gives a detached mount its attributes and puts it on its target. Both descriptors are closed. */
-function attach(p: Assembler, tree: Register, target: Register, options: MountOptions): void {
-  setAttributes(p, tree, options.attributes, false);
-  setAttributes(p, tree, options.recursiveAttributes, true);
-  moveMount(p, tree, target);
-  for (const propagation of options.propagation) setPropagation(p, tree, propagation);
-  close(p, tree, target);
 }

@@ -1,0 +1,33 @@
+/** What is mounted where, as this process sees it (proc(5), /proc/PID/mountinfo). */
+import { readFileSync } from "node:fs";
+
+/** Something that is mounted below a directory. */
+export interface MountBelow {
+  /** Its path from there, without a slash at the beginning. */
+  path: string;
+  /** The mount's own options: `ro`, `nosuid`. */
+  options: readonly string[];
+}
+
+/**
+ * The mounts below a directory, in the order in which they came; of several on one place the last.
+ * @param directory its real path
+ */
+export function mountsBelow(directory: string, mountinfo = readFileSync("/proc/self/mountinfo", "utf8")): MountBelow[] {
+  const prefix = directory === "/" ? "/" : `${directory}/`;
+  const below = new Map<string, MountBelow>();
+  for (const line of mountinfo.split("\n")) {
+    const [, , , , mountPoint = "", options = ""] = line.split(" ");
+    const point = plain(mountPoint);
+    if (!point.startsWith(prefix) || point === prefix) continue;
+    const path = point.slice(prefix.length);
+    below.delete(path);
+    below.set(path, { path, options: options.split(",") });
+  }
+  return [...below.values()];
+}
+
+/** Blanks and backslashes are three octal digits there; others than of ASCII are as they are. */
+function plain(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}
