@@ -1,9 +1,9 @@
 /** Writing to a file descriptor at once, so that nothing is lost when the process ends right after. */
 import { writeSync } from "node:fs";
 
-/** Writes all of the text; waits for a reader that is slow, gives up quietly when there is none any more. */
-export function writeAll(fd: number, text: string): void {
-  let rest: Uint8Array = Buffer.from(text);
+/** Writes all of the text, or bytes; waits for a reader that is slow, gives up quietly when there is none any more. */
+export function writeAll(fd: number, content: string | Uint8Array): void {
+  let rest: Uint8Array = typeof content === "string" ? Buffer.from(content) : content;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(fd, rest));

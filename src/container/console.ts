@@ -5,6 +5,7 @@ import { sendDescriptor } from "../linux/send-descriptor";
 import { openTerminal } from "../linux/terminal";
 import type { Process } from "../oci/process";
 import type { BackgroundStdio } from "../sandbox/background";
+import type { CreateOptions } from "./options";
 
 /** The standard streams of this command. */
 const own = [0, 1, 2] as const;
@@ -24,14 +25,16 @@ export function checkConsole(process: Process, consoleSocket: string | undefined
 }
 
 /**
- * The standard streams for a process. With a console socket they are a new terminal, whose master is sent there.
+ * The standard streams for a process's shim. With a console socket they are a new terminal, whose master is sent there; one that a
+ * daemon looks after opens its own.
  * @returns the streams, and a function that closes this command's copy
  * @throws RunvError CONSOLE_SOCKET
  */
 export function openStdio(
   process: Process,
-  consoleSocket: string | undefined,
+  { consoleSocket, attended }: Pick<CreateOptions, "consoleSocket" | "attended">,
 ): { stdio: BackgroundStdio; close: () => void } {
+  if (attended !== undefined) return { stdio: "ignore", close: () => {} };
   if (consoleSocket === undefined) return { stdio: own, close: () => {} };
   const size = process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width };
   const { master, slave } = openTerminal(size);

@@ -27,7 +27,7 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const { id, global } = options;
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
-  checkConsole(bundle.config.process, options.consoleSocket, detach);
+  if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, detach);
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
   const trees = treesOf(id, bundle);
   const { config } = bundle;

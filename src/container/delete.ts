@@ -82,7 +82,7 @@ async function removeSandboxOf(
   }
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
   clearNetwork(namespaces);
-  removeHostCgroup(cgroup);
+  await removeHostCgroup(cgroup);
   await endOrphan(directory);
   removeSandbox(directory);
 }
@@ -95,7 +95,7 @@ async function leaveMachine(root: string, record: ContainerRecord, heir: Contain
   for (const process of [monitor, machine]) {
     if (process !== undefined && isInHostCgroup(cgroup, process.pid)) joinHostCgroup(heir.cgroup, process.pid);
   }
-  removeHostCgroup(cgroup);
+  await removeHostCgroup(cgroup);
 }
 
 function tryRead(root: string, id: string): ContainerRecord | undefined {

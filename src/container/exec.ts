@@ -1,53 +1,38 @@
 import { RunvError } from "../base/error";
-import { lowerExec } from "../guest/lower/exec";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { loadProcess } from "../oci/bundle";
 import { type Capability, knownCapabilities } from "../oci/capabilities";
 import type { Process } from "../oci/process";
-import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { announce, refusePreservedFds } from "./announce";
 import { exitCodeOf, passSignals } from "./attend";
-import { checkConsole, openStdio } from "./console";
+import { checkConsole } from "./console";
 import { withHome } from "./environment";
-import { joinHostCgroup } from "./host-cgroup";
-import { initOf, openContainer } from "./open";
+import { startExec } from "./exec-process";
+import { openRunning } from "./open";
 import type { ExecOptions } from "./options";
-import { outputCredit } from "./pump";
-import { ShimHandle } from "./spawn-shim";
 import type { ContainerRecord } from "./store";
-import { subCgroup } from "./sub-cgroup";
 
 /** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
 export async function execInContainer(options: ExecOptions): Promise<number> {
   const { global, id, detach, consoleSocket } = options;
   refusePreservedFds(options);
-  const { record, status } = openContainer(global.root, id);
-  if (status === "paused" && !options.ignorePaused) {
-    throw new RunvError("CONTAINER_PAUSED", `cannot exec in a paused container (use --ignore-paused to override)`);
-  }
-  if (status !== "running" && status !== "created" && status !== "paused") {
-    throw new RunvError("CONTAINER_NOT_RUNNING", `cannot exec in a ${status} container`);
-  }
+  const record = openRunning(global.root, id, options.ignorePaused);
   const process = withHome(processOf(options, record), record.rootfs);
   checkConsole(process, consoleSocket, detach);
-  const { namespaces, settings } = record;
-  const inside = { id, init: initOf(record), subCgroup: subCgroup(options.cgroups), namespaces, settings };
-  const program = lowerExec({ ...inside, process, credit: outputCredit });
   const termios = detach ? undefined : termiosOf(0);
-  const { stdio, close } = openStdio(process, consoleSocket);
-  const shim = await ShimHandle.start(id, stdio).finally(close);
   try {
-    joinHostCgroup(record.cgroup, shim.identity.pid);
-    // Before it starts: what it says may have a caller send a signal at once.
-    if (!detach) passSignals(shim);
-    const control = controlSocket(sandboxDirectory(global.root, record.sandbox));
-    await shim.begin({ control, terminal: process.terminal, foreground: !detach }, program);
-    announce(shim.identity.pid, options);
+    const shim = await startExec(global.root, record, process, options, (shim) => {
+      // Before it starts: what it says may have a caller send a signal at once.
+      if (!detach) passSignals(shim);
+    });
+    try {
+      announce(shim.identity.pid, options);
+    } catch (error) {
+      await shim.kill();
+      throw error;
+    }
     shim.release();
     return detach ? 0 : await exitCodeOf(shim);
-  } catch (error) {
-    await shim.kill();
-    throw error;
   } finally {
     if (termios !== undefined) setTermios(0, termios);
   }

@@ -44,7 +44,7 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
       made.push(directory);
     }
   } catch (cause) {
-    removeHostCgroup(made);
+    void removeHostCgroup(made);
     const { code, path } = cause as NodeJS.ErrnoException;
     throw new RunvError("CGROUP", `make the cgroup of ${request.id}: ${path}: ${code}`, {
       cause,
@@ -94,10 +94,11 @@ export function isInHostCgroup(directories: readonly string[], pid: number): boo
 }
 
 /** Removes a cgroup that has no processes any more. One that is gone is fine, and so is one that others are in. */
-export function removeHostCgroup(directories: readonly string[]): void {
+export async function removeHostCgroup(directories: readonly string[]): Promise<void> {
   const deadline = performance.now() + leaveTimeoutMs;
   for (const directory of directories.flatMap((path) => [...innerCgroups.map((name) => `${path}/${name}`), path])) {
-    while (isBusy(directory) && performance.now() < deadline) sleep(5);
+    // Nothing tells that a cgroup of version 1 is empty.
+    while (isBusy(directory) && performance.now() < deadline) await Bun.sleep(5);
   }
 }
 
@@ -109,11 +110,6 @@ function isBusy(directory: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EBUSY";
   }
-}
-
-/** Nothing tells that a cgroup of version 1 is empty. */
-function sleep(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 /** The hybrid layout has version 2 beside version 1, without controllers: there a cgroup says nothing. */

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { RunvError } from "../base/error";
-import { LOCK_EX } from "../linux/constants";
-import { syscall } from "../linux/local";
+import { LOCK_EX, LOCK_NB } from "../linux/constants";
+import { SystemError, syscall } from "../linux/local";
 import { containerDirectory } from "./store";
 
 /**
@@ -13,11 +13,24 @@ export async function withLock<T>(root: string, id: string, action: () => T | Pr
   for (;;) {
     const fd = open(directory);
     try {
-      syscall("flock", fd, LOCK_EX);
+      await lock(fd);
       // While this waited, the container may have been deleted, and another one made with its id.
       if (isStill(fd, directory)) return await action();
     } finally {
       closeSync(fd);
+    }
+  }
+}
+
+/** Waits without blocking: in a daemon it may be this very process that holds the lock. Nothing tells that it is free. */
+async function lock(fd: number): Promise<void> {
+  for (;;) {
+    try {
+      syscall("flock", fd, LOCK_EX | LOCK_NB);
+      return;
+    } catch (error) {
+      if (!(error instanceof SystemError) || error.code !== "EAGAIN") throw error;
+      await Bun.sleep(5);
     }
   }
 }

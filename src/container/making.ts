@@ -95,7 +95,7 @@ export class Making {
     view: RootView,
     share: (sandbox: SandboxClient) => Promise<void>,
   ): Promise<Created> {
-    const { global, consoleSocket } = this.#options;
+    const { global, attended } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
     // Everything is recorded before it is made, so that it can be removed whenever this command is killed.
@@ -115,7 +115,7 @@ export class Making {
     this.#client = client;
     const launched = this.#member === undefined ? client.launch(this.#machine(network.kind)) : client.join();
     launched.catch(() => {});
-    const shim = await this.#startShim(network, consoleSocket);
+    const shim = await this.#startShim(network);
     record = { ...record, shim: shim.identity };
     writeRecord(root, record);
     joinHostCgroup(this.#cgroup, shim.identity.pid);
@@ -132,6 +132,7 @@ export class Making {
       terminal: process.terminal,
       container: this.#forShim(),
       foreground: !detach,
+      attended,
       view,
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
@@ -159,7 +160,7 @@ export class Making {
     else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     if (this.#claimed !== undefined) waitForEnd(this.#claimed.monitor, endTimeoutMs);
-    removeHostCgroup(this.#cgroup);
+    await removeHostCgroup(this.#cgroup);
     if (this.#member === undefined) {
       await endOrphan(this.#directory);
       removeSandbox(this.#directory);
@@ -224,8 +225,8 @@ export class Making {
     return this.#monitor === undefined ? { unix: controlSocket(this.#directory) } : { fd: this.#monitor.socket };
   }
 
-  async #startShim(network: NetworkNamespace, consoleSocket: string | undefined): Promise<ShimHandle> {
-    const { stdio, close } = openStdio(this.#bundle.config.process, consoleSocket);
+  async #startShim(network: NetworkNamespace): Promise<ShimHandle> {
+    const { stdio, close } = openStdio(this.#bundle.config.process, this.#options);
     try {
       this.#shim = await network.enter(() => ShimHandle.start(this.#options.id, stdio));
       return this.#shim;

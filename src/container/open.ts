@@ -17,6 +17,22 @@ export function openContainer(root: string, id: string): OpenContainer {
   return { record, status: statusOf(root, record) };
 }
 
+/**
+ * Looks up a container that one more process is to run in.
+ * @param ignorePaused it may be paused
+ * @throws RunvError CONTAINER_UNKNOWN, CONTAINER_PAUSED, CONTAINER_NOT_RUNNING
+ */
+export function openRunning(root: string, id: string, ignorePaused: boolean): ContainerRecord {
+  const { record, status } = openContainer(root, id);
+  if (status === "paused" && !ignorePaused) {
+    throw new RunvError("CONTAINER_PAUSED", `cannot exec in a paused container (use --ignore-paused to override)`);
+  }
+  if (status !== "running" && status !== "created" && status !== "paused") {
+    throw new RunvError("CONTAINER_NOT_RUNNING", `cannot exec in a ${status} container`);
+  }
+  return record;
+}
+
 /** Connects to the sandbox that a container runs in, for as long as `action` takes. @throws RunvError SANDBOX_GONE */
 export async function withSandbox<T>(
   root: string,

@@ -1,6 +1,7 @@
 /** What the commands of the command line ask for. All paths are absolute. */
 import type { GlobalOptions } from "../base/settings";
 import type { AddInterface, UpdateInterface } from "../network/interface-requests";
+import type { Attended } from "./attended";
 
 /** What the commands need that take nothing but an id. */
 export interface ContainerOptions {
@@ -17,6 +18,8 @@ export interface CreateOptions {
   pidfdSocket: string | undefined;
   pidFile: string | undefined;
   preserveFds: number;
+  /** Of a daemon: the standard streams are files, and the process is looked after by way of a directory. */
+  attended?: Attended | undefined;
 }
 
 /** What is needed to make a container and run it to its end. */

@@ -1,6 +1,8 @@
 /** The standard streams of a process in the guest, carried from and to descriptors of this process. */
-import { read, write } from "node:fs";
+import { read, write, writeSync } from "node:fs";
 import type { GuestProcess } from "../guest/process";
+import { F_SETFL, O_NONBLOCK, O_RDWR } from "../linux/constants";
+import { syscall } from "../linux/local";
 import { stdinWindow } from "../wire/frame";
 
 /** Bytes of output that may be under way from the guest on each stream. */
@@ -16,6 +18,10 @@ export class InputPump {
   #credit = stdinWindow;
   #reading = false;
   #ended = false;
+  #finishing = false;
+  /** While finishing: bytes at the end that are not the process's, and those of them that were read. */
+  #ours = 0;
+  #held: Uint8Array = new Uint8Array();
 
   constructor(
     private readonly fd: number,
@@ -29,6 +35,10 @@ export class InputPump {
     read(this.fd, buffer, 0, buffer.length, null, (error, length) => {
       this.#reading = false;
       if (this.#ended) return;
+      if (this.#finishing && error?.code === "EAGAIN") {
+        this.end();
+        return;
+      }
       if (error?.code === "EAGAIN" || error?.code === "EINTR") {
         setTimeout(() => this.start(), 10);
         return;
@@ -37,8 +47,9 @@ export class InputPump {
         this.end();
         return;
       }
-      this.#credit -= length;
-      this.process.write(buffer.subarray(0, length));
+      const bytes = this.#finishing ? this.#withoutOurs(buffer.subarray(0, length)) : buffer.subarray(0, length);
+      this.#credit -= bytes.length;
+      if (bytes.length > 0) this.process.write(bytes);
       this.start();
     });
   }
@@ -47,6 +58,33 @@ export class InputPump {
   grant(bytes: number): void {
     this.#credit += bytes;
     this.start();
+  }
+
+  /**
+   * Carries what is in a FIFO now, and closes the process's stdin then. Others keep the FIFO open, so it has no end to be read; and a
+   * read that waits has to be woken, by a byte of our own. It is the last one then, and not passed on.
+   */
+  finish(): void {
+    if (this.#finishing || this.#ended) return;
+    this.#finishing = true;
+    syscall("fcntl", this.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    if (!this.#reading) {
+      this.start();
+      return;
+    }
+    try {
+      this.#ours = writeSync(this.fd, new Uint8Array(1));
+    } catch {
+      // It is full: the read has something to read.
+    }
+  }
+
+  /** Holds the last bytes back, for they may be our own. */
+  #withoutOurs(bytes: Uint8Array): Uint8Array {
+    const all = Buffer.concat([this.#held, bytes]);
+    const length = Math.max(0, all.length - this.#ours);
+    this.#held = all.subarray(length);
+    return all.subarray(0, length);
   }
 
   /** Reads no more, and closes the process's stdin. */

@@ -5,6 +5,7 @@
  */
 
 import type { Note } from "../program/program";
+import type { Attended } from "./attended";
 import type { RootView } from "./root-view";
 
 export const ShimType = {
@@ -16,6 +17,12 @@ export const ShimType = {
   failed: 98,
   /** None. */
   release: 99,
+  /** From a daemon, over the socket in the directory of `Attended`. None: stdin ends after what is in it now. */
+  closeStdin: 100,
+  /** From a daemon. u32 rows, u32 columns. */
+  resize: 101,
+  /** From a daemon. u32: a signal for the process. */
+  signal: 102,
 } as const;
 
 /** The descriptor of the shim that is this socket. */
@@ -32,6 +39,8 @@ export interface Begin {
   terminal: boolean;
   /** The container whose first process this is: its end is recorded, and until then the machine is held. */
   container?: ShimContainer | undefined;
+  /** A daemon looks after the process: then the shim's own standard streams are nothing. */
+  attended?: Attended | undefined;
   /** What of the host is seen through the shim of a container's first process. */
   view?: RootView | undefined;
   /** The command stays in the foreground: when it dies, the terminal is given back as it was and the process hung up. */

@@ -4,6 +4,7 @@
  */
 
 import { messageOf, RunvError } from "../base/error";
+import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
 import { exitCode, type GuestProcess } from "../guest/process";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
@@ -12,6 +13,7 @@ import { SandboxClient } from "../sandbox/client";
 import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
+import { type Attended, isFifo, listenForDaemon, openStreams } from "./attended";
 import { MemoryWatch } from "./memory-watch";
 import { InputPump, OutputPump } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
@@ -19,8 +21,9 @@ import { type Begin, type Failed, type Ready, ShimType, shimSocket, unpackNotes 
 import { onSignals } from "./signals";
 import { type ExitRecord, exitFile } from "./store";
 
+const SIGKILL = 9;
 /** What a process reports whose machine was killed. */
-const lostCode = 128 + 9;
+const lostCode = 128 + SIGKILL;
 
 /** Runs a shim to the end of its process. @returns the exit code */
 export async function runShim(): Promise<number> {
@@ -31,15 +34,17 @@ export async function runShim(): Promise<number> {
 
 class Shim {
   readonly #ended = Promise.withResolvers<number>();
+  /** Fulfilled when the command that started this shim has let go of it, or is gone. */
+  readonly #alone = Promise.withResolvers<void>();
   #creator: FrameStream | undefined;
   #begin: Begin | undefined;
   #released = false;
   #restore = () => {};
   #process: GuestProcess | undefined;
-  /** The directory of the container whose first process this is. */
-  #container: HeldDirectory | undefined;
-  /** The exit code, once it is known. */
-  #code: number | undefined;
+  /** Where the process's end is recorded. */
+  readonly #directories: HeldDirectory[] = [];
+  /** How the process ended, once it is known. */
+  #exit: ExitRecord | undefined;
   #memory: MemoryWatch | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
@@ -73,10 +78,11 @@ class Shim {
     const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
     void sandbox.closed.then(() => this.#lost());
     if (begin.container !== undefined) {
-      this.#container = new HeldDirectory(begin.container.directory);
+      this.#directories.push(new HeldDirectory(begin.container.directory));
       this.#memory = new MemoryWatch(sandbox, begin.container);
       await sandbox.hold();
     }
+    const [stdin, stdout, stderr] = begin.attended === undefined ? [0, 1, 2] : this.#beAttended(begin.attended);
     const process = sandbox.guest.run(program, {
       data: (stream, bytes) => {
         if (!this.#spoken) mark("the first output");
@@ -87,25 +93,45 @@ class Shim {
         if (stream === 0) this.#input?.stop();
       },
       credit: (bytes) => this.#input?.grant(bytes),
-      exit: (status) => this.#record(exitCode(status)),
+      exit: (status) => this.#end(exitCode(status)),
       closed: () => {
         mark("guest: all is said");
         void this.#close();
       },
     });
     this.#process = process;
-    this.#input = new InputPump(0, process);
-    this.#outputs = [new OutputPump(1, 1, process), new OutputPump(2, 2, process)];
+    this.#input = new InputPump(stdin, process);
+    this.#outputs = [new OutputPump(stdout, 1, process), new OutputPump(stderr, 2, process)];
     if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
     const { at } = await span("guest: the container's program", () => process.next());
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
-    if (begin.terminal) this.#carryTerminal(process);
+    if (begin.terminal && begin.attended === undefined) this.#carryTerminal(process);
     if (begin.view !== undefined) enterRootView(begin.view);
     this.#input.start();
     this.#ready = true;
     for (const signal of this.#signals) process.signal(signal);
     this.#creator?.sendJson(ShimType.ready, { handle: process.handle } satisfies Ready);
     this.#memory?.follow();
+  }
+
+  /** @returns the descriptors of the standard streams */
+  #beAttended(attended: Attended): [number, number, number] {
+    const streams = openStreams(attended);
+    this.#directories.push(new HeldDirectory(attended.directory));
+    listenForDaemon(attended, {
+      closeStdin: () => {
+        if (isFifo(streams[0])) this.#input?.finish();
+      },
+      resize: (rows, columns) => this.#process?.resize(rows, columns),
+      signal: (signal) => this.#signalOfDaemon(signal),
+    });
+    return streams;
+  }
+
+  /** The process may be dead, and its last output wait for a reader that will not come: then SIGKILL is for the output. */
+  #signalOfDaemon(signal: number): void {
+    if (this.#exit === undefined) this.#signal(signal);
+    else if (signal === SIGKILL) this.#ended.resolve(this.#exit.code);
   }
 
   #signal(signal: number): void {
@@ -131,11 +157,14 @@ class Shim {
 
   #release(): void {
     this.#released = true;
+    this.#alone.resolve();
+    this.#record();
     if (this.#begin?.foreground !== true) this.#creator?.close();
   }
 
   /** The command that started this shim has gone: before its time, or it was killed in the foreground. */
   #creatorGone(): void {
+    this.#alone.resolve();
     if (!this.#released) this.#ended.resolve(lostCode);
     else if (this.#begin?.foreground === true && this.#begin.terminal) this.#hangUp();
   }
@@ -148,28 +177,35 @@ class Shim {
     for (const stream of [0, 1]) this.#process?.end(stream);
   }
 
+  #end(code: number): void {
+    this.#exit = { code, at: formatTime(now()) };
+    this.#record();
+  }
+
   /** Notes how the process ended: as soon as it is known, for output may take its time. */
-  #record(code: number): void {
-    this.#code = code;
-    if (this.#container === undefined || !this.#released) return;
-    try {
-      const exit: ExitRecord = { code, at: new Date().toISOString() };
-      this.#container.replace(exitFile, JSON.stringify(exit));
-    } catch {
-      // A full disk: the end of this process will tell as much.
+  #record(): void {
+    if (this.#exit === undefined || !this.#released) return;
+    for (const directory of this.#directories) {
+      try {
+        directory.replace(exitFile, JSON.stringify(this.#exit));
+      } catch {
+        // A full disk: the end of this process will tell as much.
+      }
     }
   }
 
   async #close(): Promise<void> {
     this.#input?.stop();
     await Promise.all(this.#outputs.map((output) => output.drained()));
-    await this.#memory?.conclude(this.#code ?? lostCode);
-    this.#ended.resolve(this.#code ?? lostCode);
+    await this.#memory?.conclude(this.#exit?.code ?? lostCode);
+    // A daemon is told by what is recorded, which is only done for a process that somebody knows of.
+    if (this.#begin?.attended !== undefined) await this.#alone.promise;
+    this.#ended.resolve(this.#exit?.code ?? lostCode);
   }
 
   /** The machine has gone, maybe after the process ended and before all was said. */
   #lost(): void {
-    if (this.#process !== undefined && this.#code === undefined) this.#record(lostCode);
+    if (this.#process !== undefined && this.#exit === undefined) this.#end(lostCode);
     void this.#close();
   }
 

@@ -41,9 +41,12 @@ const singleThreaded = {
   BUN_JSC_numberOfGCMarkers: "1",
 };
 
+/** What a shim reads and writes may stand still, each stream by itself: Bun's pool has as many threads as there are processors. */
+const threads = { UV_THREADPOOL_SIZE: "4" };
+
 /** Clients call runtimes with or without a PATH; what is started in the background has one. */
 function environment(): Record<string, string> {
   const { PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME = "/" } = process.env;
   const { [traceVariable]: trace } = process.env;
-  return { PATH, HOME, ...singleThreaded, ...(trace && { [traceVariable]: trace }) };
+  return { PATH, HOME, ...singleThreaded, ...threads, ...(trace && { [traceVariable]: trace }) };
 }

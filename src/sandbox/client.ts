@@ -85,6 +85,11 @@ export class SandboxClient {
     await this.#request({ op: "hold" });
   }
 
+  /** Keeps the machine alive no longer; the connection ends with it. */
+  async letGo(): Promise<void> {
+    await this.#request({ op: "let-go" });
+  }
+
   /** Puts a mount tree of this process into the share. */
   async share(tree: Omit<ShareRequest, "op" | "pid">): Promise<void> {
     await this.#request({ op: "share", pid: process.pid, ...tree });

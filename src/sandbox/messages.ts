@@ -68,6 +68,11 @@ export interface HoldRequest {
   op: "hold";
 }
 
+/** The client does not want that any more. */
+export interface LetGoRequest {
+  op: "let-go";
+}
+
 /** Puts a mount tree, an open_tree(2) descriptor of process `pid`, at a path below the share. */
 export interface ShareRequest {
   op: "share";
@@ -124,6 +129,7 @@ export type Request =
   | PoolRequest
   | ClaimRequest
   | HoldRequest
+  | LetGoRequest
   | ShareRequest
   | ForgetRequest
   | GoRequest

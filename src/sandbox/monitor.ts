@@ -131,6 +131,10 @@ class Monitor {
       case "hold":
         client.holds = true;
         return undefined;
+      case "let-go":
+        client.holds = false;
+        if (!this.#held()) void this.#end();
+        return undefined;
       case "share":
         attachTree(request.pid, request.fd, `${this.#directory}/share/${request.path}`, request.directory);
         return undefined;

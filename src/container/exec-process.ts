@@ -1,0 +1,51 @@
+import { lowerExec } from "../guest/lower/exec";
+import type { Process } from "../oci/process";
+import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import type { Attended } from "./attended";
+import { openStdio } from "./console";
+import { joinHostCgroup } from "./host-cgroup";
+import { initOf } from "./open";
+import { outputCredit } from "./pump";
+import { ShimHandle } from "./spawn-shim";
+import type { ContainerRecord } from "./store";
+import { subCgroup } from "./sub-cgroup";
+
+/** How one more process of a container is started. */
+export interface ExecPlan {
+  consoleSocket: string | undefined;
+  attended?: Attended | undefined;
+  /** Whether the caller returns while the process runs. */
+  detach: boolean;
+  /** `[<controllers>:]<path below the container's own cgroup>`. */
+  cgroups: readonly string[];
+}
+
+/**
+ * Starts one more process in a container.
+ * @param started told of the shim before the process begins
+ * @returns its shim, which waits to be released: until then it ends with its caller
+ * @throws RunvError COMMAND_FAILED and others; nothing is left behind then
+ */
+export async function startExec(
+  root: string,
+  record: ContainerRecord,
+  process: Process,
+  { consoleSocket, attended, detach, cgroups }: ExecPlan,
+  started: (shim: ShimHandle) => void = () => {},
+): Promise<ShimHandle> {
+  const { id, namespaces, settings, cgroup, sandbox } = record;
+  const inside = { id, init: initOf(record), subCgroup: subCgroup(cgroups), namespaces, settings };
+  const program = lowerExec({ ...inside, process, credit: outputCredit });
+  const { stdio, close } = openStdio(process, { consoleSocket, attended });
+  const shim = await ShimHandle.start(id, stdio).finally(close);
+  try {
+    joinHostCgroup(cgroup, shim.identity.pid);
+    started(shim);
+    const control = controlSocket(sandboxDirectory(root, sandbox));
+    await shim.begin({ control, terminal: process.terminal, foreground: !detach, attended }, program);
+    return shim;
+  } catch (error) {
+    await shim.kill();
+    throw error;
+  }
+}
