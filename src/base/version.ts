@@ -8,6 +8,9 @@ declare const RUNV_COMMIT: string | undefined;
 /** What it calls itself: by a link named runc it stands in for that, whose callers look for the name. */
 export const programName = basename(process.argv0) === "runc" ? "runc" : "runv";
 
+/** The command that it stands for by a link of that name: `runv-ctr ARGS` is `runv ctr ARGS`. */
+export const calledAs: readonly string[] = /^runv-(containerd|ctr)$/.exec(basename(process.argv0))?.slice(1) ?? [];
+
 export const version = typeof RUNV_VERSION === "string" ? RUNV_VERSION : "2.0.0-dev";
 
 export const commit = typeof RUNV_COMMIT === "string" ? RUNV_COMMIT : "unknown";

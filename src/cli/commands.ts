@@ -34,6 +34,9 @@ const table: Readonly<Record<string, Load>> = {
     (await import("./interface")).interfaceCommand(async (o) =>
       (await import("../container/interface")).changeInterface(o),
     ),
+  containerd: async () =>
+    (await import("./containerd")).containerd(async (o) => (await import("../containerd/daemon")).runDaemon(o)),
+  ctr: async () => (await import("./ctr/ctr")).ctr,
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
   "install-docker": async () => (await import("./install-docker")).installDocker,

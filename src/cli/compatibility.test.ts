@@ -9,6 +9,8 @@ import { globalFlags } from "./global";
 const own = new Set([
   "check",
   "console",
+  "containerd",
+  "ctr",
   "image",
   "install-docker",
   "interface",

@@ -55,6 +55,12 @@ export function commandHelp({ name, summary, usage, description, flags }: Comman
   ]);
 }
 
+/** The flags of a command, each on a line of its own; empty when it has none. */
+export function flagTable(flags: Flags): string {
+  const rows = flagRows(flags);
+  return rows.length === 0 ? "" : columns(rows);
+}
+
 type Row = [left: string, right: string];
 
 function sections(all: [title: string, text: string][]): string {

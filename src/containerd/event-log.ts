@@ -1,0 +1,140 @@
+/**
+ * What happened to containers, in the order in which clients are told. It is kept in a file, so that those who were away, or whose
+ * daemon was, are told later: one line of JSON for each event.
+ */
+import { closeSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { messageOf, RunvError } from "../base/error";
+import { fileProblem } from "../base/file-problem";
+import { log } from "../base/log";
+import { formatTime, now, parseTime } from "../base/time";
+
+export type EventType = "start-container" | "start-process" | "exit" | "pause" | "resume" | "oom";
+
+export interface Event {
+  type: EventType;
+  /** The container's. */
+  id: string;
+  /** The process's name; empty for what is of the whole container. */
+  pid: string;
+  /** The exit code, for an exit. */
+  status: number;
+  /** In nanoseconds since 1970; later than that of every event before. */
+  at: bigint;
+  /** Which process it is about, exactly: names are used again. */
+  key: string;
+}
+
+/** How many events are kept. containerd keeps 500. */
+const retained = 4096;
+
+export class EventLog {
+  readonly #path: string;
+  #fd: number;
+  #events: Event[];
+  /** The number of the first event that is kept, counted from the start of this process. */
+  #first = 0;
+  /** How many lines the file has. */
+  #lines: number;
+  readonly #listeners = new Set<() => void>();
+
+  /** Reads the log, or begins one. @throws RunvError STATE_UNWRITABLE */
+  constructor(path: string) {
+    this.#path = path;
+    this.#events = readEvents(path).slice(-retained);
+    this.#lines = this.#events.length;
+    this.#fd = this.#rewrite();
+  }
+
+  /** The number of the next event. */
+  get end(): number {
+    return this.#first + this.#events.length;
+  }
+
+  /** The event of that number; undefined when it is not kept any more, or not there yet. */
+  at(number: number): Event | undefined {
+    return this.#events[number - this.#first];
+  }
+
+  /** The number of the first event after a moment. */
+  after(moment: bigint): number {
+    const index = this.#events.findIndex(({ at }) => at > moment);
+    return index < 0 ? this.end : this.#first + index;
+  }
+
+  /** Whether there is an event of that type about a process. */
+  has(type: EventType, key: string): boolean {
+    return this.#events.some((event) => event.type === type && event.key === key);
+  }
+
+  /** Adds an event, and tells the listeners. @param at when it happened, now if it is not said */
+  append({ at = now(), pid = "", status = 0, key = "", ...event }: Partial<Event> & Pick<Event, "type" | "id">): void {
+    const last = this.#events.at(-1)?.at ?? 0n;
+    // Clients ask for what came after an event that they know: no two are of the same moment.
+    const full: Event = { ...event, pid, status, key, at: at > last ? at : last + 1n };
+    this.#events.push(full);
+    this.#write(full);
+    if (this.#events.length > retained) {
+      this.#events.shift();
+      this.#first++;
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls `listener` after each new event. @returns a function that ends this */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  #write(event: Event): void {
+    try {
+      writeSync(this.#fd, line(event));
+      if (++this.#lines < 2 * retained) return;
+      closeSync(this.#fd);
+      this.#fd = this.#rewrite();
+    } catch (error) {
+      log.error(`write ${this.#path}: ${messageOf(error)}`);
+    }
+  }
+
+  /** Writes what is kept into a new file. @returns its descriptor, to append to */
+  #rewrite(): number {
+    const next = `${this.#path}.new`;
+    try {
+      const fd = openSync(next, "w", 0o600);
+      for (const event of this.#events) writeSync(fd, line(event));
+      renameSync(next, this.#path);
+      this.#lines = this.#events.length;
+      return fd;
+    } catch (cause) {
+      throw new RunvError("STATE_UNWRITABLE", `write ${this.#path}: ${fileProblem(cause)}`, { cause });
+    }
+  }
+}
+
+function line({ at, ...event }: Event): string {
+  return `${JSON.stringify({ ...event, timestamp: formatTime(at) })}\n`;
+}
+
+/** The events of a file. A line that a full disk or a crash has cut off is none. */
+function readEvents(path: string): Event[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line) => {
+    try {
+      const { timestamp, ...event } = JSON.parse(line) as Omit<Event, "at"> & { timestamp: string };
+      const at = parseTime(timestamp);
+      return at === undefined ? [] : [{ ...event, at }];
+    } catch {
+      return [];
+    }
+  });
+}

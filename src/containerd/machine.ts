@@ -1,0 +1,85 @@
+/** The daemon's connection to the machine of a container: it watches its memory, asks what it uses, and sees it end. */
+import { messageOf } from "../base/error";
+import { log } from "../base/log";
+import { initOf, openContainer } from "../container/open";
+import { othersIn } from "../container/pod";
+import { statFiles } from "../container/stats";
+import type { ContainerRecord } from "../container/store";
+import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
+import { killAll } from "../guest/signal";
+import { followMemory } from "../guest/watch-memory";
+import { SIGKILL } from "../linux/signals";
+import { SandboxClient } from "../sandbox/client";
+import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+
+/** How long a container's last words and its machine's end may take; then it is killed. */
+const patienceMs = 10_000;
+
+export class ContainerMachine {
+  #watched: Promise<void> = Promise.resolve();
+
+  private constructor(
+    private readonly root: string,
+    private readonly id: string,
+    private readonly client: SandboxClient,
+  ) {}
+
+  /**
+   * Connects to the machine of a container. It lives at least until `end`, or until this daemon dies.
+   * @param onOom called whenever the end of memory has cost processes
+   * @throws RunvError SANDBOX_GONE
+   */
+  static async of(root: string, { id, sandbox }: ContainerRecord, onOom: () => void): Promise<ContainerMachine> {
+    const client = await SandboxClient.connect({ unix: controlSocket(sandboxDirectory(root, sandbox)) });
+    const machine = new ContainerMachine(root, id, client);
+    try {
+      await client.hold();
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+    let before: number | undefined;
+    const count = (kills: number) => {
+      if (before !== undefined) onOom();
+      before = kills;
+    };
+    machine.#watched = followMemory(client.guest, id, count).catch((error: unknown) => log.debug(messageOf(error)));
+    return machine;
+  }
+
+  /** What the container uses: the files of its cgroup. @throws RunvError */
+  async usage(): Promise<Map<string, string>> {
+    const { record } = openContainer(this.root, this.id);
+    return decodeCgroupFiles(
+      await this.client.guest.call(readCgroupFiles(this.id, initOf(record), statFiles)),
+      statFiles,
+    );
+  }
+
+  /** Kills what runs in the container still. */
+  async kill(): Promise<void> {
+    await this.client.guest.call(killAll(this.id, SIGKILL)).catch(() => {});
+  }
+
+  /** Waits for the last word on its memory, and for the machine's end when nobody else is in it. */
+  async end(): Promise<void> {
+    await atMost(patienceMs, this.#watched);
+    try {
+      const { record } = openContainer(this.root, this.id);
+      await this.client.letGo();
+      if (othersIn(this.root, record).length === 0) await atMost(patienceMs, this.client.closed);
+    } catch {
+      // It has gone already.
+    } finally {
+      this.client.close();
+    }
+  }
+}
+
+/** Waits for a promise, but no longer than so long. */
+export async function atMost(milliseconds: number, promise: Promise<unknown>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,72 @@
+/** The FIFOs of a process's standard streams, as Docker has them: made in the bundle, stdin open both ways. */
+import { closeSync, existsSync, mkdtempSync, openSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, S_IFIFO } from "../../../src/linux/constants";
+import { syscall } from "../../../src/linux/local";
+import { until } from "../../support/until";
+
+export class Fifos {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** What was read so far. */
+  output = "";
+  errors = "";
+  #open: number[] = [];
+
+  constructor(directory: string, name = "") {
+    const place = name === "" ? mkdtempSync(join(directory, "fifos-")) : directory;
+    const prefix = name === "" ? "" : `${name}-`;
+    [this.stdin, this.stdout, this.stderr] = ["stdin", "stdout", "stderr"].map((stream) => {
+      const path = join(place, `${prefix}${stream}`);
+      if (!existsSync(path)) syscall("mknodat", AT_FDCWD, path, S_IFIFO | 0o700, 0);
+      return path;
+    }) as [string, string, string];
+  }
+
+  get paths() {
+    const { stdin, stdout, stderr } = this;
+    return { stdin, stdout, stderr };
+  }
+
+  /** Opens them, and reads what comes. */
+  open(): this {
+    this.#open = [
+      openSync(this.stdin, O_RDWR | O_CLOEXEC),
+      ...[this.stdout, this.stderr].map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
+    ];
+    void this.#read(this.#open[1]!, (text) => {
+      this.output += text;
+    });
+    void this.#read(this.#open[2]!, (text) => {
+      this.errors += text;
+    });
+    return this;
+  }
+
+  write(text: string): void {
+    writeSync(this.#open[0]!, text);
+  }
+
+  /** Waits for a pattern in the output. */
+  async see(pattern: RegExp): Promise<RegExpExecArray> {
+    return await until(`${pattern} in the output`, () => pattern.exec(this.output), 60_000).catch((cause) => {
+      throw new Error(`${pattern} does not come; there is ${JSON.stringify(this.output)}`, { cause });
+    });
+  }
+
+  /** Closes them, as a client that dies. */
+  close(): void {
+    for (const fd of this.#open) closeSync(fd);
+    this.#open = [];
+  }
+
+  async #read(fd: number, take: (text: string) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    try {
+      for await (const bytes of Bun.file(fd).stream()) take(decoder.decode(bytes, { stream: true }));
+    } catch {
+      // It was closed meanwhile.
+    }
+  }
+}
