@@ -30,7 +30,7 @@ export function drawResult({ figures, machine, quick }: Result): string {
 function group(figure: Figure, top: number): string[] {
   const { title, unit, values } = figure;
   const longest = Math.max(...Object.values(values).map(({ median }) => median));
-  const speed = unit === "MB/s";
+  const speed = unit.endsWith("/s");
   const lines = [text(12, top, `${title}, ${unit}${speed ? " (more is better)" : " (less is better)"}`, "title")];
   let y = top + 8;
   for (const [index, name] of contenders.entries()) {

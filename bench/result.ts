@@ -15,7 +15,7 @@ export const contenderNames: Record<Contender, string> = {
   pooled: "runv, pooled",
 };
 
-export type Unit = "ms" | "s" | "MB/s" | "MB" | "×";
+export type Unit = "ms" | "s" | "MB/s" | "Gbit/s" | "MB" | "×";
 
 /** One line of the table. */
 export interface Figure {

@@ -5,6 +5,7 @@ import { measureBoot } from "./boot";
 import { measureExec } from "./exec";
 import { measureIdle } from "./idle";
 import { measureMany } from "./many";
+import { measureNetwork } from "./network";
 import { measureRun } from "./run";
 import { measureShare } from "./share";
 import { measureStages } from "./stages";
@@ -24,4 +25,5 @@ export const measures: Record<string, Measure> = {
   share: measureShare,
   boot: measureBoot,
   many: measureMany,
+  network: measureNetwork,
 };
