@@ -124,7 +124,10 @@ export interface MachineSpec {
    * read the devices' state from.
    */
   restore?: number;
-  /** How long the hypervisor may take until it answers, 10 s unless told; and the guest until it says hello, which is the caller's to watch. */
+  /**
+   * How long the hypervisor may take until it answers, 60 s unless told: many may start at once; and the guest until it says hello, which is
+   * the caller's to watch.
+   */
   startTimeoutMs?: number;
 }
 

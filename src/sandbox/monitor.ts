@@ -3,14 +3,13 @@
  * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
  */
 
-import { appendFileSync, closeSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
 import { endContainer } from "../guest/end";
 import { syncShare } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
-import { consoleName } from "../hypervisor/console";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { takeDescriptor } from "../linux/take-descriptor";
 import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
@@ -235,7 +234,7 @@ class Monitor {
       repeatOomOnHost(cgroup);
     } catch (error) {
       // A shim has no log, and its standard error is the container's.
-      appendFileSync(`${this.#directory}/${consoleName}`, `[runv: ${messageOf(error)}]\n`);
+      log.warn(messageOf(error));
       throw error;
     }
   }

@@ -39,7 +39,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   });
   try {
     await machine.attach((onEvent) =>
-      Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 10_000 }),
+      Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
     );
     if (spec.restore !== undefined) await restore(machine.qmp, spec.restore);
     return machine;
