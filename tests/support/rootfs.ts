@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { command, output } from "./command";
 
-export type RootfsKind = "busybox" | "debian";
+/** "server" is Debian with nginx, and PostgreSQL with an empty database. */
+export type RootfsKind = "busybox" | "debian" | "server";
 
 const cache = process.env.RUNV_TEST_CACHE ?? "/var/cache/runv/rootfs";
 
@@ -20,7 +21,11 @@ export async function mountRootfs(kind: RootfsKind, directory: string): Promise<
   return root;
 }
 
-const makers: Record<RootfsKind, (path: string) => Promise<void>> = { busybox: makeBusybox, debian: makeDebian };
+const makers: Record<RootfsKind, (path: string) => Promise<void>> = {
+  busybox: makeBusybox,
+  debian: (path) => makeDebian(path, "python3"),
+  server: makeServer,
+};
 
 /** The directory in the cache, made if need be; only a finished one ever has its name. */
 export async function cachedRootfs(kind: RootfsKind): Promise<string> {
@@ -65,8 +70,8 @@ async function makeBusybox(path: string): Promise<void> {
   await Bun.write(join(path, "etc/group"), "root:x:0:\ndaemon:x:1:\n");
 }
 
-/** Debian's minimal system (which has perl) with python3, from wherever this machine's apt takes its packages. */
-async function makeDebian(path: string): Promise<void> {
+/** Debian's minimal system (which has perl) with further packages, from wherever this machine's apt takes its packages. */
+async function makeDebian(path: string, packages: string): Promise<void> {
   const release = "$(CODENAME)\t$(REPO_URI)\t$(COMPONENT)\t$(CREATED_BY)";
   const targets = await output("apt-get", "indextargets", "--format", release);
   const fields = targets.split("\n").map((line) => line.split("\t"));
@@ -75,5 +80,11 @@ async function makeDebian(path: string): Promise<void> {
   );
   if (main === undefined) throw new Error("apt has no source of Debian's main packages");
   const [suite, mirror] = main as [string, string];
-  await command("debootstrap", "--variant=minbase", "--include=python3", suite, path, mirror);
+  await command("debootstrap", "--variant=minbase", `--include=${packages}`, suite, path, mirror);
+}
+
+async function makeServer(path: string): Promise<void> {
+  await makeDebian(path, "nginx-light,postgresql");
+  // Debian's package makes one only where it is not being bootstrapped.
+  await command("chroot", path, "sh", "-c", "pg_createcluster --locale C $(ls /usr/lib/postgresql) main -- -A trust");
 }
