@@ -265,6 +265,8 @@ export interface DriverSetting {
   key: string;
   /** `path`: an absolute one. */
   kind: "path" | "text";
+  /** The words that it can be; all, if undefined. */
+  choices?: readonly string[];
   flag?: string;
   /** One line for the help. */
   usage: string;

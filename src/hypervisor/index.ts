@@ -17,9 +17,10 @@ export const driverSettings: readonly DriverSetting[] = families.flatMap(({ sett
 /**
  * Finds the driver for `--driver`.
  * @param name the name of a driver, or "auto"
- * @throws RunvError VM_DRIVER_UNKNOWN, VM_DRIVER_UNAVAILABLE (no driver works), VM_QEMU_MISSING, VM_QEMU_OLD (nor does the only one)
+ * @throws RunvError VM_DRIVER_UNKNOWN, VM_DRIVER_SETTING, VM_DRIVER_UNAVAILABLE (no driver works), VM_QEMU_MISSING, VM_QEMU_OLD (nor does the only one)
  */
 export async function chooseDriver(name = "auto", options: DriverOptions = {}): Promise<Driver> {
+  checkSettings(options);
   const all = drivers(options);
   if (name !== "auto") {
     const driver = all.find((driver) => driver.name === name);
@@ -30,4 +31,14 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
   for (const driver of all) if ((await driver.probe()).available) return driver;
   // None works: the launch of the first says best why.
   return all[0]!;
+}
+
+function checkSettings(options: DriverOptions): void {
+  for (const { key, choices } of driverSettings) {
+    const value = options[key];
+    if (value === undefined || choices === undefined || choices.includes(value)) continue;
+    throw new RunvError("VM_DRIVER_SETTING", `${key} cannot be ${JSON.stringify(value)}`, {
+      hint: `one of ${choices.join(", ")}`,
+    });
+  }
 }

@@ -8,7 +8,6 @@ import { messageOf, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
 import { endContainer } from "../guest/end";
-import { syncShare } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { takeDescriptor } from "../linux/take-descriptor";
@@ -39,9 +38,7 @@ import { controlSocket, removeSandbox } from "./paths";
 import { park, unpark } from "./pool-unit";
 import { mostFor } from "./shape";
 import { type Client, FrameSwitch } from "./switch";
-
-/** How long the guest may take to write back what it holds before its machine is ended. */
-const syncTimeoutMs = 5_000;
+import { writeBack } from "./write-back";
 
 interface MonitorClient extends Client {
   holds: boolean;
@@ -275,9 +272,8 @@ class Monitor {
     this.#ending = true;
     if (this.#sandbox !== undefined && !this.#parked) {
       const { machine, guest } = this.#sandbox;
-      await span("guest: write back", () =>
-        Promise.race([guest.call(syncShare()).catch(() => {}), machine.exited, Bun.sleep(syncTimeoutMs)]),
-      );
+      const written = await span("guest: write back", () => writeBack(guest, machine.exited));
+      if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
     }
     const exit = await span("hypervisor: end", () => this.#machine?.kill());
     if (lost !== undefined && exit !== undefined) {

@@ -1,6 +1,6 @@
 /** QEMU, by KVM or by software emulation. */
 import type { Capabilities, Driver, DriverFamily } from "../driver";
-import { nineP } from "../nine-p";
+import { type NineCache, nineCaches, nineP } from "../nine-p";
 import type { AcceleratorChoice } from "./probe";
 
 const capabilities: Capabilities = {
@@ -16,15 +16,24 @@ const capabilities: Capabilities = {
 
 /** `qemu`, which takes KVM when it truly works, and `kvm` and `tcg`, which take what they are called or fail. */
 export const qemu: DriverFamily = {
-  settings: [{ key: "qemu", kind: "path", usage: "QEMU's program, if it is not on the PATH" }],
-  drivers: ({ qemu, cacheDirectory = "/var/lib/runv/cache" }) => {
+  settings: [
+    { key: "qemu", kind: "path", usage: "QEMU's program, if it is not on the PATH" },
+    {
+      key: "share_cache",
+      kind: "text",
+      choices: nineCaches,
+      flag: "share-cache",
+      usage: "what a guest keeps of its files: 'mmap' (default), or 'loose', quicker, if nobody else changes them",
+    },
+  ],
+  drivers: ({ qemu, share_cache, cacheDirectory = "/var/lib/runv/cache" }) => {
     const named = { qemu, cacheDirectory };
     const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
       name,
       summary,
       capabilities,
       nics: "tap",
-      guestMount: nineP("virtio"),
+      guestMount: nineP("virtio", share_cache as NineCache | undefined),
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
       launch: async (spec) =>
