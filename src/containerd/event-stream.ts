@@ -1,10 +1,10 @@
 /** Events: the log, sent to one client, from where it wants it. */
-import type { ServerWritableStream } from "@grpc/grpc-js";
+import { Metadata, type ServerWritableStream } from "@grpc/grpc-js";
 import { now } from "../base/time";
 import type { Answer, Request } from "./api/service";
 import { fromSeconds, fromTimestamp, toSeconds, toTimestamp } from "./api/timestamp";
 import type { Event, EventLog } from "./event-log";
-import { Refusal } from "./refusal";
+import { Refusal, Status } from "./refusal";
 
 type Stream = ServerWritableStream<Request<"Events">, Answer<"Events">>;
 
@@ -41,8 +41,7 @@ export function streamEvents(log: EventLog, stream: Stream): void {
       if (next >= stop) return finish(() => stream.end());
       if (next >= log.end) return;
       const event = log.at(next++);
-      if (event === undefined)
-        return finish(() => stream.destroy(new Error("events were lost: the client is too slow")));
+      if (event === undefined) return finish(() => stream.emit("error", tooSlow()));
       if (id === "" || event.id === id) full = !stream.write(answer(event, wire));
     }
   };
@@ -59,6 +58,10 @@ export function streamEvents(log: EventLog, stream: Stream): void {
   });
   for (const end of ["cancelled", "error", "close"]) stream.on(end, () => finish(() => {}));
   send();
+}
+
+function tooSlow() {
+  return { code: Status.dataLoss, details: "events were lost: the client is too slow", metadata: new Metadata() };
 }
 
 function answer({ type, id, pid, status, at }: Event, wire: Wire): Answer<"Events"> {

@@ -2,7 +2,14 @@
 import { messageOf, RunvError } from "../base/error";
 
 /** The codes of gRPC that are used. */
-export const Status = { unknown: 2, invalidArgument: 3, notFound: 5, alreadyExists: 6, unimplemented: 12 } as const;
+export const Status = {
+  unknown: 2,
+  invalidArgument: 3,
+  notFound: 5,
+  alreadyExists: 6,
+  unimplemented: 12,
+  dataLoss: 15,
+} as const;
 
 /** A call that is refused. */
 export class Refusal extends Error {

@@ -70,7 +70,7 @@ function eventsOf(events: EventLog) {
     try {
       streamEvents(events, stream);
     } catch (error) {
-      stream.destroy(Object.assign(new Error(messageOf(error)), refuse("Events", error)));
+      stream.emit("error", refuse("Events", error));
     }
   };
 }

@@ -49,13 +49,18 @@ export class TestDaemon {
     body: (daemon: TestDaemon) => Promise<void>,
     flags: readonly string[] = [],
   ): Promise<void> {
-    const daemon = new TestDaemon(rig, flags);
-    await daemon.start();
+    const daemon = await TestDaemon.launch(rig, flags);
     try {
       await body(daemon);
     } finally {
       await daemon.close();
     }
+  }
+
+  static async launch(rig: Rig, flags: readonly string[] = []): Promise<TestDaemon> {
+    const daemon = new TestDaemon(rig, flags);
+    await daemon.start();
+    return daemon;
   }
 
   async start(): Promise<void> {
