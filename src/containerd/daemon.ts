@@ -31,7 +31,7 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { global, directory, listen, metricsIntervalMs, solo, withRuntimeArgs } = options;
   for (const path of [directory, global.root, dirname(listen)]) makeDirectory(path);
-  takeLock(`${directory}/lock`);
+  for (const path of [directory, global.root]) takeLock(path);
   const events = new EventLog(`${directory}/events.log`);
   const store = new ProcessStore(`${directory}/processes`);
   const shared = { global, store, events, withRuntimeArgs };
@@ -80,13 +80,13 @@ function makeDirectory(path: string): void {
 }
 
 /** Two daemons with the same containers would tell of each end twice. The lock is held as long as this process lives. */
-function takeLock(path: string): void {
-  const fd = openSync(path, "w", 0o600);
+function takeLock(directory: string): void {
+  const fd = openSync(`${directory}/.lock`, "w", 0o600);
   try {
     syscall("flock", fd, LOCK_EX | LOCK_NB);
   } catch (cause) {
     if (!(cause instanceof SystemError) || cause.code !== "EAGAIN") throw cause;
-    throw new RunvError("DAEMON_RUNNING", `another runv-containerd has ${dirname(path)}`, {
+    throw new RunvError("DAEMON_RUNNING", `another runv-containerd has ${directory}`, {
       cause,
       hint: "--containerd-dir and --state-dir give this one directories of its own",
     });

@@ -99,6 +99,11 @@ export class TestDaemon {
     return code;
   }
 
+  /** Waits until it ends by itself. @returns its exit code */
+  async ended(): Promise<number> {
+    return await this.#process!.exited;
+  }
+
   /** Makes a call that must succeed. */
   async call<N extends Exclude<CallName, "Events">>(name: N, request: Asked<N>): Promise<Answered<N>> {
     return await this.client.call(name, request);
@@ -140,7 +145,7 @@ export class TestDaemon {
   leftovers(): string[] {
     return ["containers", "processes"].flatMap((name) => {
       const path = join(this.state, name);
-      return existsSync(path) ? readdirSync(path).filter((entry) => entry !== ".sandboxes") : [];
+      return existsSync(path) ? readdirSync(path).filter((entry) => !entry.startsWith(".")) : [];
     });
   }
 
