@@ -11,6 +11,7 @@ export function fileProblem(error: unknown): string {
   if (code === "EACCES" || code === "EPERM") return "access denied";
   if (code === "EISDIR") return "is a directory";
   if (code === "ELOOP") return "too many levels of symbolic links";
+  if (code === "EBUSY") return "is mounted or in use";
   if (code === "ENOSPC") return "the disk is full";
   return code ?? messageOf(error);
 }

@@ -1,9 +1,13 @@
+import { diskPath } from "../guest/disks";
 import { lowerContainer } from "../guest/lower/container";
 import { sharedSettings } from "../guest/lower/settings";
 import { loadBundle } from "../oci/bundle";
+import type { Config } from "../oci/config";
+import type { SandboxClient } from "../sandbox/client";
 import { refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mounts";
 import { checkConsole } from "./console";
+import { attachDisks, disksOf } from "./disks";
 import { withHome } from "./environment";
 import { type Created, Making } from "./making";
 import type { CreateOptions } from "./options";
@@ -29,24 +33,30 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const bundle = loadBundle(options.bundle);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, detach);
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
-  const trees = treesOf(id, bundle);
+  const disks = disksOf(bundle);
+  const isDisk = disks.some(({ root }) => root !== undefined);
+  const trees = treesOf(id, bundle).filter(({ field }) => !isDisk || field !== "root.path");
   const { config } = bundle;
   const settings = sharedSettings(config);
   const plan = {
     id,
     bundle: bundle.bundle,
     config,
-    rootfs: guestRootfs(id),
+    rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     sources: sourcesOf(id, trees),
     settings,
     credit: outputCredit,
   };
   const pod = findPod(global.root, config.linux.namespaces);
-  const programs = lowerContainer({ ...plan, ...(pod && { joined: pod.joined }) });
+  const lower = (config: Config) => lowerContainer({ ...plan, config, ...(pod && { joined: pod.joined }) });
+  // What cannot be is refused before anything is made; only disks are not known yet by the guest's numbers.
+  const programs = lower(config);
+  const withDisks = async (sandbox: SandboxClient) =>
+    disks.length === 0 ? programs : lower(await attachDisks(sandbox, id, disks, config));
   const making = new Making(options, bundle, settings, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
-    return await making.make(programs, detach, viewOf(bundle, trees), (sandbox) => shareTrees(sandbox, trees));
+    return await making.make(withDisks, detach, viewOf(bundle, trees), (sandbox) => shareTrees(sandbox, trees));
   } catch (error) {
     await making.undo();
     throw error;

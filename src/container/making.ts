@@ -90,7 +90,7 @@ export class Making {
   }
 
   async make(
-    { main, outer }: ContainerPrograms,
+    lower: (sandbox: SandboxClient) => Promise<ContainerPrograms>,
     detach: boolean,
     view: RootView,
     share: (sandbox: SandboxClient) => Promise<void>,
@@ -127,6 +127,7 @@ export class Making {
     });
     const machine = await span("wait for the machine", () => launched);
     await span("network", () => client.network(false));
+    const { main, outer } = await span("disks", () => lower(client));
     const begin = {
       control: controlSocket(this.#directory),
       terminal: process.terminal,

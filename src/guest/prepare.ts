@@ -62,3 +62,11 @@ export function syncShare(): Program {
   p.syscall("syncfs", [share]);
   return p.assemble();
 }
+
+/** Has the guest write back all that it holds, of whatever file systems. */
+export function syncAll(): Program {
+  const p = new Assembler();
+  p.doing("write back the share and the disks");
+  p.syscall("sync", []);
+  return p.assemble();
+}

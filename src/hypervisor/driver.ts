@@ -87,6 +87,18 @@ export interface TapBackend {
   vhost?: boolean;
 }
 
+/** A disk of a machine. */
+export interface Disk {
+  /** Names it, and is its serial number in the guest: letters and digits, 20 at most. */
+  id: string;
+  /** A descriptor, open for reading and, unless `readOnly`, for writing; the caller may close it once the disk has been added. */
+  fd: number;
+  /** A block device, or else a file. */
+  device: boolean;
+  format: "raw" | "qcow2";
+  readOnly: boolean;
+}
+
 /** Processors and memory of a machine. */
 export interface MachineSize {
   cpus: number;
@@ -190,6 +202,10 @@ export interface Machine {
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */
   removeNic(id: string): Promise<void>;
+  /** Adds a disk to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
+  addDisk(disk: Disk): Promise<void>;
+  /** Takes a disk away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */
+  removeDisk(id: string): Promise<void>;
   /** What the machine has now, with all that was added. */
   readonly size: MachineSize;
   /** Adds processors to the running machine; the guest sees them a little later. @throws RunvError VM_QMP_…, VM_FULL or UNSUPPORTED */

@@ -8,6 +8,7 @@ import { networkModules } from "../network/guest-programs";
 import { startClone } from "./clone";
 import { type BootPlan, connect, greeting, prepare, type Sandbox, type SandboxHandlers, shareTag } from "./connect";
 import type { LaunchRequest } from "./messages";
+import { modulesFor } from "./modules";
 import { mostFor } from "./shape";
 
 /**
@@ -65,14 +66,4 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     await machine.kill();
     throw error;
   }
-}
-
-/** The files of these modules and all they need, in the order to load them; those built into the kernel need none. */
-function modulesFor(manifest: ImageManifest, names: readonly string[]): string[] {
-  const { extra } = manifest.modules;
-  const paths = names.flatMap((name) => {
-    const module = extra[name];
-    return module === undefined ? [] : [...module.depends.map((needed) => extra[needed]!.path), module.path];
-  });
-  return [...new Set(paths)];
 }

@@ -1,4 +1,5 @@
 import { RunvError } from "../base/error";
+import type { GuestDisk } from "../guest/disks";
 import { Guest } from "../guest/guest";
 import type { MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
@@ -8,6 +9,7 @@ import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import {
   type ClaimRequest,
   ControlType,
+  type DiskRequest,
   type GoResult,
   type LaunchRequest,
   type MachineInfo,
@@ -93,6 +95,11 @@ export class SandboxClient {
   /** Puts a mount tree of this process into the share. */
   async share(tree: Omit<ShareRequest, "op" | "pid">): Promise<void> {
     await this.#request({ op: "share", pid: process.pid, ...tree });
+  }
+
+  /** Adds a disk, an open descriptor of this process. @returns the guest's device @throws RunvError UNSUPPORTED, VM_DISK, VM_QMP_… */
+  async disk(disk: Omit<DiskRequest, "op" | "pid">): Promise<GuestDisk> {
+    return (await this.#request({ op: "disk", pid: process.pid, ...disk })) as GuestDisk;
   }
 
   /** Joins a machine that runs already, and keeps it alive until this connection ends. */

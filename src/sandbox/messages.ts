@@ -82,6 +82,21 @@ export interface ShareRequest {
   directory: boolean;
 }
 
+/** Adds a disk: an open descriptor of process `pid`. Answers with a `GuestDisk`. */
+export interface DiskRequest {
+  op: "disk";
+  /** Whose it is: it goes when that is forgotten. */
+  container: string;
+  pid: number;
+  fd: number;
+  /** A block device, or else a file. */
+  device: boolean;
+  format: "raw" | "qcow2";
+  readOnly: boolean;
+  /** The type of its file system, if it is to be mounted as the container's root. */
+  root?: string | undefined;
+}
+
 /** A container of the machine is gone: ends what is left of it there. */
 export interface ForgetRequest {
   op: "forget";
@@ -131,6 +146,7 @@ export type Request =
   | HoldRequest
   | LetGoRequest
   | ShareRequest
+  | DiskRequest
   | ForgetRequest
   | GoRequest
   | NetworkRequest

@@ -7,6 +7,7 @@ import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
+import type { GuestDisk } from "../guest/disks";
 import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
@@ -20,11 +21,13 @@ import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
 import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
+import { Disks } from "./disks";
 import { grow } from "./grow";
 import { repeatOomOnHost } from "./host-oom";
 import {
   type ClaimRequest,
   ControlType,
+  type DiskRequest,
   describe,
   type Envelope,
   type LaunchRequest,
@@ -62,6 +65,8 @@ class Monitor {
   readonly #ended = Promise.withResolvers<void>();
   #network: MachineNetwork | undefined;
   #extras: ExtraInterfaces | undefined;
+  #disks: Disks | undefined;
+  #initrd = "";
   #last = monitorNumber;
   #machine: Machine | undefined;
   #sandbox: Sandbox | undefined;
@@ -134,6 +139,8 @@ class Monitor {
       case "share":
         attachTree(request.pid, request.fd, `${this.#directory}/share/${request.path}`, request.directory);
         return undefined;
+      case "disk":
+        return await this.#addDisk(request);
       case "forget":
         return await this.#forget(request.id);
       case "go":
@@ -152,6 +159,7 @@ class Monitor {
   }
 
   async #launch(request: LaunchRequest | PoolRequest): Promise<MachineInfo> {
+    this.#initrd = request.initrd;
     const driver = await chooseDriver(request.driver, request.driverOptions);
     const network = openNetwork(request.network, driver.nics);
     this.#network = network;
@@ -216,7 +224,15 @@ class Monitor {
   async #forget(id: string): Promise<void> {
     if (this.#sandbox === undefined) throw starting();
     await endContainer(this.#sandbox.guest, id);
+    await this.#disks?.remove(id);
     detachTrees(`${this.#directory}/share/${id}`);
+  }
+
+  async #addDisk(request: DiskRequest): Promise<GuestDisk> {
+    if (this.#sandbox === undefined) throw starting();
+    const { machine, guest } = this.#sandbox;
+    this.#disks ??= new Disks(machine, guest, this.#initrd);
+    return await this.#disks.add(request);
   }
 
   async #interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
@@ -272,7 +288,9 @@ class Monitor {
     this.#ending = true;
     if (this.#sandbox !== undefined && !this.#parked) {
       const { machine, guest } = this.#sandbox;
-      const written = await span("guest: write back", () => writeBack(guest, machine.exited));
+      const written = await span("guest: write back", () =>
+        writeBack(guest, machine.exited, this.#disks !== undefined),
+      );
       if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
     }
     const exit = await span("hypervisor: end", () => this.#machine?.kill());

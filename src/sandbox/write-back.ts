@@ -1,5 +1,5 @@
 import type { Guest } from "../guest/guest";
-import { syncShare } from "../guest/prepare";
+import { syncAll, syncShare } from "../guest/prepare";
 import { Assembler } from "../program/assembler";
 
 interface Patience {
@@ -14,15 +14,17 @@ interface Patience {
 /**
  * Has a guest write back what it holds of the share, before its machine is ended. It may take long while it answers; one that does not answer
  * would never be done.
+ * @param disks whether it has any beside the share
  * @param ended fulfilled when its machine ends by itself
  * @returns whether all was written
  */
 export async function writeBack(
   guest: Guest,
   ended: Promise<unknown>,
+  disks = false,
   { restMs, silenceMs, mostMs }: Patience = { restMs: 1_000, silenceMs: 5_000, mostMs: 60_000 },
 ): Promise<boolean> {
-  const written = guest.call(syncShare()).then(
+  const written = guest.call(disks ? syncAll() : syncShare()).then(
     () => true,
     () => false,
   );

@@ -3,7 +3,7 @@
  * (pidfd_getfd(2)) and attaches it below the share in its own mount namespace (move_mount(2)). So a volume
  * reaches the guest from whatever mount namespace the command was called in, and no mount ever shows on the host.
  */
-import { mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import {
   AT_EMPTY_PATH,
@@ -71,8 +71,9 @@ export function detachTree(target: string): void {
   syscall("umount2", target, MNT_DETACH);
 }
 
-/** Detaches the trees in a directory, and removes it with their mount points. Nothing below them is followed. */
+/** Detaches the trees in a directory, if it is there, and removes it with their mount points. Nothing below them is followed. */
 export function detachTrees(directory: string): void {
+  if (!existsSync(directory)) return;
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = `${directory}/${entry.name}`;
     detachTree(path);

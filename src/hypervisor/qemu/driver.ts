@@ -9,7 +9,7 @@ const capabilities: Capabilities = {
   balloon: false,
   freePageReporting: false,
   hotplugNic: true,
-  hotplugDisk: false,
+  hotplugDisk: true,
   hotplugCpu: true,
   hotplugMemory: true,
 };

@@ -6,6 +6,7 @@ import type {
   Capabilities,
   Channel,
   ChannelHandlers,
+  Disk,
   Machine,
   MachineExit,
   MachineSize,
@@ -13,6 +14,7 @@ import type {
   Nic,
 } from "../driver";
 import { type Child, closeQuietly } from "./child";
+import { addDisk, removeDisk } from "./disk";
 import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
@@ -125,6 +127,14 @@ export class QemuMachine implements Machine {
 
   async removeNic(id: string): Promise<void> {
     await removeNic(this.qmp, id, this.#deviceEvents);
+  }
+
+  async addDisk(disk: Disk): Promise<void> {
+    await addDisk(this.qmp, disk);
+  }
+
+  async removeDisk(id: string): Promise<void> {
+    await removeDisk(this.qmp, id, this.#deviceEvents);
   }
 
   get size(): MachineSize {

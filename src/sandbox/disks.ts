@@ -1,0 +1,81 @@
+/** The disks of a machine, and whose they are. */
+import { closeSync } from "node:fs";
+import { RunvError } from "../base/error";
+import { findDisk, type GuestDisk, listDisks, mountDisk, unmountDisk } from "../guest/disks";
+import type { Guest } from "../guest/guest";
+import { loadModules } from "../guest/prepare";
+import type { Machine } from "../hypervisor/driver";
+import { readImageManifest } from "../image/read-manifest";
+import { takeDescriptor } from "../linux/take-descriptor";
+import type { DiskRequest } from "./messages";
+import { modulesFor } from "./modules";
+
+/** How long a guest may take to see a new disk, and how often it is asked. */
+const seenMs = 30_000;
+const pauseMs = 30;
+
+export class Disks {
+  readonly #machine: Machine;
+  readonly #guest: Guest;
+  readonly #initrd: string;
+  /** The disks of each container. */
+  readonly #owned = new Map<string, string[]>();
+  #last = 0;
+
+  /** @param initrd the machine's, which has the modules that disks take */
+  constructor(machine: Machine, guest: Guest, initrd: string) {
+    this.#machine = machine;
+    this.#guest = guest;
+    this.#initrd = initrd;
+  }
+
+  /**
+   * Adds a disk, and mounts it if it is a root file system.
+   * @returns the guest's device
+   * @throws RunvError UNSUPPORTED, VM_QMP_…, VM_DISK, GUEST_CALL_FAILED
+   */
+  async add({ container, pid, fd, device, format, readOnly, root }: DiskRequest): Promise<GuestDisk> {
+    if (!this.#machine.capabilities.hotplugDisk) {
+      throw new RunvError("UNSUPPORTED", `the driver ${this.#machine.driver} cannot add disks to a machine`);
+    }
+    // ext4: a container that has the device may mount it, and cannot load anything.
+    const modules = modulesFor(readImageManifest(this.#initrd), [
+      "virtio_blk",
+      "ext4",
+      ...(root === undefined ? [] : [root]),
+    ]);
+    if (modules.length > 0) await this.#guest.call(loadModules(modules));
+    const id = `runv${++this.#last}`;
+    const own = takeDescriptor(pid, fd);
+    try {
+      await this.#machine.addDisk({ id, fd: own, device, format, readOnly });
+    } finally {
+      closeSync(own);
+    }
+    this.#owned.set(container, [...(this.#owned.get(container) ?? []), id]);
+    const disk = await this.#find(id);
+    if (root !== undefined) await this.#guest.call(mountDisk(container, disk, root, readOnly));
+    return disk;
+  }
+
+  /** Takes the disks of a container away. */
+  async remove(container: string): Promise<void> {
+    const disks = this.#owned.get(container);
+    if (disks === undefined) return;
+    this.#owned.delete(container);
+    await this.#guest.call(unmountDisk(container));
+    for (const id of disks) await this.#machine.removeDisk(id);
+  }
+
+  async #find(id: string): Promise<GuestDisk> {
+    const latest = performance.now() + seenMs;
+    for (;;) {
+      const disk = findDisk(await this.#guest.call(listDisks()), id);
+      if (disk !== undefined) return disk;
+      if (performance.now() > latest) {
+        throw new RunvError("VM_DISK", `the guest has not seen its new disk within ${seenMs / 1000} s`);
+      }
+      await Bun.sleep(pauseMs);
+    }
+  }
+}
