@@ -14,6 +14,9 @@ import {
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
   MOVE_MOUNT_F_EMPTY_PATH,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SLAVE,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../linux/constants";
@@ -52,11 +55,13 @@ export function attachTree(pid: number, fd: number, target: string, directory: b
 
 /**
  * Who serves the share may make device nodes in it, for guests do, but open none of them, and run nothing. The guest's kernel
- * decides for itself what its device nodes are and what may be executed.
+ * decides for itself what its device nodes are and what may be executed. And what is mounted on the host arrives in the tree, but when the
+ * tree is detached, with all that is mounted below it, nothing is unmounted on the host.
  */
 function restrict(tree: number): void {
   const attributes = new BigUint64Array(4); // struct mount_attr: set, clear, propagation, user namespace
   attributes[0] = BigInt(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+  attributes[2] = BigInt(MS_SLAVE);
   const bytes = new Uint8Array(attributes.buffer);
   try {
     syscall("mount_setattr", tree, "", AT_EMPTY_PATH | AT_RECURSIVE, bytes, bytes.length);
@@ -68,6 +73,8 @@ function restrict(tree: number): void {
 
 /** Detaches the tree at `target`. @throws SystemError */
 export function detachTree(target: string): void {
+  // Before Linux 5.12 the tree is still the host's peer.
+  syscall("mount", "none", target, 0, MS_REC | MS_PRIVATE, 0);
   syscall("umount2", target, MNT_DETACH);
 }
 
