@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Compared, compare, problem } from "./support/compare";
 import { Daemons } from "./support/daemons";
-import { importImage, passOn } from "./support/images";
+import { importImage, passOn, passOnToCri } from "./support/images";
 import { formatMatrix } from "./support/matrix";
 import { tables } from "./support/tables";
 import { World } from "./support/world";
@@ -16,6 +16,7 @@ beforeAll(async () => {
   await daemons.start();
   await importImage(world, "busybox");
   await passOn(world, "busybox");
+  await passOnToCri(world, "busybox");
   // The first pod has podman build an image for all.
   await world.must("podman pod create --name first && podman pod rm first");
   await world.must("/usr/bin/docker swarm init --advertise-addr 127.0.0.1");

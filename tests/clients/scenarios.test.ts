@@ -83,13 +83,18 @@ test("PostgreSQL keeps its data on a volume through kill -9 of QEMU, and is foun
 }, 360_000);
 
 test("thirty containers at once", async () => {
+  // So that there is a template: thirty cold boots at once are not what this is about.
+  await docker("run --rm --runtime runv busybox true", 120_000);
   const names = Array.from({ length: 30 }, (_, index) => `many${index}`);
-  await Promise.all(names.map((name) => docker(`run -d --runtime runv --name ${name} busybox sleep 1000`, 300_000)));
+  await Promise.all(names.map((name) => docker(`run -d --runtime runv --name ${name} busybox sleep 1000`, 600_000)));
   expect((await docker("ps --filter name=many --format {{.Names}}")).split("\n").filter(Boolean)).toHaveLength(30);
   const said = await Promise.all(names.map((name) => docker(`exec ${name} echo ${name}`, 120_000)));
   expect(said).toEqual(names.map((name) => `${name}\n`));
-  await docker(`rm -f ${names.join(" ")}`, 300_000);
-}, 600_000);
+  // Docker gives each 12 s to end, on however busy a machine; what it has given up it takes the next time.
+  const removeAll = () => world.run("/usr/bin/docker ps -aq | xargs /usr/bin/docker rm -f", {}, 300_000);
+  await until("all are removed", async () => (await removeAll()).code === 0, 300_000);
+  expect(await docker("ps -aq")).toBe("");
+}, 900_000);
 
 for (const part of ["shim", "monitor", "machine"] as const) {
   test(`kill -9 of the ${part}: Docker sees its end, and rm -f works`, async () => {

@@ -27,6 +27,7 @@ export const containerd = table("ctr", "tasks", [
   ["task ps", `${up} up sleep 100; ctr task ps $N | wc -l${gone}`, "2"],
   ["task metrics", `${up} up sleep 100; ctr task metrics $N | grep -c memory.usage_in_bytes${gone}`, "1"],
   ["run --memory-limit", `${run} run --memory-limit 67108864 ${image} $N echo limited`, "limited"],
+  ["run --env --cwd", `${run} run --env A=b --cwd /var ${image} $N sh -c 'echo $A; pwd'`, "b\n/var"],
   ["run --net-host", `${run} run --net-host ${image} $N echo ran`, "ran"],
   [
     "run --mount",

@@ -42,6 +42,11 @@ export const lifecycle = table("docker", "the life of a container", [
   ["exec -i", "up --name $N busybox sleep 100; echo sent | docker exec -i $N cat", "sent"],
   ["exec -it", "up --name $N busybox sleep 100; tty /usr/bin/docker exec -it $N tty", "/dev/pts/"],
   [
+    "exec -it: a window's size",
+    `up --name $N busybox sleep 100; tty "stty rows 31 cols 101; docker exec -it $N sh -c 'until stty size 2>/dev/null | grep 31; do :; done'"`,
+    "31 101",
+  ],
+  [
     "exec -d",
     "up --name $N busybox sleep 100; docker exec -d $N touch /done; eventually docker exec $N test -e /done && echo done",
     "done",
@@ -82,6 +87,7 @@ export const lifecycle = table("docker", "the life of a container", [
   ],
   ["stop", `up --name $N busybox ${careful}; ${ready}; docker stop $N; ${state}`, "exited 3"],
   ["stop -t", `up --name $N busybox sleep 100; docker stop -t 1 $N; ${state}`, "exited 137"],
+  ["run --stop-timeout", `up --name $N --stop-timeout 1 busybox sleep 100; docker stop $N; ${state}`, "exited 137"],
   [
     "run --stop-signal",
     `up --name $N --stop-signal USR1 busybox sh -c 'trap "exit 9" USR1; echo ready; while :; do sleep 0.1; done'; ${ready}; docker stop $N; ${state}`,
@@ -157,6 +163,21 @@ export const lifecycle = table("docker", "the life of a container", [
     "run --health-cmd",
     "up --name $N --health-cmd 'test -e /ok' --health-interval 0.3s --health-retries 2 busybox sleep 100; health() { test \"$(docker inspect -f '{{.State.Health.Status}}' $N)\" = $1; }; eventually health unhealthy && docker exec $N touch /ok; eventually health healthy && echo healthy",
     "healthy",
+  ],
+  [
+    "run --health-cmd: what it said",
+    "up --name $N --health-cmd 'echo checked; exit 3' --health-interval 0.3s --health-retries 1 busybox sleep 100; health() { test \"$(docker inspect -f '{{.State.Health.Status}}' $N)\" = unhealthy; }; eventually health; docker inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{end}}' $N | head -1",
+    "3 checked",
+  ],
+  [
+    "run --health-timeout",
+    "up --name $N --health-cmd 'sleep 60' --health-timeout 0.5s --health-interval 0.3s --health-retries 1 busybox sleep 100; health() { test \"$(docker inspect -f '{{.State.Health.Status}}' $N)\" = unhealthy; }; eventually health && echo unhealthy",
+    "unhealthy",
+  ],
+  [
+    "HEALTHCHECK of an image, --no-healthcheck",
+    "printf 'FROM busybox\\nHEALTHCHECK --interval=300ms CMD echo built in\\n' | DOCKER_BUILDKIT=0 docker build -q -t $N - >/dev/null; up --name $N $N sleep 100; health() { test \"$(docker inspect -f '{{.State.Health.Status}}' $N)\" = healthy; }; eventually health && echo healthy; up --name $N-none --no-healthcheck $N sleep 100; docker inspect -f '{{.State.Health}}' $N-none",
+    "healthy\n<nil>",
   ],
   [
     "run --rm -d, stop",

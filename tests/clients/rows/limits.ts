@@ -13,6 +13,12 @@ export const limits = table("docker", "limits and privileges", [
   ],
   ["run --cpus", "run --cpus 0.5 busybox true"],
   ["run --cpu-shares", "run --cpu-shares 512 busybox true"],
+  [
+    "run --cpu-period --cpu-quota, --memory-reservation, inspect",
+    "up --name $N --cpu-period 50000 --cpu-quota 25000 -m 64m --memory-reservation 32m busybox sleep 100; docker inspect -f '{{.HostConfig.CpuPeriod}} {{.HostConfig.CpuQuota}} {{.HostConfig.MemoryReservation}}' $N",
+    "50000 25000 33554432",
+  ],
+  ["run --userns host", "run --userns host busybox cat /proc/self/uid_map | tr -s ' '", "0 0 4294967295"],
   ["run --cpuset-cpus", "run --cpuset-cpus 0 busybox grep Cpus_allowed_list /proc/self/status", "0"],
   [
     "run --pids-limit",

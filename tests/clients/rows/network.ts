@@ -116,16 +116,47 @@ export const network = table("docker", "networks", [
     "run --sysctl net.ipv4.conf.eth0.forwarding=1 --sysctl net.core.somaxconn=77 busybox cat /proc/sys/net/core/somaxconn",
     "77",
   ],
+  ["network create --driver macvlan", onParent("macvlan"), "inet 10.98.\n1"],
+  ["network create --driver ipvlan", onParent("ipvlan"), "inet 10.98.\n1", { machine: "its kernel has no ipvlan" }],
   [
-    "network create --driver macvlan",
-    `${parent} ip link add $parent type veth peer name p$parent && ip link set $parent up && ip link set p$parent up
-    docker network create -d macvlan --subnet 10.98.\${parent#m}.0/24 -o parent=$parent $N >/dev/null
-    run --network $N busybox ip -4 addr show eth0 | grep -c 'inet 10.98'; ip link del $parent`,
+    "network create --ipv6",
+    `docker network create --ipv6 --subnet fd00:$(printf %s $N | md5sum | cut -c1-4)::/64 $N >/dev/null; up --name $N --network $N busybox sleep 100
+    address=$(docker inspect -f '{{range .NetworkSettings.Networks}}{{.GlobalIPv6Address}}{{end}}' $N)
+    run --network $N busybox sh -c "ip -6 addr show eth0 | grep -c 'inet6 fd00'; ping6 -c2 -W5 $address | grep -c '2 packets received'"`,
+    "1\n1",
+  ],
+  [
+    "three containers on a user network, as compose makes them",
+    `docker network create $N >/dev/null; up --name $N-db --network $N --network-alias db --hostname data busybox ${server}
+    up --name $N-app --network $N --network-alias app busybox nc -ll -p 80 -e nc -w 3 db 80
+    up --name $N-web --network $N -p 127.0.0.1::80 busybox nc -ll -p 80 -e nc -w 3 app 80
+    said ${ask} 127.0.0.1 $(docker port $N-web 80 | cut -d: -f2)`,
+    "data",
+  ],
+  [
+    "network disconnect of the only one, connect of another",
+    `docker network create $N >/dev/null; up --name $N busybox sleep 100; docker network disconnect bridge $N; gone() { ! docker exec $N ip link show eth0; }; eventually gone
+    docker network connect $N $N; there() { docker exec $N ip route | grep default; }; eventually there && docker exec $N ping -c1 -W5 $(docker network inspect -f '{{(index .IPAM.Config 0).Gateway}}' $N) | grep -c '1 packets received'`,
     "1",
   ],
   [
-    "run --network: IPv6",
-    "docker network create --ipv6 --subnet fd00:$(printf %s $N | md5sum | cut -c1-4)::/64 $N >/dev/null; run --network $N busybox ip -6 addr show eth0 | grep -c 'inet6 fd00'",
-    "1",
+    "network connect --ip --alias",
+    `docker network create --subnet 10.96.$(( $(printf %s $N | cksum | cut -d' ' -f1) % 250 )).0/24 $N >/dev/null; up --name $N --hostname box busybox ${server}
+    docker network connect --alias other --ip 10.96.$(( $(printf %s $N | cksum | cut -d' ' -f1) % 250 )).77 $N $N; run --network $N busybox sh -c 'until nc -w 2 other 80 | grep box; do sleep 0.2; done'`,
+    "box",
+  ],
+  [
+    "run -P",
+    `up --name $N --hostname box --expose 80 -P busybox ${server}; said ${ask} 172.17.0.1 $(docker port $N 80 | head -1 | cut -d: -f2)`,
+    "box",
   ],
 ]);
+
+/** Two containers on a network of the driver, whose parent is an interface of the row's own. */
+function onParent(driver: string): string {
+  return `${parent} ip link add $parent type veth peer name p$parent && ip link set $parent up && ip link set p$parent up
+  docker network create -d ${driver} --subnet 10.98.\${parent#m}.0/24 -o parent=$parent $N >/dev/null
+  up --name $N --network $N busybox sleep 100
+  run --network $N busybox sh -c "ip -4 addr show eth0 | grep -o 'inet 10.98.'; ping -c2 -W5 $(${address} $N) | grep -c '2 packets received'"
+  docker rm -f $N >/dev/null; ip link del $parent`;
+}

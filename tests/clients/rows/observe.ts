@@ -19,6 +19,11 @@ export const observe = table("docker", "what is known of a container", [
     "dea9193b768319cbb4ff1a137ac03113",
   ],
   [
+    "run --log-driver local, logs -t",
+    "up --name $N --log-driver local busybox echo x; docker wait $N; docker logs -t $N | sed 's/^20.*Z/a time/'",
+    "a time x",
+  ],
+  [
     "run --log-driver none",
     "up --name $N --log-driver none busybox echo x; docker wait $N; docker logs $N",
     "does not support reading",
@@ -61,6 +66,21 @@ export const observe = table("docker", "what is known of a container", [
     "events: exec",
     "up --name $N busybox sleep 100; docker exec $N true; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$N --filter event=exec_die --format '{{.Actor.Attributes.exitCode}}'",
     "0",
+  ],
+  [
+    "events: what is done to it",
+    "up --name $N busybox sleep 100; id=$(docker inspect -f '{{.Id}}' $N); docker pause $N; docker unpause $N; docker rename $N $N-new; docker kill -s WINCH $N-new; docker stop -t 0 $N-new; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$id --format '{{.Action}}'",
+    "pause\nunpause\nrename\nkill\nkill\n",
+  ],
+  [
+    "events: health_status",
+    "up --name $N --health-cmd true --health-interval 0.3s busybox sleep 100; told() { docker events --since 1m --until $(date +%s) --filter container=$N --format '{{.Action}}' | grep health_status; }; said told | sort -u",
+    "health_status: healthy",
+  ],
+  [
+    "inspect: the error of a command that is missing",
+    "docker run --name $N --runtime $RT busybox missing; docker inspect -f '{{.State.ExitCode}} {{.State.Error}}' $N",
+    "127 failed to create",
   ],
   [
     "inspect: pid",

@@ -81,4 +81,39 @@ export const podman = table("podman", "containers and pods", [
     `${p} p pod create --name $N >/dev/null; p run -d --pod $N busybox sleep 100 >/dev/null; p pod ps --filter name=$N --format '{{.Status}} {{.NumberOfContainers}}'; p pod stop -t 0 $N >/dev/null; p pod ps --filter name=$N --format '{{.Status}}'; p pod rm -f -t 0 $N >/dev/null`,
     "Running 2",
   ],
+  [
+    "network create: names",
+    `${p} p network create $N >/dev/null 2>&1; p run -d --name $N-server --hostname box --network $N busybox nc -ll -p 80 -e hostname >/dev/null 2>&1; p run --rm --network $N busybox sh -c 'until nc -w 2 '$N'-server 80 | grep box; do sleep 0.2; done' 2>/dev/null; p rm -f -t 0 $N-server >/dev/null 2>&1; p network rm $N >/dev/null 2>&1`,
+    "box",
+  ],
+  [
+    "run --health-cmd, healthcheck run",
+    `${p} p run -d --name $N --health-cmd 'echo checked' --health-interval disable busybox sleep 100 >/dev/null; p healthcheck run $N; echo $?; p inspect -f '{{.State.Health.Status}}' $N${gone}`,
+    "0\nhealthy",
+  ],
+  [
+    "run --secret",
+    `${p} printf hidden | p secret create $N - >/dev/null; p run --rm --secret $N busybox sh -c 'cat /run/secrets/*'; p secret rm $N >/dev/null`,
+    "hidden",
+  ],
+  [
+    "run -m: more than it may use",
+    `${p} p run -d --name $N -m 32m --memory-swap 32m busybox tail /dev/zero >/dev/null; p wait $N; p inspect -f '{{.State.OOMKilled}}' $N${gone}`,
+    "137",
+  ],
+  [
+    "pod stats",
+    `${p} p pod create --name $N >/dev/null; p run -d --pod $N --name $N-a busybox sleep 100 >/dev/null; p pod stats --no-stream --format '{{.Name}}' $N | grep -e -a$; p pod rm -f -t 0 $N >/dev/null`,
+    "NAME-a",
+  ],
+  [
+    "pod create --share pid",
+    `${p} p pod create --name $N --share net,ipc,uts,pid >/dev/null; p run -d --pod $N busybox sleep 12345 >/dev/null; p run --rm --pod $N busybox ps -o args | grep -c 'sleep 12345'; p pod rm -f -t 0 $N >/dev/null`,
+    /[12]/,
+  ],
+  [
+    "play kube",
+    `${p} printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: %s}\\nspec:\\n  containers:\\n  - {name: one, image: localhost/busybox, command: [sh, -c, "echo played; sleep 100"]}\\n' $N > /tmp/$N; p play kube /tmp/$N >/dev/null 2>&1; eventually sh -c "podman logs $N-one | grep played"; p logs $N-one; p pod rm -f -t 0 $N >/dev/null 2>&1; rm /tmp/$N`,
+    "played",
+  ],
 ]);

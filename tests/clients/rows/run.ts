@@ -23,6 +23,11 @@ export const run = table("docker", "run", [
   ["run --user NAME", "run --user daemon busybox id", "uid=1(daemon)"],
   ["run --group-add", "run --group-add 77 busybox id", "77"],
   ["run -e, -w", "run -e A=b -w /var busybox sh -c 'echo $A $PWD'", "b /var"],
+  [
+    "run --env-file",
+    "echo A=from a file > /tmp/$N; run --env-file /tmp/$N busybox sh -c 'echo $A'; rm /tmp/$N",
+    "from a file",
+  ],
   ["run --entrypoint", "run --entrypoint /bin/echo busybox entered", "entered"],
   ["run --hostname", "run --hostname box --domainname example.org busybox sh -c 'hostname; cat /etc/hostname'", "box"],
   [

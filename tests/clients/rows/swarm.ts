@@ -34,6 +34,17 @@ export const swarm: Table = {
       "2",
     ],
     [
+      "service update: one that fails, rollback",
+      `${create} ${inside} create --env A=1 --update-monitor 1s busybox sh -c 'test $A = 1 && sleep 1000'; eventually tasks 1; docker service update -d --env-add A=2 $N ${quiet}; docker service rollback -d $N ${quiet}; back() { tasks 1 && inside sh -c 'test $A = 1'; }; eventually back && inside sh -c 'echo $A'${gone}`,
+      "1",
+    ],
+    [
+      "stack deploy",
+      `${runtime} printf 'version: "3.3"\\nservices:\\n  db: {image: busybox, stop_grace_period: 0s, hostname: data, command: nc -ll -p 80 -e hostname, deploy: {endpoint_mode: dnsrr}}\\n  app: {image: busybox, stop_grace_period: 0s, command: sleep 1000}\\n' > /tmp/$N; docker stack deploy --resolve-image never -c /tmp/$N $N ${quiet}; rm /tmp/$N
+      hears() { docker exec $(docker ps -q --filter name=$N\\_app. | head -1) nc -w 2 db 80; }; said hears; docker stack rm $N ${quiet}; eventually sh -c 'test -z "$(/usr/bin/docker ps -q --filter name='$N'_)"'`,
+      "data",
+    ],
+    [
       "service: secret and config",
       `${create} ${inside} echo hidden | docker secret create $N - ${quiet}; echo told | docker config create $N - ${quiet}; create --secret $N --config source=$N,target=/told busybox sleep 1000; eventually tasks 1 && inside sh -c 'cat /run/secrets/* /told'; docker service rm $N ${quiet}; docker secret rm $N ${quiet}; docker config rm $N ${quiet}${gone}`,
       "hidden\ntold",

@@ -23,6 +23,11 @@ export const volumes = table("docker", "files and volumes", [
     "changed",
   ],
   [
+    "run --mount bind-propagation=rslave",
+    `${directory} up --name $N --mount type=bind,src=/tmp/$N,dst=/v,bind-propagation=rslave busybox sleep 100; mount -t tmpfs none /tmp/$N/inner; echo later > /tmp/$N/inner/f; sees() { docker exec $N cat /v/inner/f; }; said sees; docker rm -f $N >/dev/null; umount /tmp/$N/inner${gone}`,
+    "later",
+  ],
+  [
     "run -v NAME",
     "run -v $N:/v busybox sh -c 'echo kept > /v/f'; run -v $N:/v busybox cat /v/f; docker volume ls -q --filter name=$N",
     "kept",
@@ -79,6 +84,11 @@ export const volumes = table("docker", "files and volumes", [
     "cp out of a running container",
     "up --name $N busybox sh -c 'echo inside > /out; sleep 100'; eventually docker exec $N test -e /out; docker cp $N:/out /tmp/$N; cat /tmp/$N; rm /tmp/$N",
     "inside",
+  ],
+  [
+    "cp of a directory, both ways",
+    `${directory} ln -s file /tmp/$N/link; chmod 4711 /tmp/$N/file; up --name $N busybox sleep 100; docker cp -a /tmp/$N $N:/in; docker exec $N sh -c 'cd /in; readlink link; stat -c %a file; ls inner | wc -l; echo > inner/new'; docker cp $N:/in - | tar -t | sort${gone}`,
+    "file\n4711\n0\nin/",
   ],
   ["cp - (tar)", "up --name $N busybox sleep 100; docker cp $N:/etc - | tar -t | sort | head -3", "etc/"],
   [

@@ -27,7 +27,7 @@ export async function compare(world: World, row: Row, side: "parallel" | "alone"
 
 async function runRow(world: World, { script }: Row, runtime: Runtime, name: string): Promise<Outcome> {
   const env = { RT: runtime, N: `${name}${runtime}` };
-  const { code, output } = await world.run(`${prelude}\n${script}`, env, 45_000);
+  const { code, output } = await world.run(`${prelude}\n${script}`, env, 100_000);
   await world.run(cleanUp, env);
   return { code, output: normal(output, env.N) };
 }
@@ -53,9 +53,9 @@ export function problem({ row, outcomes: { runc, runv } }: Compared): string | u
   const meets = (outcome: Outcome) =>
     outcome.code === code &&
     (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));
-  if (machine !== undefined && !meets(runc)) return meets(runv) ? undefined : `with runv: ${tell(runv)}`;
-  if (!meets(runc)) return `with runc: ${tell(runc)}`;
   const same = runv.code === runc.code && runv.output === runc.output;
+  if (machine !== undefined && !meets(runc)) return same || meets(runv) ? undefined : `with runv: ${tell(runv)}`;
+  if (!meets(runc)) return `with runc: ${tell(runc)}`;
   if (!same && differs === undefined) {
     return `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;
   }

@@ -30,6 +30,27 @@ const docker = {
   runtimes: { runv: { path: binary } },
 };
 
+/** The image that holds a pod's namespaces. */
+export const pauseImage = "pause";
+
+const cri = `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/library/${pauseImage}:latest"
+  disable_apparmor = true
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "/etc/cni/net.d"
+${["runc", "runv"].map(criRuntime).join("")}`;
+
+function criRuntime(name: string): string {
+  return `  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}.options]
+      BinaryName = "${name}"
+`;
+}
+
 const cni = {
   cniVersion: "1.0.0",
   name: "clients",
@@ -47,8 +68,9 @@ const cni = {
 
 /** By their paths. */
 export const configuration: Readonly<Record<string, string>> = {
-  "/etc/runv/config.toml": `kernel = "${image("kernel")}"\ninitrd = "${image("initrd")}"\n`,
+  "/etc/runv/config.toml": `kernel = "${image("kernel")}"\ninitrd = "${image("initrd")}"\nstart_timeout = 300\n`,
   "/etc/docker/daemon.json": JSON.stringify(docker),
+  "/etc/containerd/config.toml": cri,
   "/etc/containers/containers.conf": podman,
   "/etc/containers/storage.conf":
     '[storage]\ndriver = "overlay"\nrunroot = "/run/containers"\ngraphroot = "/var/lib/containers"\n',

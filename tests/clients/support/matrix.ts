@@ -5,7 +5,7 @@ import type { Outcome } from "./world";
 
 const head = `# Real clients
 
-What each command of Docker, podman, containerd and Swarm does with runc and with runv: written by \`tests/clients/matrix\`, which runs
+What each command of Docker, podman, ctr, CRI and Swarm does with runc and with runv: written by \`tests/clients/matrix\`, which runs
 them all. A row is a script; its outcome is its exit code and all that it says. "the same" means the same exit code and
 the same words, letter by letter.
 `;

@@ -1,4 +1,5 @@
 import { containerd } from "../rows/containerd";
+import { cri } from "../rows/cri";
 import { lifecycle } from "../rows/lifecycle";
 import { limits } from "../rows/limits";
 import { network } from "../rows/network";
@@ -10,4 +11,15 @@ import { volumes } from "../rows/volumes";
 import type { Table } from "./row";
 
 /** All that is compared, in the matrix's order. */
-export const tables: readonly Table[] = [run, lifecycle, observe, limits, volumes, network, podman, containerd, swarm];
+export const tables: readonly Table[] = [
+  run,
+  lifecycle,
+  observe,
+  limits,
+  volumes,
+  network,
+  podman,
+  containerd,
+  cri,
+  swarm,
+];
