@@ -1,6 +1,6 @@
 /** What runc adds to the environment of every process. */
-import { readFileSync } from "node:fs";
-import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY, RESOLVE_IN_ROOT } from "../linux/constants";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, RESOLVE_IN_ROOT } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { findUser } from "../linux/passwd";
 import type { Process } from "../oci/process";
@@ -17,18 +17,29 @@ function homeOf(rootfs: string, uid: number): string {
   return home.startsWith("/") && !home.includes("\0") ? home : "/";
 }
 
-/** A file of a root file system; empty when it is not there. No link of it leads out (openat2(2)). */
+/** More of a file than this is not looked at. */
+const most = 1 << 20;
+
+/**
+ * The beginning of a file of a root file system; empty when it is not there. No link of it leads out (openat2(2)), and what is no plain file
+ * is not even opened: an image may have a device of this host there.
+ */
 function readInRoot(rootfs: string, path: string): string {
-  let root: number | undefined;
-  let file: number | undefined;
+  const opened: number[] = [];
   try {
-    root = syscall("openat", AT_FDCWD, rootfs, O_RDONLY | O_CLOEXEC, 0);
-    const how = new BigUint64Array([BigInt(O_RDONLY | O_CLOEXEC | O_NONBLOCK), 0n, BigInt(RESOLVE_IN_ROOT)]);
-    file = syscall("openat2", root, path, new Uint8Array(how.buffer), 24);
-    return readFileSync(file, "utf8");
+    const root = syscall("openat", AT_FDCWD, rootfs, O_RDONLY | O_CLOEXEC, 0);
+    opened.push(root);
+    const how = new BigUint64Array([BigInt(O_PATH | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT)]);
+    const found = syscall("openat2", root, path, new Uint8Array(how.buffer), 24);
+    opened.push(found);
+    if (!fstatSync(found).isFile()) return "";
+    const file = openSync(`/proc/self/fd/${found}`, "r");
+    opened.push(file);
+    const content = Buffer.alloc(Math.min(most, fstatSync(file).size));
+    return content.toString("utf8", 0, readSync(file, content));
   } catch {
     return "";
   } finally {
-    for (const fd of [root, file]) if (fd !== undefined) syscall("close", fd);
+    for (const fd of opened) closeSync(fd);
   }
 }
