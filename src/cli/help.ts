@@ -4,7 +4,10 @@ import type { Command } from "./command";
 import type { Flags } from "./flags";
 import { globalFlags } from "./global";
 
-const description = `Open Container Initiative hypervisor-based runtime
+/** A link named runc is called by who wants runc. */
+const kind = programName === "runc" ? "runtime" : "hypervisor-based runtime";
+
+const description = `Open Container Initiative ${kind}
 
 runv runs each container in a small virtual machine of its own, behind the command
 line of runc, and is a compliant implementation of the Open Container Initiative

@@ -193,6 +193,11 @@ const wrong: [path: string, value: unknown, message: string][] = [
   ],
   [
     "linux/timeOffsets",
+    { realtime: { secs: 1 } },
+    'linux.timeOffsets: "realtime" is no clock that a time namespace has',
+  ],
+  [
+    "linux/timeOffsets",
     { boottime: { nanosecs: 1e9 } },
     "linux.timeOffsets.boottime.nanosecs: must be between 0 and 999999999, got 1000000000",
   ],
