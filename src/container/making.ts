@@ -1,5 +1,5 @@
 import { closeSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { Settings } from "../base/settings";
@@ -245,7 +245,12 @@ export class Making {
 
   #machine(network: NetworkNamespace["kind"]) {
     const { kernel, initrd, driver, driverOptions, templates, startTimeoutMs } = this.#vm;
-    return { kernel, initrd, driver, driverOptions, templates, startTimeoutMs, network, ...this.#shape };
+    const { process, hostname } = this.#bundle.config;
+    const title = [basename(process.args[0] ?? ""), hostname].filter(Boolean).join(" on ");
+    return {
+      ...{ label: this.#options.id, title, kernel, initrd, driver, driverOptions, templates, startTimeoutMs, network },
+      ...this.#shape,
+    };
   }
 
   #cgroupRequest(): HostCgroupRequest {

@@ -114,8 +114,11 @@ export interface MemoryFile {
 
 /** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
 export interface MachineSpec {
-  /** Shows in `ps` and in error messages. */
+  /** Its own on this host. Shows in `ps` and in error messages. */
   name: string;
+  /** What its user calls it, and a line about it: for the hypervisor's own tools, where they list machines. */
+  label?: string;
+  title?: string;
   /** The sandbox's private directory; exists. The console's log is written here. */
   directory: string;
   kernel: string;

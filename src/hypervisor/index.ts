@@ -1,10 +1,11 @@
 /** The drivers there are, and which one to take. */
 import { RunvError } from "../base/error";
 import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
+import { libvirt } from "./libvirt/driver";
 import { qemu } from "./qemu/driver";
 
 /** In the order in which `auto` tries them. */
-const families: readonly DriverFamily[] = [qemu];
+const families: readonly DriverFamily[] = [qemu, libvirt];
 
 /** All drivers. `auto` takes the first that is available. */
 export function drivers(options: DriverOptions = {}): readonly Driver[] {

@@ -36,13 +36,15 @@ export async function planBoot(
   directory: string,
   handlers: SandboxHandlers,
 ): Promise<{ plan: BootPlan; manifest: ImageManifest }> {
-  const { kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
+  const { label, title, kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
   const manifest = readImageManifest(initrd);
   const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
   const share = { tag: shareTag, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });
   const spec: MachineSpec = {
     ...{ name, directory, kernel, initrd, cpus, memoryMiB, most, share },
+    ...(label !== undefined && { label }),
+    ...(title !== undefined && { title }),
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
   };

@@ -25,6 +25,9 @@ export const ControlType = {
 /** What the virtual machine is made of. */
 export interface LaunchRequest {
   op: "launch";
+  /** For the hypervisor's own tools: see `MachineSpec`. */
+  label?: string;
+  title?: string;
   driver: string;
   kernel: string;
   initrd: string;

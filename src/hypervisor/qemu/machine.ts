@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { messageOf, RunvError } from "../../base/error";
+import { RunvError } from "../../base/error";
+import { openChannel } from "../channel";
 import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
 import type {
@@ -83,30 +84,7 @@ export class QemuMachine implements Machine {
   async connectAgent(handlers: ChannelHandlers): Promise<Channel> {
     if (this.#connected) throw new RunvError("VM_AGENT_CHANNEL", "the agent's channel was opened already");
     this.#connected = true;
-    let open = true;
-    const end = () => {
-      if (open) handlers.close();
-      open = false;
-    };
-    try {
-      const socket = await Bun.connect({
-        fd: this.#child.agent,
-        socket: {
-          data: (_, bytes: Uint8Array) => handlers.data(bytes),
-          drain: () => handlers.drain(),
-          close: end,
-          error: end,
-        },
-      });
-      return {
-        write: (bytes) => Math.max(0, socket.write(bytes)),
-        pause: () => socket.pause(),
-        resume: () => socket.resume(),
-        close: () => socket.terminate(),
-      };
-    } catch (cause) {
-      throw new RunvError("VM_AGENT_CHANNEL", `open the agent's channel: ${messageOf(cause)}`, { cause });
-    }
+    return await openChannel(this.#child.agent, handlers);
   }
 
   async pause(): Promise<void> {

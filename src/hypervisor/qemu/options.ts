@@ -156,7 +156,12 @@ function optionOf({ driver, ...properties }: ReturnType<typeof nicDevice>): stri
  * What the guest's kernel is told. Of its log the console gets what is notable: enough to see how far a boot came, for a
  * tenth of the traps that all of it takes. Later words win: `debug` in the machine's own brings all.
  */
-function kernelCommandLine({ accelerator, commandLine = [], memoryMiB, most }: QemuMachine): string[] {
+export function kernelCommandLine({
+  accelerator,
+  commandLine = [],
+  memoryMiB,
+  most,
+}: Pick<QemuMachine, "accelerator" | "commandLine" | "memoryMiB" | "most">): string[] {
   const grows = canGrowMemory(memoryMiB, most) ? growing : [];
   return [...always, "loglevel=6", ...(accelerator === "tcg" ? [underTcg] : []), ...grows, ...commandLine];
 }

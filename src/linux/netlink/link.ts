@@ -84,6 +84,15 @@ export function setLink(index: number, { name, mac, mtu, up, noLinkLocal, namesp
   return change(RTM_NEWLINK, 0, header(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP), attributes);
 }
 
+/** Moves a link into another network namespace, a descriptor, under a name. */
+export function moveLink(index: number, namespace: number, name: string): NetlinkRequest {
+  const attributes: Attribute[] = [
+    [IFLA_NET_NS_FD, u32(namespace)],
+    [IFLA_IFNAME, text(name)],
+  ];
+  return change(RTM_NEWLINK, 0, header(index), attributes);
+}
+
 /** Reads a link; undefined when the message is none. */
 export function decodeLink({ type, body }: NetlinkMessage): Link | undefined {
   if (type !== RTM_NEWLINK || body.length < headerSize) return undefined;

@@ -1,6 +1,7 @@
 /** The drivers that the conformance suite runs on: those that RUNV_TEST_DRIVERS names ("kvm,xen"), else all that this machine can have. */
 import type { Rig } from "../../support/rig";
 import type { RunvOptions } from "../../support/runv";
+import { libvirt } from "./libvirt";
 import { tcg } from "./tcg";
 
 /** A driver, and what it takes to try it. */
@@ -20,7 +21,7 @@ export interface Prepared {
 }
 
 /** What is tried where nothing is named. */
-const here: readonly DriverUnderTest[] = [tcg];
+const here: readonly DriverUnderTest[] = [tcg, libvirt];
 
 /** The drivers to try. One that is named must work; of the others it is said why they are left out. */
 export function driversUnderTest(named = process.env.RUNV_TEST_DRIVERS): readonly DriverUnderTest[] {

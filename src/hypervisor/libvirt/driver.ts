@@ -1,0 +1,41 @@
+/** Libvirt: its daemon runs QEMU, its tools show and steer the machines. */
+import type { Capabilities, DriverFamily } from "../driver";
+
+const capabilities: Capabilities = {
+  pause: true,
+  template: false,
+  balloon: false,
+  freePageReporting: false,
+  hotplugNic: true,
+  hotplugDisk: false,
+  hotplugCpu: true,
+  hotplugMemory: true,
+};
+
+export const libvirt: DriverFamily = {
+  settings: [
+    {
+      key: "libvirt_uri",
+      kind: "text",
+      flag: "libvirt-uri",
+      usage: "where the driver libvirt finds its daemon (default: qemu:///system)",
+    },
+    { key: "virtiofsd", kind: "path", usage: "the program that serves files to libvirt's machines" },
+  ],
+  drivers: ({ libvirt_uri: uri = "qemu:///system", virtiofsd, qemu }) => {
+    const options = { uri, virtiofsd, qemu };
+    return [
+      {
+        name: "libvirt",
+        summary: "libvirt's QEMU, with KVM where it truly works",
+        capabilities,
+        nics: "link",
+        guestMount: { type: "virtiofs", options: "", modules: ["virtiofs"] },
+        probe: async () => (await import("./check")).probeLibvirt(options),
+        check: async () => (await import("./check")).checkLibvirt(options),
+        launch: async (spec) => (await import("./launch")).launch(spec, options, capabilities),
+        endOrphan: async (name) => (await import("./orphan")).endOrphan(name, uri),
+      },
+    ];
+  },
+};
