@@ -1,10 +1,10 @@
 /** Events: the log, sent to one client, from where it wants it. */
-import { Metadata, type ServerWritableStream } from "@grpc/grpc-js";
+import type { ServerWritableStream } from "@grpc/grpc-js";
 import { now } from "../base/time";
 import type { Answer, Request } from "./api/service";
 import { fromSeconds, fromTimestamp, toSeconds, toTimestamp } from "./api/timestamp";
 import type { Event, EventLog } from "./event-log";
-import { Refusal, Status } from "./refusal";
+import { Refusal, statusOf, tooSlow } from "./refusal";
 
 type Stream = ServerWritableStream<Request<"Events">, Answer<"Events">>;
 
@@ -41,7 +41,7 @@ export function streamEvents(log: EventLog, stream: Stream): void {
       if (next >= stop) return finish(() => stream.end());
       if (next >= log.end) return;
       const event = log.at(next++);
-      if (event === undefined) return finish(() => stream.emit("error", tooSlow()));
+      if (event === undefined) return finish(() => stream.emit("error", statusOf(tooSlow())));
       if (id === "" || event.id === id) full = !stream.write(answer(event, wire));
     }
   };
@@ -58,10 +58,6 @@ export function streamEvents(log: EventLog, stream: Stream): void {
   });
   for (const end of ["cancelled", "error", "close"]) stream.on(end, () => finish(() => {}));
   send();
-}
-
-function tooSlow() {
-  return { code: Status.dataLoss, details: "events were lost: the client is too slow", metadata: new Metadata() };
 }
 
 function answer({ type, id, pid, status, at }: Event, wire: Wire): Answer<"Events"> {

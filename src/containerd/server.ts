@@ -1,7 +1,6 @@
 /** Serves the API on a unix socket. */
 import { chmodSync, rmSync } from "node:fs";
 import {
-  Metadata,
   Server,
   ServerCredentials,
   type ServerUnaryCall,
@@ -15,7 +14,7 @@ import { type Answer, type CallName, calls, method, type Request } from "./api/s
 import type { EventLog } from "./event-log";
 import { streamEvents } from "./event-stream";
 import type { Handlers } from "./handlers";
-import { refusalOf } from "./refusal";
+import { Refusal, refusalOf, statusOf } from "./refusal";
 
 /** Who may connect: root, and those of its group. */
 const socketMode = 0o660;
@@ -76,8 +75,10 @@ function eventsOf(events: EventLog) {
 }
 
 function refuse(call: CallName, error: unknown) {
-  const { code, message } = refusalOf(error);
-  log.debug(`${call}: ${message}`);
-  if (error instanceof Error && !(error instanceof RunvError)) log.debug(error.stack ?? message);
-  return { code, details: message, metadata: new Metadata() };
+  const refusal = refusalOf(error);
+  log.debug(`${call}: ${refusal.message}`);
+  if (error instanceof Error && !(error instanceof RunvError || error instanceof Refusal)) {
+    log.debug(error.stack ?? error.message);
+  }
+  return statusOf(refusal);
 }

@@ -187,6 +187,15 @@ export class Follower {
     });
   }
 
+  /** Takes nothing for a while. */
+  pause(): void {
+    this.stream.pause();
+  }
+
+  resume(): void {
+    this.stream.resume();
+  }
+
   close(): void {
     this.stream.cancel();
   }
