@@ -15,7 +15,7 @@ export const contenderNames: Record<Contender, string> = {
   pooled: "runv, pooled",
 };
 
-export type Unit = "ms" | "s" | "MB/s" | "Gbit/s" | "MB" | "×";
+export type Unit = "ms" | "s" | "MB/s" | "Gbit/s" | "MB" | "×" | "1/s";
 
 /** One line of the table. */
 export interface Figure {

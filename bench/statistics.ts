@@ -19,3 +19,9 @@ export function median(samples: readonly number[]): number {
   const middle = sorted.length / 2;
   return sorted.length % 2 === 1 ? sorted[Math.floor(middle)]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
+
+/** The sample that so large a part of all are at most. @param part above 0, at most 1 */
+export function percentile(samples: readonly number[], part: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.ceil(part * sorted.length) - 1]!;
+}

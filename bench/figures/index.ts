@@ -2,6 +2,7 @@
 import type { Figures } from "../result";
 import type { Rig } from "../rig";
 import { measureBoot } from "./boot";
+import { measureContainerd } from "./containerd";
 import { measureExec } from "./exec";
 import { measureIdle } from "./idle";
 import { measureMany } from "./many";
@@ -26,4 +27,5 @@ export const measures: Record<string, Measure> = {
   boot: measureBoot,
   many: measureMany,
   network: measureNetwork,
+  containerd: measureContainerd,
 };
