@@ -8,6 +8,7 @@ import { measures } from "./figures";
 import { describeMachine, loadNow } from "./machine";
 import { drawResult } from "./picture";
 import { writePng } from "./png";
+import { stopPool } from "./pool";
 import type { Result } from "./result";
 import { makeRig, type Rig, removeRig } from "./rig";
 import { formatFigures } from "./table";
@@ -69,6 +70,7 @@ function publish(result: Result): void {
 
 async function clean(rig: Rig): Promise<void> {
   await removeAll(rig);
+  await stopPool(rig).catch(() => {});
   removeRig(rig);
 }
 

@@ -38,12 +38,13 @@ export function makeRuntimes(directory: string, binary: string, image: string) {
   };
   const runv = ["--kernel", join(image, "kernel"), "--initrd", join(image, "hyper-initrd.img")];
   const cloning = ["--template", join(directory, "templates")];
+  const [noPool, pool] = ["no-pool", "pool"].map((name) => ["--pool", join(directory, name)]) as [string[], string[]];
   const runtimes = [
     ...make("runc", "runc"),
     ...make("crun", "crun"),
     ...make("cold", binary, ...runv, "--no-template"),
-    ...make("cloned", binary, ...runv, ...cloning),
-    ...(hasPool(binary) ? make("pooled", binary, ...runv, ...cloning) : []),
+    ...make("cloned", binary, ...runv, ...cloning, ...noPool),
+    ...(hasPool(binary) ? make("pooled", binary, ...runv, ...cloning, ...pool) : []),
   ];
   if (!hasPool(binary)) notes.push("no pool is measured: this runv has no `runv pool`");
   if (runtimes.some(({ name }) => name === "crun") && hybrid)

@@ -1,50 +1,29 @@
-/** Several containers that do nothing: their memory, and what commands cost beside them. */
-import { run, time } from "../command";
-import { idle, remove, runningRuntimes, several } from "../containers";
+/** Several containers that do nothing: their memory. */
+import { run } from "../command";
+import { idle, remove, several } from "../containers";
 import { type Memory, memoryOf } from "../processes";
 import { type Processes, readProcesses } from "../record";
 import { type Figures, figure } from "../result";
-import { interleave } from "../rounds";
-import type { Runtime } from "../runtimes";
 import type { Measure } from "./index";
 
 export const measureIdle: Measure = async (rig) => {
-  const runtimes = runningRuntimes(rig);
-  const count = rig.quick ? 10 : 20;
-  const idsOf = (runtime: Runtime) => Array.from({ length: count }, (_, index) => runtime.id(`idle-${index}`));
-  const cloned = runtimes.find(({ name }) => name === "cloned")!;
-  const ids = idsOf(cloned);
-  rig.notes.push(`state and list are measured with ${count} containers, each of them a real one`);
-  const start = (ids: readonly string[], runtime: Runtime) =>
-    several(ids, 2, (id) => run(runtime.words("run", "-d", "-b", rig.bundle(...idle), id)));
-  const figures: Figures = {};
-  const measureMemory = async (ids: readonly string[]) => {
+  const cloned = rig.runtimes.find(({ name }) => name === "cloned")!;
+  const { root, words, id } = cloned;
+  const ids = Array.from({ length: rig.quick ? 10 : 20 }, (_, index) => id(`idle-${index}`));
+  const start = (some: readonly string[]) =>
+    several(some, 2, (id) => run(words("run", "-d", "-b", rig.bundle(...idle), id)));
+  const measure = async (some: readonly string[]) => {
     await Bun.sleep(rig.quick ? 3000 : 15_000);
-    Object.assign(figures, memoryFigures(cloned.root, ids));
+    return memoryFigures(root, some);
   };
   try {
-    await start(ids.slice(0, 1), cloned);
-    await measureMemory(ids.slice(0, 1));
-    await start(ids.slice(1), cloned);
-    await measureMemory(ids);
-    for (const runtime of runtimes.filter((runtime) => runtime !== cloned)) await start(idsOf(runtime), runtime);
-    const rounds = rig.quick ? 10 : 40;
-    const turns = (args: (runtime: Runtime) => string[]) =>
-      runtimes.map((runtime) => ({ name: runtime.name, sample: () => time(runtime.words(...args(runtime))) }));
-    const state = turns((runtime) => ["state", idsOf(runtime)[0]!]);
-    figures.state = figure("state", "ms", await interleave(rounds, state));
-    figures.list = figure(
-      `list of ${count}`,
-      "ms",
-      await interleave(
-        rounds,
-        turns(() => ["list"]),
-      ),
-    );
+    await start(ids.slice(0, 1));
+    const alone = await measure(ids.slice(0, 1));
+    await start(ids.slice(1));
+    return { ...alone, ...(await measure(ids)) };
   } finally {
-    for (const runtime of runtimes) await several(idsOf(runtime), 4, (id) => remove(runtime, id));
+    await several(ids, 4, (id) => remove(cloned, id));
   }
-  return figures;
 };
 
 /** A sample is a container. */
