@@ -1,15 +1,14 @@
 import { diskPath } from "../guest/disks";
 import { lowerContainer } from "../guest/lower/container";
-import { sharedSettings } from "../guest/lower/settings";
+import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
-import type { SandboxClient } from "../sandbox/client";
 import { refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withHome } from "./environment";
-import { type Created, Making } from "./making";
+import { type ContainerParts, type Created, Making } from "./making";
 import type { CreateOptions } from "./options";
 import { findPod } from "./pod";
 import { outputCredit } from "./pump";
@@ -37,26 +36,32 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const isDisk = disks.some(({ root }) => root !== undefined);
   const trees = treesOf(id, bundle).filter(({ field }) => !isDisk || field !== "root.path");
   const { config } = bundle;
-  const settings = sharedSettings(config);
+  const pod = findPod(global.root, config.linux.namespaces);
   const plan = {
     id,
     bundle: bundle.bundle,
     config,
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     sources: sourcesOf(id, trees),
-    settings,
     credit: outputCredit,
+    ...(pod && { joined: pod.joined }),
   };
-  const pod = findPod(global.root, config.linux.namespaces);
-  const lower = (config: Config) => lowerContainer({ ...plan, config, ...(pod && { joined: pod.joined }) });
-  // What cannot be is refused before anything is made; only disks are not known yet by the guest's numbers.
-  const programs = lower(config);
-  const withDisks = async (sandbox: SandboxClient) =>
-    disks.length === 0 ? programs : lower(await attachDisks(sandbox, id, disks, config));
-  const making = new Making(options, bundle, settings, pod?.member);
+  const lower = (settings: SharedSettings, config: Config) => lowerContainer({ ...plan, settings, config });
+  const parts: ContainerParts = {
+    lower() {
+      const settings = sharedSettings(config);
+      return { ...lower(settings, config), settings };
+    },
+    share: (sandbox) => shareTrees(sandbox, trees),
+    // Only then is it known by what numbers the guest knows them.
+    addDisks: async (sandbox, programs) =>
+      disks.length === 0 ? programs : lower(programs.settings, await attachDisks(sandbox, id, disks, config)),
+    view: viewOf(bundle, trees),
+  };
+  const making = new Making(options, bundle, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
-    return await making.make(withDisks, detach, viewOf(bundle, trees), (sandbox) => shareTrees(sandbox, trees));
+    return await making.make(parts, detach);
   } catch (error) {
     await making.undo();
     throw error;

@@ -16,6 +16,7 @@ import type { State } from "../oci/state";
 import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
+import type { MachineInfo } from "../sandbox/messages";
 import {
   controlSocket,
   makeSandbox,
@@ -55,6 +56,22 @@ export interface Created {
   shim: ShimHandle;
 }
 
+/** What a container's configuration becomes. */
+export interface Lowered extends ContainerPrograms {
+  settings: SharedSettings;
+}
+
+/** What a container does with its machine, while that starts and when it has started. */
+export interface ContainerParts {
+  /** Writes its programs: while the machine starts. @throws RunvError what cannot be */
+  lower(): Lowered;
+  /** Puts its trees into the sandbox. */
+  share(sandbox: SandboxClient): Promise<void>;
+  /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
+  addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
+  view: RootView;
+}
+
 /** How long a machine may take to end. */
 const endTimeoutMs = 10_000;
 
@@ -64,7 +81,6 @@ export class Making {
   readonly #bundle: Bundle;
   readonly #vm: Settings;
   readonly #shape: Shape;
-  readonly #settings: SharedSettings;
   readonly #sandbox: string;
   readonly #directory: string;
   #cgroup: string[] = [];
@@ -73,28 +89,25 @@ export class Making {
   #monitor: Background | undefined;
   #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
+  /** Fulfilled when the monitor has been asked for the machine. */
+  #launched: Promise<unknown> | undefined;
   /** What the pool had for it. */
   #claimed: ClaimedMachine | undefined;
   #shim: ShimHandle | undefined;
 
-  constructor(options: CreateOptions, bundle: Bundle, settings: SharedSettings, member: ContainerRecord | undefined) {
+  constructor(options: CreateOptions, bundle: Bundle, member: ContainerRecord | undefined) {
     this.#options = options;
     this.#bundle = bundle;
     this.#vm = vmSettings(options.global);
     const { defaultCpus, defaultMemory } = this.#vm;
     this.#shape = shapeFor(machineResources(bundle.config), { cpus: defaultCpus, memoryMiB: defaultMemory });
-    this.#settings = settings;
     this.#member = member;
     this.#sandbox = member?.sandbox ?? newSandbox();
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
-  async make(
-    lower: (sandbox: SandboxClient) => Promise<ContainerPrograms>,
-    detach: boolean,
-    view: RootView,
-    share: (sandbox: SandboxClient) => Promise<void>,
-  ): Promise<Created> {
+  /** Makes it. @param detach whether the command returns while the container runs */
+  async make({ lower, share, addDisks, view }: ContainerParts, detach: boolean): Promise<Created> {
     const { global, attended } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
@@ -110,24 +123,24 @@ export class Making {
     const monitor = this.#member?.monitor ?? this.#claimed?.monitor ?? this.#startMonitor(network);
     record = { ...record, monitor };
     writeRecord(root, record);
-    const client =
-      this.#claimed?.client ?? (await span("start of the monitor", () => SandboxClient.connect(this.#channel())));
-    this.#client = client;
-    const launched = this.#member === undefined ? client.launch(this.#machine(network.kind)) : client.join();
+    const launched = this.#launch(network);
     launched.catch(() => {});
+    this.#launched = launched;
+    const lowered = await span("write the container's program", lower);
     const shim = await this.#startShim(network);
-    record = { ...record, shim: shim.identity };
+    record = { ...record, shim: shim.identity, settings: lowered.settings };
     writeRecord(root, record);
     joinHostCgroup(this.#cgroup, shim.identity.pid);
+    const { client, ready } = await launched;
     await span("share", () => share(client));
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
     await span("hooks", async () => {
       await runHooks("prestart", hooks.prestart, hookState);
       await runHooks("createRuntime", hooks.createRuntime, hookState);
     });
-    const machine = await span("wait for the machine", () => launched);
+    const machine = await span("wait for the machine", () => ready);
     await span("network", () => client.network(false));
-    const { main, outer } = await span("disks", () => lower(client));
+    const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
       control: controlSocket(this.#directory),
       terminal: process.terminal,
@@ -152,13 +165,24 @@ export class Making {
     return { record, shim };
   }
 
+  /** Connects to the monitor, and asks it for the machine; `ready` is fulfilled when that is there. */
+  async #launch({ kind }: NetworkNamespace): Promise<{ client: SandboxClient; ready: Promise<MachineInfo> }> {
+    const client =
+      this.#claimed?.client ?? (await span("start of the monitor", () => SandboxClient.connect(this.#channel())));
+    this.#client = client;
+    const ready = this.#member === undefined ? client.launch(this.#machine(kind)) : client.join();
+    ready.catch(() => {});
+    return { client, ready };
+  }
+
   /** Leaves nothing of it. */
   async undo(): Promise<void> {
     this.#network?.close();
     await this.#shim?.kill();
+    await this.#launched?.catch(() => {});
     if (this.#member !== undefined) await this.#client?.forget(this.#options.id).catch(() => {});
     if (this.#client !== undefined) this.#client.close();
-    else if (this.#monitor !== undefined) closeSync(this.#monitor.socket);
+    else if (this.#monitor !== undefined && this.#launched === undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     if (this.#claimed !== undefined) waitForEnd(this.#claimed.monitor, endTimeoutMs);
     await removeHostCgroup(this.#cgroup);
@@ -282,7 +306,7 @@ export class Making {
       cgroup: this.#cgroup,
       process: config.process,
       namespaces: config.linux.namespaces,
-      settings: this.#settings,
+      settings: {},
       hooks: config.hooks,
       resources: config.linux.resources,
     };

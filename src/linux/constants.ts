@@ -105,6 +105,7 @@ export const S_IFDIR = 0o40000;
 export const S_IFMT = 0o170000;
 
 /** linux/prctl.h */
+export const PR_SET_THP_DISABLE = 41;
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;
 export const PR_SET_KEEPCAPS = 8;

@@ -52,6 +52,7 @@ const confinement = {
   directory: "/run/runv/x",
   entries: jailEntries(machine, "/usr/bin/env", [], root),
   command: ["/usr/bin/qemu", "-S"],
+  smallPages: true,
   preload: true,
 };
 const program = confine(confinement);

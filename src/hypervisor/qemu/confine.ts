@@ -29,6 +29,7 @@ import {
   PR_SET_KEEPCAPS,
   PR_SET_NO_NEW_PRIVS,
   PR_SET_PDEATHSIG,
+  PR_SET_THP_DISABLE,
   RLIMIT_NOFILE,
   S_IFREG,
 } from "../../linux/constants";
@@ -44,6 +45,8 @@ export interface Confinement {
   /** A directory to put the jail on. What is in it stays as it is for everybody else. */
   directory: string;
   entries: readonly JailEntry[];
+  /** It is given no huge pages. */
+  smallPages: boolean;
   /** QEMU, as it is called in the jail. */
   command: readonly string[];
   /** Whether what is to be loaded into it was given as a descriptor. */
@@ -65,11 +68,12 @@ const RLIMIT_CORE = 4;
 const files = 1_048_576n;
 
 /** Writes the program. */
-export function confine({ parent, directory, entries, command, preload }: Confinement): Program {
+export function confine({ parent, directory, entries, smallPages, command, preload }: Confinement): Program {
   const p = new Assembler();
   closeRest(p);
   makeJail(p, directory, entries);
   setLimits(p);
+  if (smallPages) keepToSmallPages(p);
   dropPrivileges(p);
   // After the change of ids, which undoes it.
   p.doing("tie qemu to its monitor");
@@ -148,6 +152,12 @@ function makeDirectories(p: Assembler, path: string, made: Set<string>): void {
     made.add(directory);
     p.syscall("mkdirat", [AT_FDCWD, p.text(directory), 0o755]);
   }
+}
+
+/** What is touched for the first time is cleared: a huge page takes 500 times as long, and as much memory. */
+function keepToSmallPages(p: Assembler): void {
+  p.doing("keep qemu to small pages");
+  p.syscall("prctl", [PR_SET_THP_DISABLE, 1, 0, 0, 0], { accept: ["EINVAL"] });
 }
 
 function setLimits(p: Assembler): void {

@@ -69,6 +69,8 @@ function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, ver
       binary,
       accelerator === "kvm" ? ["/dev/kvm"] : [],
     ),
+    // Translated code is a little of the much that QEMU asks huge pages for. With KVM they are the guest's memory.
+    smallPages: accelerator === "tcg",
     command: [binary, ...args],
     preload: wantsPreload(version),
   });

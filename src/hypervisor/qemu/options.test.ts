@@ -77,7 +77,7 @@ test("the agent, the console and the control channel are descriptors", () => {
   ]);
   expect(given("-add-fd")).toEqual(["set=1,fd=5"]);
   expect(given("-device")).toEqual([
-    "virtio-serial-pci,id=serial",
+    "virtio-serial-pci,id=serial,ioeventfd=off",
     "virtserialport,bus=serial.0,chardev=agent,id=agent,name=runv.agent",
   ]);
 });
@@ -86,7 +86,7 @@ test("a share, and commas in names", () => {
   expect(given("-fsdev")).toEqual([]);
   const share = { tag: "share", path: "/a,b" };
   expect(given("-fsdev", { share })).toEqual(["local,id=share,path=/a,,b,security_model=passthrough,multidevs=remap"]);
-  expect(given("-device", { share }).at(-1)).toBe("virtio-9p-pci,fsdev=share,mount_tag=share");
+  expect(given("-device", { share }).at(-1)).toBe("virtio-9p-pci,fsdev=share,mount_tag=share,ioeventfd=off");
   expect(given("-name", { name: "x,y" })).toEqual(["x,,y"]);
 });
 

@@ -76,10 +76,10 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
     ["-add-fd", `set=1,fd=${descriptors.console}`],
     ["-chardev", "file,id=console,path=/dev/fdset/1,append=on", "-serial", "chardev:console"],
-    ["-device", "virtio-serial-pci,id=serial"],
+    ["-device", `virtio-serial-pci,id=serial${notices(accelerator)}`],
     ["-chardev", `socket,id=agent,fd=${descriptors.agent}`],
     ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
-    share === undefined ? [] : shareOptions(share.tag, share.path),
+    share === undefined ? [] : shareOptions(share.tag, share.path, accelerator),
     nic === undefined ? [] : nicOptions(nic, descriptors),
     ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")],
   ].flat();
@@ -111,6 +111,14 @@ function canGrowMemory(memoryMiB: number, most: MachineSize | undefined): boolea
  */
 const growing = ["memhp_default_state=online", "swiotlb=noforce"];
 
+/**
+ * How a device hears that the guest has put something into its queue. KVM tells another thread by an eventfd, so that the processor need
+ * not leave the guest for long; an emulated one is QEMU's own thread already, and the other would only have to be woken up.
+ */
+function notices(accelerator: Accelerator): string {
+  return accelerator === "tcg" ? ",ioeventfd=off" : "";
+}
+
 function memoryMachine(memory: MemoryFile | undefined): string[] {
   return memory === undefined ? [] : ["memory-backend=memory"];
 }
@@ -120,12 +128,12 @@ function memoryOptions({ path, write }: MemoryFile, memoryMiB: number): string[]
   return ["-object", `memory-backend-file,id=memory,mem-path=${value(path)},${size}`];
 }
 
-function shareOptions(tag: string, path: string): string[] {
+function shareOptions(tag: string, path: string, accelerator: Accelerator): string[] {
   return [
     "-fsdev",
     `local,id=share,path=${value(path)},security_model=passthrough,multidevs=remap`,
     "-device",
-    `virtio-9p-pci,fsdev=share,mount_tag=${value(tag)}`,
+    `virtio-9p-pci,fsdev=share,mount_tag=${value(tag)}${notices(accelerator)}`,
   ];
 }
 
