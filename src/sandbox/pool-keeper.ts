@@ -13,6 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import type { Subprocess } from "bun";
 import { messageOf, RunvError } from "../base/error";
 import { commit, version } from "../base/version";
 import { chooseDriver } from "../hypervisor";
@@ -70,6 +71,8 @@ export class Keeper {
   readonly #stopped = Promise.withResolvers<void>();
   #key = "";
   #making: Promise<void> | undefined;
+  /** The monitor of the machine that is being made. */
+  #starting: Subprocess | undefined;
   #stopping = false;
   #taken = 0;
   #failed = 0;
@@ -136,6 +139,8 @@ export class Keeper {
 
   stop(): void {
     this.#stopping = true;
+    // A machine that is started may take a minute, where there is no template for it.
+    this.#starting?.kill("SIGKILL");
     this.#stopped.resolve();
   }
 
@@ -190,6 +195,7 @@ export class Keeper {
       startBackground(["--log", log, "monitor", directory]),
     );
     closeSync(namespace);
+    this.#starting = monitor;
     try {
       const client = await SandboxClient.connect({ fd: socket });
       const unit = { directory, client, ended: monitor.exited };
@@ -202,10 +208,12 @@ export class Keeper {
       void client.closed.then(() => this.#gone(unit));
       writeFileSync(readyMark(directory), "");
     } catch (error) {
-      monitor.kill(9);
+      monitor.kill("SIGKILL");
       await monitor.exited;
       removeSandbox(directory);
       throw error;
+    } finally {
+      this.#starting = undefined;
     }
   }
 
