@@ -12,8 +12,11 @@ export const features = command({
   flags: {},
   args: [0, 0],
   async run() {
-    const { formatFeatures } = await import("../oci/features");
-    print(`${formatFeatures()}\n`);
+    const [{ formatFeatures }, { featureAnnotations }] = await Promise.all([
+      import("../oci/features"),
+      import("../hypervisor/capabilities"),
+    ]);
+    print(`${formatFeatures(featureAnnotations())}\n`);
     return 0;
   },
 });

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { messageOf } from "../base/error";
 import { escapeControls } from "../base/escape";
+import { checkCapabilities } from "./capabilities";
 import { checkHost } from "./check-host";
 import { checkImage } from "./check-image";
 import { checkTrial } from "./check-trial";
@@ -30,7 +31,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();
-  const findings = [...host, ...hypervisor, ...image, ...otherHypervisors()];
+  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image, ...otherHypervisors()];
   if (findings.some(({ status }) => status === "missing")) return findings;
   return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
 }

@@ -7,8 +7,11 @@ import { namespaceTypes } from "./namespaces";
 import { seccompActions, seccompArchitectures, seccompFlags, seccompOperators } from "./seccomp-names";
 import { isSupportedAction, isSupportedFlag } from "./unsupported";
 
-/** The features document. What a virtual machine cannot give (see unsupported.ts) is false here, not left out. */
-export function features() {
+/**
+ * The features document. What a virtual machine cannot give (see unsupported.ts) is false here, not left out.
+ * @param annotations what else there is to tell
+ */
+export function features(annotations: Readonly<Record<string, string>> = {}) {
   return {
     ociVersionMin: "1.0.0",
     ociVersionMax: specVersion,
@@ -39,11 +42,11 @@ export function features() {
       mountExtensions: { idmap: { enabled: false } },
       netDevices: { enabled: false },
     },
-    annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit },
+    annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit, ...annotations },
   };
 }
 
 /** What `runv features` prints: runc's indentation, without a newline at its end. */
-export function formatFeatures(): string {
-  return JSON.stringify(features(), undefined, 4);
+export function formatFeatures(annotations: Readonly<Record<string, string>> = {}): string {
+  return JSON.stringify(features(annotations), undefined, 4);
 }

@@ -1,6 +1,7 @@
 import { RunvError } from "../base/error";
 import type { TemplateSettings } from "../base/settings";
 import { chooseDriver } from "../hypervisor";
+import { unsupported } from "../hypervisor/capabilities";
 import type { Machine } from "../hypervisor/driver";
 import { CLONE_NEWNET } from "../linux/constants";
 import { syscall } from "../linux/local";
@@ -26,7 +27,7 @@ export async function buildTemplate(
   { directory, budgetMiB }: TemplateSettings,
 ): Promise<{ key: string; made: boolean }> {
   const driver = await chooseDriver(request.driver, request.driverOptions);
-  if (!driver.capabilities.template) throw unsupported(driver.name);
+  if (!driver.capabilities.template) throw unsupported(driver.name, "template");
   const sandbox = sandboxDirectory(root, newSandbox());
   makeSandbox(sandbox);
   enterShareNamespace(`${sandbox}/share`);
@@ -51,10 +52,4 @@ export async function buildTemplate(
     detachTree(`${sandbox}/share`);
     removeSandbox(sandbox);
   }
-}
-
-function unsupported(driver: string): RunvError {
-  return new RunvError("UNSUPPORTED", `the driver ${driver} cannot save a machine`, {
-    hint: "machines of this driver boot, without templates",
-  });
 }

@@ -4,6 +4,7 @@ import { RunvError } from "../base/error";
 import { findDisk, type GuestDisk, listDisks, mountDisk, unmountDisk } from "../guest/disks";
 import type { Guest } from "../guest/guest";
 import { loadModules } from "../guest/prepare";
+import { unsupported } from "../hypervisor/capabilities";
 import type { Machine } from "../hypervisor/driver";
 import { readImageManifest } from "../image/read-manifest";
 import { takeDescriptor } from "../linux/take-descriptor";
@@ -36,7 +37,7 @@ export class Disks {
    */
   async add({ container, pid, fd, device, format, readOnly, root }: DiskRequest): Promise<GuestDisk> {
     if (!this.#machine.capabilities.hotplugDisk) {
-      throw new RunvError("UNSUPPORTED", `the driver ${this.#machine.driver} cannot add disks to a machine`);
+      throw unsupported(this.#machine.driver, "hotplugDisk");
     }
     // ext4: a container that has the device may mount it, and cannot load anything.
     const modules = modulesFor(readImageManifest(this.#initrd), [

@@ -1,7 +1,7 @@
 /** A machine that gets more processors and memory while containers run in it. It never gets less. */
-import { RunvError } from "../base/error";
 import { awaitMemory, bringUpCpus, decodeMemorySize, readMemorySize } from "../guest/grow";
 import type { Guest } from "../guest/guest";
+import { unsupported } from "../hypervisor/capabilities";
 import type { Machine, MachineSize } from "../hypervisor/driver";
 
 /** Memory comes in blocks of this size to Linux on x86-64 and aarch64. In MiB. */
@@ -25,14 +25,14 @@ export async function grow(machine: Machine, guest: Guest, need: MachineSize): P
 async function growCpus(machine: Machine, guest: Guest, cpus: number): Promise<void> {
   const { cpus: first } = machine.size;
   if (cpus <= first) return;
-  if (!machine.capabilities.hotplugCpu) throw unsupported(machine, "processors");
+  if (!machine.capabilities.hotplugCpu) throw unsupported(machine.driver, "hotplugCpu");
   await machine.addCpus(cpus - first);
   await guest.call(bringUpCpus(first, cpus));
 }
 
 async function growMemory(machine: Machine, guest: Guest, memoryMiB: number): Promise<void> {
   while (memoryMiB > machine.size.memoryMiB) {
-    if (!machine.capabilities.hotplugMemory) throw unsupported(machine, "memory");
+    if (!machine.capabilities.hotplugMemory) throw unsupported(machine.driver, "hotplugMemory");
     const portion = portionOf(machine.size.memoryMiB, memoryMiB);
     const before = decodeMemorySize(await guest.call(readMemorySize()));
     await machine.addMemory(portion);
@@ -45,10 +45,4 @@ export function portionOf(now: number, need: number): number {
   const missing = Math.ceil((need - now) / blockMiB);
   const most = Math.max(1, Math.floor((now * largestPortion) / blockMiB));
   return Math.min(missing, most) * blockMiB;
-}
-
-function unsupported({ driver }: Machine, what: string): RunvError {
-  return new RunvError("UNSUPPORTED", `the driver ${driver} cannot add ${what} to a running machine`, {
-    hint: "create the container with the limits that it is to have",
-  });
 }

@@ -3,6 +3,7 @@ import { closeSync, rmSync, writeFileSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { directoryOf, hierarchies } from "../../linux/cgroups";
 import { identityOf } from "../../linux/identity";
+import { unsupported } from "../capabilities";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { noteMachine } from "../orphans";
 import { kvmProblem } from "../qemu/kvm";
@@ -23,7 +24,7 @@ export interface LibvirtOptions {
 /** `Driver.launch` of the driver libvirt. */
 export async function launch(spec: MachineSpec, options: LibvirtOptions, capabilities: Capabilities): Promise<Machine> {
   if (spec.memory !== undefined || spec.restore !== undefined) {
-    throw new RunvError("UNSUPPORTED", "the driver libvirt cannot clone a machine");
+    throw unsupported("libvirt", "template");
   }
   const virtiofsd = findVirtiofsd(options.virtiofsd);
   const accelerator = kvmProblem() === undefined ? "kvm" : "tcg";

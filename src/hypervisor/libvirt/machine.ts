@@ -4,6 +4,7 @@ import { RunvError } from "../../base/error";
 import { type Identity, isAlive } from "../../linux/identity";
 import { signalProcess } from "../../linux/processes";
 import { SIGKILL } from "../../linux/signals";
+import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
 import { consoleName, consoleTail, keepConsoleShort, openConsole } from "../console";
 import { diagnose } from "../diagnose";
@@ -97,7 +98,7 @@ export class LibvirtMachine implements Machine {
   }
 
   save(): Promise<void> {
-    return Promise.reject(new RunvError("UNSUPPORTED", "the driver libvirt cannot save a machine"));
+    return Promise.reject(unsupported(this.driver, "template"));
   }
 
   /** Libvirt makes the interface where its daemon is, from where it is fetched into this network namespace. */
@@ -122,7 +123,7 @@ export class LibvirtMachine implements Machine {
   }
 
   addDisk(): Promise<void> {
-    return Promise.reject(new RunvError("UNSUPPORTED", "the driver libvirt cannot add disks to a machine"));
+    return Promise.reject(unsupported(this.driver, "hotplugDisk"));
   }
 
   async removeDisk(): Promise<void> {}

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { capabilityTable, checkCapabilities, featureAnnotations, unsupported } from "./capabilities";
+import { driverSettings, drivers } from "./index";
+
+const page = readFileSync(join(import.meta.dir, "../../docs/hypervisors.md"), "utf8");
+
+test("the table of docs/hypervisors.md is what the drivers declare", () => {
+  expect(page).toContain(`\n${capabilityTable()}\n`);
+});
+
+test("docs/hypervisors.md has every driver and every setting", () => {
+  for (const { name, summary } of drivers()) expect(page).toContain(`| \`${name}\` | ${summary} |`);
+  for (const { key } of driverSettings) expect(page).toContain(`\`${key}\``);
+});
+
+test("a refusal names the driver, what it cannot do, and an alternative", () => {
+  expect(unsupported("libvirt", "hotplugDisk")).toMatchObject({
+    code: "UNSUPPORTED",
+    message: "the driver libvirt cannot add disks to a machine",
+    hint: expect.stringMatching(/^mount the disk on the host, .*; or --driver qemu\|kvm\|tcg/),
+  });
+  // What no driver can has no other driver as its alternative.
+  expect(unsupported("qemu", "balloon").hint).toBe("containers' limits hold in the guest");
+});
+
+test("check and features tell the same", () => {
+  const libvirt = drivers().find(({ name }) => name === "libvirt")!;
+  expect(checkCapabilities(libvirt)).toMatchObject({
+    status: "ok",
+    subject: "driver libvirt",
+    detail: expect.stringMatching(/^it can stop .*; it cannot save a machine and clone it, .*add disks to a machine$/),
+  });
+  expect(featureAnnotations()["org.hyper.runv.driver.libvirt"]).toBe("pause,hotplugNic,hotplugCpu,hotplugMemory");
+});
