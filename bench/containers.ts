@@ -17,10 +17,18 @@ export function theOne(runtime: Runtime): string {
   return runtime.id("idle");
 }
 
-/** Has a container of each runtime run while something is measured. */
-export async function withContainers<T>(rig: Rig, runtimes: readonly Runtime[], action: () => Promise<T>): Promise<T> {
+/**
+ * Has a container of each runtime run while something is measured.
+ * @param bundleOf what each has; by default all have the same
+ */
+export async function withContainers<T>(
+  rig: Rig,
+  runtimes: readonly Runtime[],
+  action: () => Promise<T>,
+  bundleOf: (runtime: Runtime) => string = () => rig.bundle(...idle),
+): Promise<T> {
   try {
-    for (const runtime of runtimes) time(runtime.words("run", "-d", "-b", rig.bundle(...idle), theOne(runtime)));
+    for (const runtime of runtimes) time(runtime.words("run", "-d", "-b", bundleOf(runtime), theOne(runtime)));
     return await action();
   } finally {
     for (const runtime of runtimes) await remove(runtime, theOne(runtime));

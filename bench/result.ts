@@ -3,7 +3,7 @@ import type { Machine } from "./machine";
 import { type Summary, summarize } from "./statistics";
 
 /** Who is measured, in the order of the table. `hand` is QEMU started by hand. */
-export const contenders = ["hand", "runc", "crun", "cold", "cloned", "pooled"] as const;
+export const contenders = ["hand", "runc", "crun", "cold", "cloned", "pooled", "loose", "disk"] as const;
 export type Contender = (typeof contenders)[number];
 
 export const contenderNames: Record<Contender, string> = {
@@ -13,6 +13,8 @@ export const contenderNames: Record<Contender, string> = {
   cold: "runv, cold boot",
   cloned: "runv, cloned",
   pooled: "runv, pooled",
+  loose: "runv, --share-cache loose",
+  disk: "runv, on a disk image",
 };
 
 export type Unit = "ms" | "s" | "MB/s" | "Gbit/s" | "MB" | "×" | "1/s";

@@ -1,8 +1,16 @@
-/** Files of the root file system, which a virtual machine reaches through its share. Nobody waits for the disk: no sync, a warm cache. */
+/**
+ * Files of the root file system, which a virtual machine reaches through its share, with what it keeps of them and without, or as a disk.
+ * Nobody waits for the host's disk: no sync, a warm cache.
+ */
+import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { command } from "../../tests/support/command";
 import { time } from "../command";
-import { runningRuntimes, theOne, withContainers } from "../containers";
+import { idle, runningRuntimes, theOne, withContainers } from "../containers";
 import { figure, type Samples } from "../result";
+import type { Rig } from "../rig";
 import { warmUp } from "../rounds";
+import type { Runtime } from "../runtimes";
 import type { Measure } from "./index";
 
 const mebibytes = 256;
@@ -19,23 +27,56 @@ const steps = [
 ] as const;
 
 export const measureShare: Measure = async (rig) => {
-  const runtimes = runningRuntimes(rig);
+  const runtimes = [...runningRuntimes(rig), ...variants(rig)];
+  const onDisk = await diskBundle(rig);
   const samples = new Map<string, Samples>(steps.map(([name]) => [name, {}]));
-  await withContainers(rig, runtimes, async () => {
-    for (let round = rig.quick ? warmUp + 1 : warmUp; round < (rig.quick ? 1 : 3); round++) {
-      for (const [step, , unit, script] of steps) {
-        for (const runtime of runtimes) {
-          const { name, words } = runtime;
-          const inside = `mkdir -p /bench-${name} && cd /bench-${name} && ${script}`;
-          const seconds = time(words("exec", theOne(runtime), "sh", "-c", inside)) / 1000;
-          const sample = unit === "s" ? seconds : (mebibytes * 2 ** 20) / 1e6 / seconds;
-          if (round !== warmUp) note(samples.get(step)!, name, sample);
+  await withContainers(
+    rig,
+    runtimes,
+    async () => {
+      for (let round = rig.quick ? warmUp + 1 : warmUp; round < (rig.quick ? 1 : 3); round++) {
+        for (const [step, , unit, script] of steps) {
+          for (const runtime of runtimes) {
+            const { name, words } = runtime;
+            const inside = `mkdir -p /bench-${name} && cd /bench-${name} && ${script}`;
+            const seconds = time(words("exec", theOne(runtime), "sh", "-c", inside)) / 1000;
+            const sample = unit === "s" ? seconds : (mebibytes * 2 ** 20) / 1e6 / seconds;
+            if (round !== warmUp) note(samples.get(step)!, name, sample);
+          }
         }
       }
-    }
-  });
+    },
+    ({ name }) => (name === "disk" ? onDisk : rig.bundle(...idle)),
+  );
   return Object.fromEntries(steps.map(([name, title, unit]) => [name, figure(title, unit, samples.get(name)!)]));
 };
+
+/** The same runv as the clones, with files by other ways. */
+function variants({ runtimes }: Rig): Runtime[] {
+  const cloned = runtimes.find(({ name }) => name === "cloned");
+  if (cloned === undefined) return [];
+  const variant = (name: "loose" | "disk", ...flags: string[]): Runtime => ({
+    ...cloned,
+    name,
+    words: (...args) => cloned.words(...flags, ...args),
+    id: (suffix) => cloned.id(`${name}-${suffix}`),
+  });
+  return [variant("loose", "--share-cache", "loose"), variant("disk")];
+}
+
+/** The shared rootfs in an image. */
+async function diskBundle({ directory, rootfs, bundle }: Rig): Promise<string> {
+  const path = join(directory, "bundle-disk");
+  cpSync(bundle(...idle), path, { recursive: true });
+  const image = join(path, "disk.img");
+  writeFileSync(image, "");
+  truncateSync(image, 2 * 2 ** 30);
+  await command("mkfs.ext4", "-q", "-F", "-d", rootfs, image);
+  const config = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
+  config.annotations = { "org.runv.rootfs.block": image };
+  writeFileSync(join(path, "config.json"), JSON.stringify(config));
+  return path;
+}
 
 function note(samples: Samples, name: keyof Samples, sample: number): void {
   samples[name] = [...(samples[name] ?? []), sample];
