@@ -10,7 +10,7 @@ import { SIGKILL } from "../linux/signals";
 import type { Answer, CallName, Request } from "./api/service";
 import { describe, describeMachine } from "./describe";
 import { initName } from "./process-store";
-import { processFinished, Refusal, Status } from "./refusal";
+import { noCheckpoints, processFinished, Refusal, Status } from "./refusal";
 import { describeStats } from "./stats";
 import type { Supervisor } from "./supervisor";
 import { limitsOf } from "./update-request";
@@ -24,15 +24,12 @@ export type Handlers = {
 };
 
 export function handlers(supervisor: Supervisor, global: GlobalOptions): Handlers {
-  const noCheckpoints = async (): Promise<never> => {
-    throw new Refusal("runv-containerd does not make checkpoints of containers yet", Status.unimplemented);
-  };
   return {
     GetServerVersion: async () => ({ ...apiVersion, revision: commit }),
     Check: async () => ({ status: 1 }),
 
     async CreateContainer(request) {
-      if (request.checkpoint !== "") return await noCheckpoints();
+      if (request.checkpoint !== "") throw noCheckpoints();
       return { container: describe(await supervisor.create(request), false) };
     },
 
@@ -70,7 +67,7 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
         await (status === "paused" ? pauseContainer : resumeContainer)({ global, id });
         supervisor.events.append({ type: status === "paused" ? "pause" : "resume", id });
       } else if (status !== "") {
-        throw new Refusal("containerd: unknown container status ");
+        throw new Refusal("containerd: unknown container status");
       } else if (resources !== null) {
         await updateContainer({ global, id, file: undefined, limits: limitsOf(resources) });
       }
@@ -82,9 +79,23 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
       return describeStats(await machine.usage());
     },
 
-    CreateCheckpoint: noCheckpoints,
-    DeleteCheckpoint: noCheckpoints,
-    ListCheckpoint: noCheckpoints,
+    async CreateCheckpoint({ id }) {
+      supervisor.find(id);
+      throw noCheckpoints();
+    },
+
+    async DeleteCheckpoint({ id, name }) {
+      if (name === "") throw new Refusal("checkpoint name cannot be empty");
+      supervisor.find(id);
+      throw noCheckpoints();
+    },
+
+    async ListCheckpoint({ id }) {
+      if (supervisor.containers.every((container) => container.id !== id)) {
+        throw new Refusal("no such containers", Status.notFound);
+      }
+      throw noCheckpoints();
+    },
   };
 }
 

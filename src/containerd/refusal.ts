@@ -28,6 +28,8 @@ export const containerNotFound = () => new Refusal("containerd: container not fo
 export const processNotFound = () => new Refusal("containerd: process not found for container");
 export const processFinished = () => new Refusal("os: process already finished");
 
+export const noCheckpoints = () =>
+  new Refusal("runv-containerd does not make checkpoints of containers yet", Status.unimplemented);
 export const tooSlow = () => new Refusal("events were lost: the client is too slow", Status.dataLoss);
 
 /** In the words of mkdir(2), of which containerd's refusal came. */

@@ -223,7 +223,7 @@ shared("UpdateContainer: pause, resume, limits, and what is none of them", async
   expect(await update({ status: "running" })).toEqual({});
   await events.see("resume", main);
   expect(await update({ status: "running" })).toMatchObject({ code: 2 });
-  expect(await update({ status: "frozen" })).toEqual({ code: 2, details: "containerd: unknown container status " });
+  expect(await update({ status: "frozen" })).toEqual({ code: 2, details: "containerd: unknown container status" });
   expect(await update({ resources: { memoryLimit: 200n << 20n, cpuShares: 512n } })).toEqual({});
   const { cgroup_stats } = await daemon.call("Stats", { id: main });
   expect(cgroup_stats!.memory_stats!.usage!.limit).toBe(200n << 20n);
@@ -252,6 +252,11 @@ shared("checkpoints are refused, and said to be", async () => {
   expect(await daemon.try("CreateCheckpoint", { id: main, checkpoint: { name: "c" } })).toEqual(refused);
   expect(await daemon.try("DeleteCheckpoint", { id: main, name: "c" })).toEqual(refused);
   expect(await daemon.try("ListCheckpoint", { id: main })).toEqual(refused);
+  expect(await daemon.try("ListCheckpoint", { id: "nope" })).toEqual({ code: 5, details: "no such containers" });
+  expect(await daemon.try("CreateCheckpoint", { id: "nope", checkpoint: { name: "c" } })).toEqual(unknown);
+  expect(await daemon.try("DeleteCheckpoint", { id: main })).toMatchObject({
+    details: "checkpoint name cannot be empty",
+  });
 });
 
 shared("Events: from a moment, of one container, stored only, on both wires", async () => {

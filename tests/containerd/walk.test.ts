@@ -98,10 +98,7 @@ runvTest("ctr passes on the exit code and the output, whatever its size; mistake
       [["containers", "kill", "nope"], "[ctr] rpc error: code = 2 desc = containerd: container not found\n"],
       [["containers", "start", "x"], "[ctr] bundle path cannot be empty\n"],
       [["containers", "pause"], "[ctr] container id cannot be empty\n"],
-      [
-        ["checkpoints", "list", "x"],
-        "[ctr] rpc error: code = 12 desc = runv-containerd does not make checkpoints of containers yet\n",
-      ],
+      [["checkpoints", "list", "x"], "[ctr] rpc error: code = 5 desc = no such containers\n"],
     ];
     for (const [args, says] of mistakes) expect(await daemon.ctr(args)).toEqual({ code: 1, stdout: "", stderr: says });
     const nobody = await rig.runv(["ctr", "--address", `unix://${rig.directory}/nobody.sock`, "version"]);
