@@ -135,6 +135,8 @@ describe("two containers and a host on a bridge", () => {
     await until("the guest has eth1", async () => (await inside(rig, "one", "ip -o addr")).includes("10.9.0.21/24"));
     await one.ip("link", "set", "eth1", "mtu", "1300");
     await until("its new MTU", async () => (await inside(rig, "one", "ip -o link")).includes("mtu 1300"));
+    await one.ip("link", "set", "eth1", "arp", "off");
+    await until("no ARP", async () => (await inside(rig, "one", "ip -o link show eth1")).includes("NOARP"));
     await one.ip("addr", "add", "10.9.9.9/32", "dev", "eth1");
     await until("its new address", async () => (await inside(rig, "one", "ip -o addr")).includes("10.9.9.9/32"));
     await one.ip("addr", "del", "10.9.9.9/32", "dev", "eth1");

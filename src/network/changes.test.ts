@@ -11,6 +11,7 @@ const link: Interface = {
   name: "eth0",
   type: 1,
   up: true,
+  arp: true,
   mtu: 1500,
   mac: "02:42:ac:11:00:02",
   kind: "veth",
@@ -63,6 +64,12 @@ test("what is gone is undone, routes before addresses", () => {
     "remove a route",
     "remove the address 172.17.0.2/16",
   ]);
+});
+
+test("an interface without ARP is told so", () => {
+  const arpOff = { ...link, arp: false };
+  expect(doing(items, items, [pair(link, arpOff)])).toEqual(["configure the interface eth0"]);
+  expect(doing(items, items, [pair(arpOff, arpOff)])).toEqual([]);
 });
 
 test("an interface that stays up keeps what it has", () => {

@@ -67,6 +67,7 @@ function linkSteps(pair: LinkPair): Step[] {
     ...(before?.name !== after.name && { name: after.name }),
     ...(before?.mac !== after.mac && { mac: after.mac }),
     ...(before?.mtu !== after.mtu && { mtu: after.mtu }),
+    ...((before?.arp ?? true) !== after.arp && { arp: after.arp }),
   };
   if (before === undefined) step("forget link-local addresses of", { noLinkLocal: true });
   if (Object.keys(change).length > 0) step("configure", change);

@@ -57,6 +57,7 @@ export class ExtraInterfaces {
       name: name ?? freeName([...taken, ...this.#extras.keys()]),
       type: ARPHRD_ETHER,
       up: true,
+      arp: true,
       mtu: mtu ?? defaultMtu,
       mac: macOf(mac),
       kind: "tun",

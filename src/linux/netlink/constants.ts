@@ -83,6 +83,7 @@ export const IFLA_INFO_KIND = 1;
 export const IFLA_INET6_ADDR_GEN_MODE = 8;
 export const IN6_ADDR_GEN_MODE_NONE = 1;
 export const IFF_UP = 1;
+export const IFF_NOARP = 0x80;
 export const ARPHRD_ETHER = 1;
 export const ARPHRD_LOOPBACK = 772;
 

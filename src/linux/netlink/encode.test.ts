@@ -25,6 +25,11 @@ const cases: [command: string, request: NetlinkRequest, sent: string][] = [
     "2000000010000500SSSSSSSS000000000000000003000000 01000000 01000000",
   ],
   [
+    "ip link set v0 arp off",
+    setLink(index, { arp: false }),
+    "2000000010000500SSSSSSSS000000000000000003000000 80000000 80000000",
+  ],
+  [
     "ip link set v0 mtu 1400",
     setLink(index, { mtu: 1400 }),
     "2800000010000500SSSSSSSS000000000000000003000000 00000000 00000000 0800040078050000",

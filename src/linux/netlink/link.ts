@@ -1,6 +1,7 @@
 /** Network interfaces: RTM_*LINK, struct ifinfomsg. */
 import { AF_INET6, AF_UNSPEC } from "../constants";
 import {
+  IFF_NOARP,
   IFF_UP,
   IFLA_ADDRESS,
   IFLA_AF_SPEC,
@@ -32,6 +33,8 @@ export interface Link {
   /** ARPHRD_*. */
   type: number;
   up: boolean;
+  /** It asks for the addresses of neighbours, and answers. */
+  arp: boolean;
   mtu: number;
   /** Empty when the interface has none. */
   mac: string;
@@ -47,6 +50,7 @@ export interface LinkChange {
   mac?: string;
   mtu?: number;
   up?: boolean;
+  arp?: boolean;
   /** No link-local address is made when it goes up: it is given one. */
   noLinkLocal?: boolean;
   /** A descriptor of the network namespace that it is to be in. */
@@ -71,7 +75,10 @@ export function getLinks(): NetlinkRequest {
 }
 
 /** Changes a link. */
-export function setLink(index: number, { name, mac, mtu, up, noLinkLocal, namespace }: LinkChange): NetlinkRequest {
+export function setLink(
+  index: number,
+  { name, mac, mtu, up, arp, noLinkLocal, namespace }: LinkChange,
+): NetlinkRequest {
   const attributes: Attribute[] = [];
   if (mac !== undefined) attributes.push([IFLA_ADDRESS, parseMac(mac)!]);
   if (name !== undefined) attributes.push([IFLA_IFNAME, text(name)]);
@@ -81,7 +88,9 @@ export function setLink(index: number, { name, mac, mtu, up, noLinkLocal, namesp
     const mode: Attribute = [IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(IN6_ADDR_GEN_MODE_NONE)];
     attributes.push([IFLA_AF_SPEC, [[AF_INET6, [mode]]]]);
   }
-  return change(RTM_NEWLINK, 0, header(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP), attributes);
+  const flags = (up === true ? IFF_UP : 0) | (arp === false ? IFF_NOARP : 0);
+  const mask = (up === undefined ? 0 : IFF_UP) | (arp === undefined ? 0 : IFF_NOARP);
+  return change(RTM_NEWLINK, 0, header(index, flags, mask), attributes);
 }
 
 /** Moves a link into another network namespace, a descriptor, under a name. */
@@ -104,6 +113,7 @@ export function decodeLink({ type, body }: NetlinkMessage): Link | undefined {
     name: readText(attributes.get(IFLA_IFNAME)) ?? "",
     type: view.getUint16(2, true),
     up: (view.getUint32(8, true) & IFF_UP) !== 0,
+    arp: (view.getUint32(8, true) & IFF_NOARP) === 0,
     mtu: readU32(attributes.get(IFLA_MTU)) ?? 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? new Uint8Array()),
     kind: readText(info.get(IFLA_INFO_KIND)),
