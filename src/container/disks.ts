@@ -66,17 +66,18 @@ function deviceDisks({ linux }: Config): WantedDisk[] {
     if (linux.namespaces.some((namespace) => namespace.type === "user")) {
       throw new RunvError("CONFIG_UNSUPPORTED", `${field}: a container with a user namespace has no disks`);
     }
-    const path = nodeOf(major, minor, field);
-    const readOnly = !(rule.access ?? "rwm").includes("w");
+    const { path, onlyRead } = blockDevice(major, minor, field);
+    const readOnly = onlyRead || !(rule.access ?? "rwm").includes("w");
     return [{ field, path, device: true, format: "raw" as const, readOnly, number: { major, minor } }];
   });
 }
 
-/** The node of a block device, which the kernel names (sysfs, `dev_t`). */
-function nodeOf(major: number, minor: number, field: string): string {
+/** The node of a block device, and whether it can only be read, as the kernel has it (sysfs). */
+function blockDevice(major: number, minor: number, field: string): { path: string; onlyRead: boolean } {
+  const about = (file: string) => readFileSync(`/sys/dev/block/${major}:${minor}/${file}`, "utf8");
   try {
-    const event = readFileSync(`/sys/dev/block/${major}:${minor}/uevent`, "utf8");
-    return `/dev/${/^DEVNAME=(.*)$/m.exec(event)?.[1]}`;
+    const path = `/dev/${/^DEVNAME=(.*)$/m.exec(about("uevent"))?.[1]}`;
+    return { path, onlyRead: about("ro").trim() === "1" };
   } catch {
     throw new RunvError("DISK_SOURCE", `${field}: the host has no block device ${major}:${minor}`);
   }

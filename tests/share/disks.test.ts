@@ -96,6 +96,12 @@ runvTest("a block device of the host is a disk, under the name that was asked fo
     const written = await rig.runv(["run", "-b", await bundleFor("rwm", writing), rig.id("device")]);
     expect(written.stdout).toBe("block special file 640 6\n");
     expect(written.stderr).toMatch(/^cat: can't open '\/dev\/other': Operation not permitted\n$/);
+    // Of a device that can only be read the rule does not matter.
+    await command("losetup", "-d", device);
+    await command("losetup", "-r", device, image);
+    const onlyRead = "dd if=/dev/xvda of=/dev/null bs=4k count=1 2>&-; cat /sys/block/vda/ro";
+    const kept = await rig.runv(["run", "-b", await bundleFor("rwm", onlyRead), rig.id("kept")]);
+    expect([kept.stdout, kept.stderr]).toEqual(["1\n", ""]);
     const reading = "head -c 4096 /dev/xvda | wc -c; echo x > /dev/xvda";
     const read = await rig.runv(["run", "-b", await bundleFor("r", reading), rig.id("read")]);
     expect([read.stdout, read.stderr]).toEqual(["4096\n", expect.stringContaining("not permitted")]);
