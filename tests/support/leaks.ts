@@ -45,7 +45,7 @@ function shared(): string[] {
   return [
     ...entries("/sys/class/net").map((name) => `network interface ${name}`),
     ...entries("/run/netns")
-      .filter((name) => !name.startsWith("runv-test-"))
+      .filter((name) => !/^runv-\w+-\w{6}/.test(name))
       .map((name) => `network namespace ${name}`),
     ...list("/run/runv"),
     ...temporary.map((name) => `/tmp/${name}`),

@@ -7,10 +7,10 @@ import { cgroupFiles } from "./probe";
 /** Lines by the section's name. */
 export type View = ReadonlyMap<string, readonly string[]>;
 
-/** Reads what the script said. @param here whether the kernel that it ran on is this one */
+/** Reads what the script said; script(1) may tell the terminal of its input's end. @param here whether the kernel that it ran on is this one */
 export function readView(text: string, config: Config, here: boolean): View {
   const view = new Map<string, readonly string[]>();
-  const [before = "", ...sections] = text.replaceAll("\r", "").split(/^== /m);
+  const [before = "", ...sections] = text.replaceAll(/\r|\^@|\0/g, "").split(/^== /m);
   if (before.trim() !== "") view.set("before", before.trim().split("\n"));
   for (const section of sections) {
     const [name = "", ...lines] = section.trimEnd().split("\n");
@@ -31,8 +31,6 @@ const cleaners: Record<string, Cleaner> = {
   namespaces,
   devices: sorted,
   opened: sorted,
-  // What is empty or not there at all says nothing; the two kernels do not have the same files.
-  masked: (lines) => lines.filter((line) => !/ 0$/.test(line)),
 };
 
 /** What the configuration does not set is inherited, from the host or from the machine's first process. */
@@ -66,7 +64,7 @@ const names: Record<string, string> = {
 /** A namespace is the container's own, or the one that all have who have none. */
 function namespaces(lines: readonly string[], _config: Config, here: boolean): readonly string[] {
   return lines.map((line) => {
-    const [, type, link] = /^(\w+) (\w+:\[\d+\])$/.exec(line) ?? [];
+    const [, type, link] = /^'\/proc\/self\/ns\/(\w+)' -> '(\w+:\[\d+\])'$/.exec(line) ?? [];
     if (type === undefined) return line.trim().replaceAll(/\s+/g, " ");
     return `${type} ${link === (here ? readlinkSync(`/proc/self/ns/${type}`) : initial[type]) ? "shared" : "own"}`;
   });
