@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { directory, file, writeCpio } from "../src/image/cpio";
 import { firstModules, type LabKernel } from "./modules";
 
-const directories = ["bin", "dev", "proc", "host", "lab", "modules", "new", "upper"];
+const directories = ["bin", "dev", "proc", "host", "lab", "modules", "new", "tree", "upper"];
 
 export async function writeInitrd(kernel: LabKernel): Promise<Uint8Array> {
   const modules = await firstModules(kernel);

@@ -1,23 +1,21 @@
 /** The machines that there are. */
 import { kvm } from "./kvm";
+import { xen } from "./xen";
 
-/** What a machine is made of, as files of this host. */
+/** Files of this host that a machine is made of. */
 export interface Parts {
   kernel: string;
   initrd: string;
-  /** What is to be done, shared with the machine, which writes its exit code there. */
-  order: string;
-  results: string;
-  /** Where the kernel's console goes. */
-  console: string;
   /** A directory that is removed afterwards. */
   scratch: string;
 }
 
 /** What a machine boots. */
-export interface Boot extends Parts {
-  /** QEMU's arguments for the kernel. */
+export interface Boot {
+  /** QEMU's arguments for it. */
   boot: readonly string[];
+  /** A directory whose files lie over this host's. */
+  tree?: string;
 }
 
 export interface LabKind {
@@ -29,4 +27,4 @@ export interface LabKind {
   prepare(parts: Parts, progress: (line: string) => void): Promise<Boot>;
 }
 
-export const kinds: Readonly<Record<string, LabKind>> = { kvm };
+export const kinds: Readonly<Record<string, LabKind>> = { kvm, xen };

@@ -6,8 +6,7 @@ export const kvm: LabKind = {
   name: "kvm",
   cpu: "max,-xsave,-smap,+svm",
   memoryMiB: 3072,
-  async prepare(parts) {
-    const words = commandLine("ttyS1");
-    return { ...parts, boot: ["-kernel", parts.kernel, "-initrd", parts.initrd, "-append", words] };
+  async prepare({ kernel, initrd }) {
+    return { boot: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine("ttyS1")] };
   },
 };

@@ -1,9 +1,24 @@
 /** Runs the outer machine: QEMU with software emulation. */
 import { availableParallelism } from "node:os";
-import type { Boot, LabKind } from "./kinds";
+import type { LabKind } from "./kinds";
 
 /** At most; a guest with one processor of its own and the host's side of it keep two busy. */
 const mostProcessors = 2;
+
+/** What a machine is made of besides its kind. */
+export interface Machine {
+  /** QEMU's arguments for what it boots. */
+  boot: readonly string[];
+  /** A directory whose files lie over this host's. */
+  tree: string | undefined;
+  /** The directory of what is to be done, shared with the machine, which writes its exit code there. */
+  order: string;
+  results: string;
+  /** The file to which its console goes. */
+  console: string;
+  /** This terminal is the shell's. */
+  interactive: boolean;
+}
 
 /** How QEMU ended. */
 interface End {
@@ -12,11 +27,12 @@ interface End {
   killed: boolean;
 }
 
-/** Runs a machine to its end. Its output is this process's. @param interactive this terminal is the shell's */
-export async function runMachine(kind: LabKind, boot: Boot, interactive: boolean, seconds: number): Promise<End> {
+/** Runs a machine to its end. Its output is this process's. */
+export async function runMachine(kind: LabKind, machine: Machine, seconds: number): Promise<End> {
+  const { interactive } = machine;
   const restore = interactive ? rawTerminal() : () => {};
   // It dies with this process, however that ends.
-  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...qemu(kind, boot, interactive)], {
+  const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...qemu(kind, machine)], {
     stdio: [interactive ? "inherit" : "ignore", "inherit", "inherit", 1],
   });
   const end = { code: null, killed: false } as End;
@@ -31,7 +47,7 @@ export async function runMachine(kind: LabKind, boot: Boot, interactive: boolean
   return end;
 }
 
-function qemu({ cpu, memoryMiB }: LabKind, { boot, order, results, console }: Boot, interactive: boolean): string[] {
+function qemu({ cpu, memoryMiB }: LabKind, { boot, tree, order, results, console, interactive }: Machine): string[] {
   const cpus = Math.min(mostProcessors, availableParallelism());
   return [
     ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
@@ -39,6 +55,7 @@ function qemu({ cpu, memoryMiB }: LabKind, { boot, order, results, console }: Bo
     interactive ? terminal : output,
     ["-serial", `file:${value(console)}`],
     share("host", "/", ",readonly=on"),
+    tree === undefined ? [] : share("tree", tree, ",readonly=on"),
     share("order", order),
     share("results", results),
     boot,

@@ -53,12 +53,15 @@ async function run(kind: LabKind, command: string[], seconds: number, wanted: st
     mkdirSync(results, { recursive: true });
     const order = join(scratch, "order");
     mkdirSync(order);
-    for (const [file, text] of Object.entries(describe(kind.name, command))) writeFileSync(join(order, file), text);
     const kernel = await findKernel(progress);
     const initrd = join(scratch, "initrd");
     writeFileSync(initrd, await writeInitrd(kernel));
-    const parts = { kernel: kernel.kernel, initrd, order, results, console: join(scratch, "console"), scratch };
-    const { code, killed } = await runMachine(kind, await kind.prepare(parts, progress), command.length === 0, seconds);
+    const { boot, tree } = await kind.prepare({ kernel: kernel.kernel, initrd, scratch }, progress);
+    const files = describe(kind.name, tree !== undefined, command);
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(order, file), text);
+    const console = join(scratch, "console");
+    const interactive = command.length === 0;
+    const { code, killed } = await runMachine(kind, { boot, tree, order, results, console, interactive }, seconds);
     if (killed) {
       progress(`the machine was ended after ${seconds} s`);
       return timedOut;
@@ -66,7 +69,7 @@ async function run(kind: LabKind, command: string[], seconds: number, wanted: st
     const said = read(join(order, "exit"));
     if (said !== undefined) return Number(said);
     progress(`the machine ended by itself (qemu: exit code ${code}); the end of its console:`);
-    progress((read(parts.console) ?? "").split("\n").slice(-30).join("\n"));
+    progress((read(console) ?? "").split("\n").slice(-40).join("\n"));
     return failed;
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -1,0 +1,51 @@
+/** Debian packages that are not installed, in a directory of the cache: a second root, to be laid over this host's. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import { join } from "node:path";
+import { defaultCache } from "../src/image/paths";
+import { run } from "../src/image/run";
+import { sha256 } from "../src/image/sha256";
+
+/** Links on a host of today, which packages of yesterday write through. */
+const links = ["bin", "lib", "lib64", "sbin"];
+
+/**
+ * Gets packages and what they depend on, but for what is installed. Nothing of them is configured or started.
+ * @returns the directory
+ */
+export async function unpackPackages(names: readonly string[], progress: (line: string) => void): Promise<string> {
+  const missing = missingPackages(await text("apt-get", "install", "--simulate", "--no-install-recommends", ...names));
+  const root = join(defaultCache, "lab", sha256(Buffer.from(missing.join(" "))).slice(0, 16));
+  if (existsSync(root)) return root;
+  mkdirSync(join(defaultCache, "lab"), { recursive: true });
+  const work = mkdtempSync(`${root}.new-`);
+  try {
+    progress(`downloading ${missing.length} packages for ${names.join(", ")}`);
+    // As root apt would download as the user _apt, who may not write here.
+    await run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", ...missing], { cwd: work });
+    const tree = join(work, "tree");
+    mkdirSync(tree);
+    for (const name of links) {
+      mkdirSync(join(tree, "usr", name), { recursive: true });
+      symlinkSync(`usr/${name}`, join(tree, name));
+    }
+    for (const archive of readdirSync(work).filter((file) => file.endsWith(".deb"))) {
+      const script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink';
+      await run(["bash", "-c", script, "unpack", join(work, archive), tree]);
+    }
+    // The host has them, and they would cover its own.
+    for (const name of links) unlinkSync(join(tree, name));
+    renameSync(tree, root);
+    return root;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** What `apt-get install --simulate` would install, as NAME=VERSION; what it would only bring up to date is left as it is. */
+export function missingPackages(simulation: string): string[] {
+  return [...simulation.matchAll(/^Inst (\S+) \((\S+)/gm)].map(([, name, version]) => `${name}=${version}`).sort();
+}
+
+async function text(...command: string[]): Promise<string> {
+  return Buffer.from(await run(command)).toString();
+}
