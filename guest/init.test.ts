@@ -255,27 +255,32 @@ describe("instructions", () => {
 
   test("registers last across a stop, which waits for GO", async () => {
     const process = init.run(
-      program((p) => {
-        const one = p.add(20, 22);
-        p.stop();
-        answer(p, one);
-        p.stop();
-      }),
+      program(
+        (p) => {
+          const one = p.add(20, 22);
+          p.stop();
+          p.syscall("read", [0, p.zeroed(1), 1]);
+          answer(p, one);
+          p.stop();
+        },
+        { stdio: Stdio.stdin, credit: 0 },
+      ),
     );
     expect((await process.frame(FrameType.stopped)).payload).toEqual(encodeU32(1));
     // Other processes run meanwhile.
     expect((await run(() => {})).story).toBe("started done exit closed");
-    expect(process.story).toBe("started stopped");
+    expect(process.order).toBe("started stopped");
     process.go();
-    // A second GO is for no stop: the program waits at the next.
+    // A second GO is for no stop: the program, which reads, waits at the next.
     process.go();
+    process.write("x");
     await process.until(() => process.frames.filter((f) => f.type === FrameType.stopped).length === 2);
     expect((await run(() => {})).story).toBe("started done exit closed");
-    expect(process.story).toBe("started stopped output stopped");
+    expect(process.order).toBe("started stopped output stopped");
     process.go();
     await process.end();
     expect(numbers(process)).toEqual([42]);
-    expect(process.story).toBe("started stopped output stopped done exit closed");
+    expect(process.order).toBe("started stopped output stopped done exit closed");
   });
 
   test("a process killed at a stop has an EXIT and neither outcome", async () => {
@@ -494,16 +499,16 @@ describe("processes", () => {
 
   test("busy streams get their turns", async () => {
     const size = 8 * mebi;
-    const all = Array.from({ length: 3 }, () =>
-      init.run(
-        shell(`head -c ${size} /dev/zero & head -c ${size} /dev/zero >&2; wait`, { stdio: pipes, credit: size }),
-      ),
-    );
+    const script = `echo; echo >&2; read line; head -c ${size} /dev/zero & head -c ${size} /dev/zero >&2; wait`;
+    const all = Array.from({ length: 3 }, () => init.run(shell(script, { stdio: pipes, credit: size })));
+    // All are there before one begins.
+    for (const process of all) for (const stream of [1, 2]) await process.frame(FrameType.data, stream);
+    for (const process of all) process.write("\n");
     const received = () => all.flatMap((process) => [1, 2].map((s) => Buffer.concat(process.output[s]!).length));
     await Promise.race(all.map((process) => process.end()));
     expect(Math.min(...received())).toBeGreaterThan(128 * 1024);
     for (const process of all) await process.end();
-    expect(received()).toEqual(all.flatMap(() => [size, size]));
+    expect(received()).toEqual(all.flatMap(() => [size + 1, size + 1]));
   }, 60_000);
 
   test("a handle is free again after CLOSED, and refused before", async () => {
@@ -645,14 +650,15 @@ describe("terminals", () => {
   });
 
   test("a terminal that nobody has open for a while comes back", async () => {
-    const flag = join(directory, "closed");
-    Bun.spawnSync(["mkfifo", flag, `${flag}2`]);
-    const script = `t=$(tty); exec <&- >&- 2>&-; echo > ${flag}2; read x < ${flag}; echo back > $t; read y < ${flag}`;
+    // One FIFO for each step: who reads of one twice may be heard by the same writer.
+    const [closed, back, end] = ["closed", "back", "end"].map((name) => join(directory, name));
+    Bun.spawnSync(["mkfifo", closed!, back!, end!]);
+    const script = `t=$(tty); exec <&- >&- 2>&-; echo > ${closed}; read x < ${back}; echo back > $t; read y < ${end}`;
     const process = init.run(program((p) => terminal(p, ["/bin/bash", "-c", script]), head));
-    await Bun.file(`${flag}2`).text();
-    writeFileSync(flag, "\n");
+    await Bun.file(closed!).text();
+    writeFileSync(back!, "\n");
     await process.until(() => process.text() === "back\r\n");
-    writeFileSync(flag, "\n");
+    writeFileSync(end!, "\n");
     await process.end();
   });
 

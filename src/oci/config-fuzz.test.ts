@@ -1,7 +1,8 @@
 /** Configurations changed at random: whatever comes in, a configuration or a RunvError comes out. */
-import { expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { RunvError } from "../base/error";
+import { openLog } from "../base/log";
 import { readConfig } from "./config";
 import { parseJson } from "./json";
 
@@ -9,6 +10,10 @@ const directory = new URL("../../tests/configs/", import.meta.url).pathname;
 const texts = readdirSync(directory)
   .filter((file) => !/-process|-update-/.test(file))
   .map((file) => readFileSync(directory + file, "utf8"));
+
+// What is warned of is of no interest here.
+beforeAll(() => openLog({ file: "/dev/null" }));
+afterAll(() => openLog({}));
 
 /** mulberry32: the same numbers in every run, so that a failure can be seen again. */
 function randomFrom(seed: number): (below: number) => number {
