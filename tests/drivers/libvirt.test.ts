@@ -55,6 +55,13 @@ describe.skipIf(missing !== undefined)("libvirt", () => {
     expect(await output("virsh", "-c", daemons.uri, "list", "--all", "--name")).not.toContain(id);
   });
 
+  runvTest("check starts a machine", async ({ runv }) => {
+    const { code, stdout } = await runv([...flags(), "check"]);
+    expect(stdout).toMatch(/^ok +libvirt +.*, version \d/m);
+    expect(stdout).toMatch(/^ok +trial +libvirt starts a machine/m);
+    expect(code).toBe(0);
+  });
+
   runvTest("kill -9 of libvirtd ends its machines: nothing would tie them to their monitors", async (rig) => {
     const id = await run(rig, "daemon");
     const { machine } = partsOf(rig, id);

@@ -48,6 +48,9 @@ test("the share, the channels and the network", () => {
 test("room to grow, and the processor by accelerator", () => {
   expect(domain().vcpu).toEqual({ "#text": 4, "@current": "1" });
   expect(domain().cpu).toMatchObject({ "@mode": "maximum", numa: { cell: { "@cpus": "0-3", "@memory": "128" } } });
+  expect(domain().maxMemory["#text"]).toBe(1024);
+  // QEMU refuses slots for memory that there is no room for.
+  expect(domain({ most: { cpus: 1, memoryMiB: 128 } })).not.toHaveProperty("maxMemory");
   expect(domain({}, "kvm").cpu["@mode"]).toBe("host-passthrough");
   expect(domain({}, "kvm")["@type"]).toBe("kvm");
 });

@@ -49,7 +49,9 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
       name: label,
       uuid: uuidOf(name),
       ...(title !== undefined && { title }),
-      maxMemory: { "@slots": memorySlots, "@unit": "MiB", "#text": most.memoryMiB },
+      ...(most.memoryMiB > memoryMiB && {
+        maxMemory: { "@slots": memorySlots, "@unit": "MiB", "#text": most.memoryMiB },
+      }),
       memory: mebibytes(memoryMiB),
       vcpu: { "@current": cpus, "#text": most.cpus },
       // virtiofsd reads and writes the guest's memory.

@@ -69,10 +69,11 @@ export class LibvirtMachine implements Machine {
     this.#virsh = virsh;
     this.#agent = agent;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
+    const log = openConsole(spec.directory);
     const stopCutting = keepConsoleShort(this.consoleLog);
     // What ties the machine to this process has gone, with libvirt's daemon maybe: so goes the machine.
     void virsh.lost.then(() => signalProcess(qemu, SIGKILL));
-    this.exited = this.#readConsole(console).then(async () => {
+    this.exited = copyConsole(console, log).then(async () => {
       while (isAlive(qemu)) await Bun.sleep(lookMs);
       await virsh.awaitEnd(this.#uuid);
       stopCutting();
@@ -188,13 +189,12 @@ export class LibvirtMachine implements Machine {
   #linkOf(id: string): string {
     return `rv${this.#spec.name.slice(-8)}${id.replace(/\D/g, "")}`;
   }
+}
 
-  /** Writes the console into its file, until QEMU has gone. */
-  #readConsole(fd: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const log = openConsole(this.#spec.directory);
-    const data = (bytes: Uint8Array) => writeSync(log, bytes);
-    openChannel(fd, { data, drain() {}, close: resolve }).catch(() => resolve());
-    return promise.finally(() => closeSync(log));
-  }
+/** Writes what comes from a console into its log, until QEMU has gone. */
+function copyConsole(fd: number, log: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const data = (bytes: Uint8Array) => writeSync(log, bytes);
+  openChannel(fd, { data, drain() {}, close: resolve }).catch(() => resolve());
+  return promise.finally(() => closeSync(log));
 }
