@@ -2,9 +2,6 @@ import { countOomKills, followMemory } from "../guest/watch-memory";
 import type { SandboxClient } from "../sandbox/client";
 import type { ShimContainer } from "./shim-messages";
 
-/** The exit code of a process that the end of memory has cost. */
-const killed = 128 + 9;
-
 /** Sees to it that whoever watches the container's cgroup on the host learns that it ran out of memory in the guest. */
 export class MemoryWatch {
   readonly #sandbox: SandboxClient;
@@ -18,19 +15,14 @@ export class MemoryWatch {
     this.#container = container;
   }
 
-  /** Tells it as it happens, from now on: of a container with a limit. What has none ends with all memory of the machine. */
+  /** Tells it as it happens, from now on. */
   follow(): void {
-    const { id, limited } = this.#container;
-    if (limited) followMemory(this.#sandbox.guest, id, (kills) => this.#tell(kills)).catch(() => {});
+    followMemory(this.#sandbox.guest, this.#container.id, (kills) => this.#tell(kills)).catch(() => {});
   }
 
   /** Tells what is to be told before the container's end is. Never rejects. */
-  async conclude(exitCode: number): Promise<void> {
-    const { id, limited } = this.#container;
-    if (limited || exitCode === killed) {
-      const kills = await countOomKills(this.#sandbox.guest, id).catch(() => 0);
-      this.#tell(kills);
-    }
+  async conclude(): Promise<void> {
+    this.#tell(await countOomKills(this.#sandbox.guest, this.#container.id).catch(() => 0));
     await this.#telling;
   }
 

@@ -6,6 +6,7 @@
 import { messageOf, RunvError } from "../base/error";
 import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
+import { trimWhenSettled } from "../base/trim";
 import { exitCode, type GuestProcess } from "../guest/process";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
@@ -14,10 +15,18 @@ import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { type Attended, isFifo, listenForDaemon, openStreams } from "./attended";
-import { MemoryWatch } from "./memory-watch";
+import type { MemoryWatch } from "./memory-watch";
 import { InputPump, OutputPump } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
-import { type Begin, type Failed, type Ready, ShimType, shimSocket, unpackNotes } from "./shim-messages";
+import {
+  type Begin,
+  type Failed,
+  type Ready,
+  type ShimContainer,
+  ShimType,
+  shimSocket,
+  unpackNotes,
+} from "./shim-messages";
 import { onSignals } from "./signals";
 import { type ExitRecord, exitFile } from "./store";
 
@@ -45,7 +54,8 @@ class Shim {
   readonly #directories: HeldDirectory[] = [];
   /** How the process ended, once it is known. */
   #exit: ExitRecord | undefined;
-  #memory: MemoryWatch | undefined;
+  #sandbox: SandboxClient | undefined;
+  #memory: Promise<MemoryWatch> | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
   /** Whether there was output. */
@@ -76,10 +86,10 @@ class Shim {
 
   async #start(begin: Begin, program: Program): Promise<void> {
     const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
+    this.#sandbox = sandbox;
     void sandbox.closed.then(() => this.#lost());
     if (begin.container !== undefined) {
       this.#directories.push(new HeldDirectory(begin.container.directory));
-      this.#memory = new MemoryWatch(sandbox, begin.container);
       await sandbox.hold();
     }
     const [stdin, stdout, stderr] = begin.attended === undefined ? [0, 1, 2] : this.#beAttended(begin.attended);
@@ -111,7 +121,23 @@ class Shim {
     this.#ready = true;
     for (const signal of this.#signals) process.signal(signal);
     this.#creator?.sendJson(ShimType.ready, { handle: process.handle } satisfies Ready);
-    this.#memory?.follow();
+    trimWhenSettled();
+    if (begin.container?.limited) (await this.#watchMemory(sandbox, begin.container)).follow();
+  }
+
+  /** What watches memory is loaded where it is needed: a shim is to be small. */
+  #watchMemory(sandbox: SandboxClient, container: ShimContainer): Promise<MemoryWatch> {
+    this.#memory ??= import("./memory-watch").then(({ MemoryWatch }) => new MemoryWatch(sandbox, container));
+    return this.#memory;
+  }
+
+  /** A container without a limit ends with all memory of its machine, if at all by the kernel's SIGKILL. */
+  async #concludeMemory(): Promise<void> {
+    const container = this.#begin?.container;
+    if (container === undefined || this.#sandbox === undefined) return;
+    if (container.limited || this.#exit?.code === lostCode) {
+      await (await this.#watchMemory(this.#sandbox, container)).conclude();
+    }
   }
 
   /** @returns the descriptors of the standard streams */
@@ -197,7 +223,7 @@ class Shim {
   async #close(): Promise<void> {
     this.#input?.stop();
     await Promise.all(this.#outputs.map((output) => output.drained()));
-    await this.#memory?.conclude(this.#exit?.code ?? lostCode);
+    await this.#concludeMemory();
     // A daemon is told by what is recorded, which is only done for a process that somebody knows of.
     if (this.#begin?.attended !== undefined) await this.#alone.promise;
     this.#ended.resolve(this.#exit?.code ?? lostCode);

@@ -1,12 +1,14 @@
 /**
  * The monitor: one process per virtual machine. It owns the hypervisor's process and the agent's channel, passes frames between
  * the guest and the commands and shims that connect to its control socket, and ends the machine when nobody holds it any more.
+ * What few monitors need is loaded by those, for there are as many monitors as machines.
  */
 
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
+import { trimWhenSettled } from "../base/trim";
 import type { GuestDisk } from "../guest/disks";
 import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
@@ -23,7 +25,6 @@ import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
 import { Disks } from "./disks";
 import { grow } from "./grow";
-import { repeatOomOnHost } from "./host-oom";
 import {
   type ClaimRequest,
   ControlType,
@@ -38,7 +39,6 @@ import {
   type Request,
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
-import { park, unpark } from "./pool-unit";
 import { mostFor } from "./shape";
 import { type Client, FrameSwitch } from "./switch";
 import { writeBack } from "./write-back";
@@ -170,6 +170,7 @@ class Monitor {
       frame: (frame) => this.#switch.fromGuest(frame),
       close: () => void this.#end("its agent's channel has closed"),
     });
+    trimWhenSettled();
     network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
     return this.#info();
@@ -177,6 +178,7 @@ class Monitor {
 
   async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
     await this.#launch(request);
+    const { park } = await import("./pool-unit");
     await park(this.#sandbox!, this.#directory);
     this.#parked = true;
     this.#keeper = client;
@@ -217,6 +219,7 @@ class Monitor {
 
   async #unpark(): Promise<MachineInfo> {
     this.#parked = false;
+    const { unpark } = await import("./pool-unit");
     await span("wake", () => unpark(this.#sandbox!));
     return this.#info();
   }
@@ -242,8 +245,9 @@ class Monitor {
     return await changeInterfaces(this.#network, this.#extras, change);
   }
 
-  #outOfMemory(cgroup: readonly string[]): void {
+  async #outOfMemory(cgroup: readonly string[]): Promise<void> {
     try {
+      const { repeatOomOnHost } = await import("./host-oom");
       repeatOomOnHost(cgroup);
     } catch (error) {
       // A shim has no log, and its standard error is the container's.
