@@ -1,5 +1,5 @@
 /** The FIFOs of a process's standard streams, as Docker has them: made in the bundle, stdin open both ways. */
-import { closeSync, existsSync, mkdtempSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, S_IFIFO } from "../../../src/linux/constants";
 import { syscall } from "../../../src/linux/local";
@@ -35,10 +35,11 @@ export class Fifos {
       openSync(this.stdin, O_RDWR | O_CLOEXEC),
       ...[this.stdout, this.stderr].map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
     ];
-    void this.#read(this.#open[1]!, (text) => {
+    const [, stdout, stderr] = this.#open as [number, number, number];
+    void this.#read(stdout, (text) => {
       this.output += text;
     });
-    void this.#read(this.#open[2]!, (text) => {
+    void this.#read(stderr, (text) => {
       this.errors += text;
     });
     return this;
@@ -61,12 +62,25 @@ export class Fifos {
     this.#open = [];
   }
 
+  /** Looks for what comes, until they are closed: a stream of Bun's would read on from whatever gets the descriptor's number then. */
   async #read(fd: number, take: (text: string) => void): Promise<void> {
     const decoder = new TextDecoder();
-    try {
-      for await (const bytes of Bun.file(fd).stream()) take(decoder.decode(bytes, { stream: true }));
-    } catch {
-      // It was closed meanwhile.
+    const buffer = Buffer.alloc(1 << 16);
+    const open = this.#open;
+    while (this.#open === open) {
+      const length = readAvailable(fd, buffer);
+      if (length > 0) take(decoder.decode(buffer.subarray(0, length), { stream: true }));
+      else await Bun.sleep(5);
     }
+  }
+}
+
+/** @returns how many bytes were read; 0 when there are none now, or nobody who writes */
+function readAvailable(fd: number, buffer: Buffer): number {
+  try {
+    return readSync(fd, buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return 0;
+    throw error;
   }
 }
