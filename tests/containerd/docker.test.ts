@@ -8,6 +8,9 @@ import { Docker, type Wire } from "./support/docker";
 
 const loop = 'trap "echo got TERM; exit 3" TERM; trap "echo usr" USR1; echo started; while :; do sleep 0.1; done';
 
+/** Says the terminal's size once it has one; busybox's stty succeeds without. */
+const sized = "until stty size 2>&- | grep .; do sleep 0.1; done";
+
 for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
   const config = wire === "1.11" ? "docker-1.11.2" : "docker-1.12.6";
 
@@ -33,7 +36,7 @@ for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
       await cat.exited();
       expect(cat.fifos.output).toBe("typed");
 
-      const script = "until stty size; do sleep 0.1; done; tty; exit 6";
+      const script = `${sized}; tty; exit 6`;
       const tty = await docker.exec(id, bundle, ["/bin/sh", "-c", script], { terminal: true });
       await daemon.call("UpdateProcess", { id, pid: tty.pid, width: 88, height: 21 });
       expect((await tty.exited()).status).toBe(6);
@@ -76,7 +79,7 @@ for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
   runvTest(`Docker ${wire}: a terminal; a command that is missing; a restart policy`, async (rig) => {
     await TestDaemon.with(rig, async (daemon) => {
       const docker = await new Docker(daemon, wire).connect(Date.now() / 1000);
-      const script = "until stty size; do sleep 0.1; done; read line; echo $line; exit 9";
+      const script = `${sized}; read line; echo $line; exit 9`;
       const change = (config: { process: { terminal?: boolean } }) => {
         config.process.terminal = true;
       };
