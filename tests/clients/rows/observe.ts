@@ -59,7 +59,7 @@ export const observe = table("docker", "what is known of a container", [
   ],
   [
     "events: oom",
-    "up --name $N -m 32m --memory-swap 32m busybox tail /dev/zero; docker wait $N; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$N --format '{{.Action}}'",
+    "up --name $N -m 32m --memory-swap 32m busybox sh -c 'tail /dev/zero; sleep 2'; docker wait $N; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$N --format '{{.Action}}'",
     "oom",
   ],
   [
