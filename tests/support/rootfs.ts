@@ -34,9 +34,8 @@ export async function cachedRootfs(kind: RootfsKind): Promise<string> {
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = mkdtempSync(`${path}.new-`);
   try {
-    await makers[kind](unfinished);
-    await command("chmod", "755", unfinished);
-    renameSync(unfinished, path);
+    await makers[kind](join(unfinished, kind));
+    renameSync(join(unfinished, kind), path);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
   }
@@ -85,6 +84,7 @@ async function makeDebian(path: string, packages: string): Promise<void> {
 
 async function makeServer(path: string): Promise<void> {
   await makeDebian(path, "nginx-light,postgresql");
-  // Debian's package makes one only where it is not being bootstrapped.
-  await command("chroot", path, "sh", "-c", "pg_createcluster --locale C $(ls /usr/lib/postgresql) main -- -A trust");
+  // The cluster that Debian's package makes wants passwords.
+  const again = "v=$(ls /usr/lib/postgresql); pg_dropcluster $v main; pg_createcluster --locale C $v main -- -A trust";
+  await command("chroot", path, "sh", "-ec", again);
 }
