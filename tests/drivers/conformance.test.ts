@@ -18,7 +18,7 @@ import { driversUnderTest, type Prepared, withFlags } from "./support/driver";
 import { partsOf, statusOf } from "./support/parts";
 
 const done = { code: 0, stdout: "", stderr: "" };
-/** A guest may be emulated within an emulated machine. */
+/** For what takes a whole machine. */
 const patience = 60_000;
 
 for (const driver of driversUnderTest()) {

@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { patience } from "./patience";
 import { processesOf } from "./processes";
 
 /** @returns what there is now that was not there when this was called */
@@ -27,10 +28,10 @@ export function leakFinder(rig: string, root: string): () => string[] {
 
 /**
  * Waits until nothing of a test is left: a killed process takes a moment to go, and there is nothing to be woken by.
- * @returns what is still there after two seconds
+ * @returns what is still there after two seconds, or more where all is slow
  */
 export async function settle(find: () => string[]): Promise<string[]> {
-  const deadline = performance.now() + 2000;
+  const deadline = performance.now() + 2000 * patience;
   let found = find();
   while (found.length > 0 && performance.now() < deadline) {
     await Bun.sleep(10);

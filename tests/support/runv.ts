@@ -1,6 +1,7 @@
 /** Running `dist/runv` (or what RUNV_BINARY names) as its callers do. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { patience } from "./patience";
 
 const project = join(import.meta.dir, "../..");
 
@@ -57,7 +58,7 @@ function common(rig: string, { input, cwd, env, timeout = 120_000 }: RunvOptions
   return {
     stdin: stdinOf(input),
     env: { ...process.env, [marker]: rig, ...env },
-    timeout,
+    timeout: timeout * patience,
     killSignal: "SIGKILL" as const,
     ...(cwd === undefined ? {} : { cwd }),
   };

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { settle } from "./leaks";
+import { patience } from "./patience";
 import { clean, closeRig, makeRig, type Rig, unmountBundles } from "./rig";
 
 export type SharedTest = (name: string, body: (rig: Rig) => Promise<void>) => void;
@@ -37,7 +38,7 @@ export function sharedRig(
     rig = makeRig();
     await prepare(rig);
     before = rig.leaks().map(withoutState);
-  }, 120_000);
+  }, 120_000 * patience);
 
   afterAll(async () => {
     await clean(rig);
@@ -45,7 +46,7 @@ export function sharedRig(
     const left = await settle(rig.leaks);
     closeRig(rig);
     expect(left).toEqual([]);
-  }, 120_000);
+  }, 120_000 * patience);
 
   return (name, body) =>
     test(name, async () => {

@@ -1,0 +1,76 @@
+/** Tests of hypervisors that most machines do not have: on this one where it has them, else in a machine of the lab (docs/lab.md). */
+import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const project = join(import.meta.dir, "../..");
+
+export interface LabSuite {
+  /** The kind of the lab's machine. */
+  kind: string;
+  /** The driver that the conformance suite runs with. */
+  driver: string;
+  /** More tests, files of this directory whose names keep them from other machines. */
+  also?: readonly string[];
+  /** Whether this machine is one on which they can run. */
+  isHere(): boolean;
+}
+
+/** How long the machine may take altogether, on a machine that is busy too. In seconds. */
+const mostSeconds = 1500;
+/** Of one test in there, in milliseconds. */
+const mostOfEach = 600_000;
+
+/** Declares as one test that the driver's conformance suite passes, and the files beside it. It fails with all that they say. */
+export function labTest({ kind, driver, also = [], isHere }: LabSuite): void {
+  const name = `the conformance suite passes with --driver ${driver}`;
+  const here = isHere();
+  if (!here && process.arch !== "x64") {
+    process.stderr.write(`${name}: skipped: the lab's machines are x86-64, which is this machine's to be too\n`);
+    test.skip(name, () => {});
+    return;
+  }
+  test(
+    name,
+    async () => {
+      const results = mkdtempSync(join(tmpdir(), "runv-lab-"));
+      try {
+        const report = join(here ? results : "/results", "report.xml");
+        const files = ["./tests/drivers/conformance.test.ts", ...also.map((file) => `./tests/lab/${file}`)];
+        const options = ["--timeout", String(mostOfEach), "--reporter=junit", `--reporter-outfile=${report}`];
+        const suite = [process.execPath, "test", ...options, ...files];
+        const lab = ["lab/run", "--timeout", String(mostSeconds), "--results", results, kind, ...suite];
+        const { output, code } = await run(here ? suite : lab, { RUNV_TEST_DRIVERS: driver });
+        if (code !== 0) throw new Error(`exit code ${code}\n${output}`);
+        const { tests, failures, skipped } = countsOf(readFileSync(join(results, "report.xml"), "utf8"));
+        expect(tests).toBeGreaterThan(0);
+        expect(failures).toBe(0);
+        const place = here ? "on this machine" : `in lab/run ${kind}`;
+        const remarks = output.split("\n").filter((line) => line.startsWith("remark: "));
+        const lines = [`--driver ${driver}: ${tests - skipped} tests passed ${place}, ${skipped} skipped`, ...remarks];
+        process.stderr.write(lines.map((line) => `${line}\n`).join(""));
+      } finally {
+        rmSync(results, { recursive: true });
+      }
+    },
+    (mostSeconds + 120) * 1000,
+  );
+}
+
+async function run(command: readonly string[], environment: Record<string, string>) {
+  const child = Bun.spawn([...command], {
+    cwd: project,
+    env: { ...process.env, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [output, errors, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { output: `${output}${errors}`, code };
+}
+
+/** What Bun's report says of all its tests. */
+function countsOf(report: string): { tests: number; failures: number; skipped: number } {
+  const all = /^<testsuites .*$/m.exec(report)?.[0] ?? "";
+  const count = (name: string) => Number(new RegExp(` ${name}="(\\d+)"`).exec(all)?.[1]);
+  return { tests: count("tests"), failures: count("failures"), skipped: count("skipped") };
+}
