@@ -302,6 +302,7 @@ export class Making {
       phase: "creating",
       paused: false,
       creator: identified(process.pid),
+      byDaemon: this.#options.attended !== undefined,
       sandbox: this.#sandbox,
       cgroup: this.#cgroup,
       process: config.process,
