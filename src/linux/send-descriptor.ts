@@ -43,8 +43,8 @@ function controlMessage(fd: number): Uint8Array {
   return new Uint8Array(control.buffer);
 }
 
-/** struct sockaddr_un. */
-function socketAddress(path: string): Uint8Array {
+/** struct sockaddr_un. @throws RangeError when the path is too long for it */
+export function socketAddress(path: string): Uint8Array {
   const bytes = Buffer.from(`${path}\0`);
   if (bytes.length > 108) throw new RangeError(`the path of a socket has at most 107 bytes: ${path}`);
   const address = new Uint8Array(2 + bytes.length);
