@@ -11,7 +11,9 @@ export function statusOf(root: string, record: ContainerRecord): Status {
   if (readExit(root, record.id) !== undefined) return "stopped";
   if (phase === "creating")
     return isAlive(creator) && (monitor === undefined || isAlive(monitor)) ? "creating" : "stopped";
-  for (const needed of [shim, monitor, machine]) if (needed === undefined || !isAlive(needed)) return "stopped";
+  for (const needed of [shim, monitor]) if (needed === undefined || !isAlive(needed)) return "stopped";
+  // Not every hypervisor's machine is a process of this host's; its monitor ends with it.
+  if (machine !== undefined && !isAlive(machine)) return "stopped";
   return paused ? "paused" : phase;
 }
 

@@ -22,7 +22,7 @@ export interface CheckOptions {
 }
 
 /** Hypervisors that runv will drive one day, by their programs. */
-const later = { lkvm: "kvmtool", xl: "Xen" };
+const later = { lkvm: "kvmtool" };
 
 /** Looks at everything. Takes about a second: QEMU is asked for its devices, the kernel is read, a machine is started. */
 export async function check(options: CheckOptions): Promise<Finding[]> {

@@ -57,13 +57,11 @@ export interface Share {
 
 /** How the guest mounts a share, and what of its kernel that takes. */
 export interface GuestMount {
-  /** The file system, "9p" or "virtiofs". */
+  /** The file system, "9p". */
   type: string;
   /** As mount(8) writes them. */
   options: string;
   modules: readonly string[];
-  /** Its device may come when the guest runs already. */
-  late?: boolean;
 }
 
 /** A network interface of a machine. */
@@ -180,7 +178,10 @@ export interface MachineExit {
 
 /** A machine that was started. It does not outlive this process, however that ends. */
 export interface Machine {
-  /** The process in which the guest runs: a child of this one, or some daemon's; undefined where the guest is no process of this host's. */
+  /**
+   * The process in which the guest runs, or that serves its devices: a child of this one, or some daemon's. Undefined where there is none on
+   * this host.
+   */
   readonly pid: number | undefined;
   readonly driver: string;
   readonly accelerator: string;
@@ -243,6 +244,8 @@ export interface Driver {
    * "user" may be refused.
    */
   readonly nics: "tap" | "link";
+  /** What of the guest's kernel its network interfaces take: virtio_net unless told. */
+  readonly nicModules?: readonly string[];
   /** How its guests mount the share. */
   readonly guestMount: GuestMount;
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */

@@ -3,9 +3,10 @@ import { RunvError } from "../base/error";
 import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
 import { libvirt } from "./libvirt/driver";
 import { qemu } from "./qemu/driver";
+import { xen } from "./xen/driver";
 
 /** In the order in which `auto` tries them. */
-const families: readonly DriverFamily[] = [qemu, libvirt];
+const families: readonly DriverFamily[] = [xen, qemu, libvirt];
 
 /** All drivers. `auto` takes the first that is available. */
 export function drivers(options: DriverOptions = {}): readonly Driver[] {
@@ -30,8 +31,8 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
     throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
   }
   for (const driver of all) if ((await driver.probe()).available) return driver;
-  // None works: the launch of the first says best why.
-  return all[0]!;
+  // None works: the launch of QEMU, which needs the least, says best why.
+  return all.find(({ name }) => name === "qemu")!;
 }
 
 function checkSettings(options: DriverOptions): void {

@@ -7,6 +7,8 @@ const headerSize = 64;
 const programHeaderSize = 56;
 /** XEN_ELFNOTE_PHYS32_ENTRY: where to enter the kernel in 32-bit mode. */
 const phys32Entry = 18;
+/** XEN_ELFNOTE_ENTRY: where to enter it as a paravirtual guest. */
+const pvEntry = 1;
 
 export interface Vmlinux {
   bytes: Uint8Array;
@@ -33,8 +35,17 @@ export function prepareVmlinux(bytes: Uint8Array, what: string): Vmlinux {
 
 /** Whether a note says where to enter it by PVH. */
 export function hasPvhEntry(bytes: Uint8Array, elf: ElfHeader): boolean {
+  return hasNote(bytes, elf, phys32Entry);
+}
+
+/** Whether a note says where to enter it as a paravirtual guest of Xen's. */
+export function hasPvEntry(bytes: Uint8Array, elf: ElfHeader): boolean {
+  return hasNote(bytes, elf, pvEntry);
+}
+
+function hasNote(bytes: Uint8Array, elf: ElfHeader, note: number): boolean {
   const notes = elf.programs.filter(({ type }) => type === programType.note);
-  return notes.some((program) => noteTypes(bytesOf(bytes, program)).includes(phys32Entry));
+  return notes.some((program) => noteTypes(bytesOf(bytes, program)).includes(note));
 }
 
 /** The release in the kernel's banner: `Linux version 6.1.0-56-amd64 (…`. */

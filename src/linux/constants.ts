@@ -145,6 +145,7 @@ export const MSG_DONTWAIT = 0x40;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_REUSEPORT = 15;
+export const SO_PEERCRED = 17;
 export const SCM_RIGHTS = 1;
 
 /** linux/wait.h */

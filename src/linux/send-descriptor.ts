@@ -1,15 +1,14 @@
-import { AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from "./constants";
+import { SCM_RIGHTS, SOL_SOCKET } from "./constants";
 import { addressOf, syscall } from "./local";
+import { connectSocket } from "./unix-socket";
 
 /**
  * Connects to a unix socket and sends it a descriptor with a name (unix(7), SCM_RIGHTS).
  * @throws SystemError; RangeError when the path is too long for a socket
  */
 export function sendDescriptor(socketPath: string, fd: number, name: string): void {
-  const socket = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const socket = connectSocket(socketPath);
   try {
-    const address = socketAddress(socketPath);
-    syscall("connect", socket, address, address.length);
     sendWithDescriptor(socket, Buffer.from(name), fd);
   } finally {
     syscall("close", socket);
@@ -41,14 +40,4 @@ function controlMessage(fd: number): Uint8Array {
   control.setInt32(12, SCM_RIGHTS, true);
   control.setInt32(16, fd, true);
   return new Uint8Array(control.buffer);
-}
-
-/** struct sockaddr_un. @throws RangeError when the path is too long for it */
-export function socketAddress(path: string): Uint8Array {
-  const bytes = Buffer.from(`${path}\0`);
-  if (bytes.length > 108) throw new RangeError(`the path of a socket has at most 107 bytes: ${path}`);
-  const address = new Uint8Array(2 + bytes.length);
-  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
-  address.set(bytes, 2);
-  return address;
 }

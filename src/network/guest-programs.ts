@@ -9,7 +9,7 @@ import { writeFile } from "../program/files";
 import { ProgramNetlink } from "../program/netlink";
 import type { Program } from "../program/program";
 
-/** What the guest's kernel needs. */
+/** What the guest's kernel needs, unless its driver has other interfaces. */
 export const networkModules: readonly string[] = ["virtio_net"];
 
 /** A change of the guest's network: a request, with the errors that are none, or a file that is written. */

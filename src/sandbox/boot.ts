@@ -48,7 +48,7 @@ export async function planBoot(
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
   };
-  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...networkModules]);
+  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...(driver.nicModules ?? networkModules)]);
   return { plan: { driver, spec, modules, handlers }, manifest };
 }
 

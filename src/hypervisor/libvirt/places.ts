@@ -4,16 +4,13 @@
  */
 import { chmodSync, chownSync, closeSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { RunvError } from "../../base/error";
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM } from "../../linux/constants";
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from "../../linux/constants";
 import { SystemError, syscall } from "../../linux/local";
+import { peerOf, socketAddress } from "../../linux/unix-socket";
 
 /** Short, for a socket's path has at most 107 bytes. */
 const base = "/run/runv-libvirt";
 
-/** From asm-generic/socket.h and linux/net.h. */
-const SOL_SOCKET = 1;
-const SO_PEERCRED = 17;
-const SOCK_NONBLOCK = 0o4000;
 /** From asm-generic/fcntl.h. */
 const F_SETFL = 4;
 
@@ -55,7 +52,7 @@ export function removePlaces(machine: string): void {
 /** Makes a socket that the owner may connect to. @throws SystemError */
 export function listen(path: string, { uid, gid }: Owner): Place {
   const fd = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const address = Buffer.concat([Uint8Array.of(AF_UNIX, 0), Buffer.from(`${path}\0`)]);
+  const address = socketAddress(path);
   syscall("bind", fd, address, address.length);
   syscall("listen", fd, 1);
   chownSync(path, uid, gid);
@@ -73,10 +70,7 @@ export function accept({ path, fd }: Place): { fd: number; pid: number } {
     // QEMU has connected, or never will.
     syscall("fcntl", fd, F_SETFL, SOCK_NONBLOCK);
     const connection = syscall("accept4", fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    const credentials = new Int32Array(3);
-    const length = new Int32Array([credentials.byteLength]);
-    syscall("getsockopt", connection, SOL_SOCKET, SO_PEERCRED, bytesOf(credentials), bytesOf(length));
-    return { fd: connection, pid: credentials[0]! };
+    return { fd: connection, pid: peerOf(connection) };
   } catch (cause) {
     if (!(cause instanceof SystemError)) throw cause;
     throw new RunvError("VM_AGENT_CHANNEL", `libvirt's QEMU has not connected to ${path}: ${cause.message}`, {
@@ -86,8 +80,4 @@ export function accept({ path, fd }: Place): { fd: number; pid: number } {
   } finally {
     closeSync(fd);
   }
-}
-
-function bytesOf(numbers: Int32Array): Uint8Array {
-  return new Uint8Array(numbers.buffer);
 }

@@ -17,14 +17,11 @@ import { readPreload, wantsPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
-import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
 
 export interface LaunchOptions extends QemuOptions {
   driver: string;
   accelerator: AcceleratorChoice;
   capabilities: Capabilities;
-  /** The share is served over virtiofs; over 9p if undefined. */
-  virtiofs?: VirtioFsOptions;
 }
 
 /** `Driver.launch` of the QEMU drivers. */
@@ -32,53 +29,34 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
-  const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
-  const server = virtiofs?.server;
+  const program = jailed(spec, path, accelerator, version);
+  const child = start(program, spec, version);
+  const machine = new QemuMachine(child, {
+    driver: options.driver,
+    accelerator,
+    capabilities: options.capabilities,
+    spec,
+  });
   try {
-    const program = jailed(spec, path, accelerator, version, virtiofs);
-    const child = start(program, spec, version, virtiofs);
-    const { driver, capabilities } = options;
-    const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server });
-    try {
-      await machine.attach((onEvent) =>
-        Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
-      );
-      if (spec.restore !== undefined) {
-        await restore(machine.qmp, spec.restore);
-        if (server !== undefined) await machine.plugShare(spec.share!.tag, server.fd);
-      }
-      return machine;
-    } catch (error) {
-      throw await notStarted(child, spec, program, error);
-    }
+    await machine.attach((onEvent) =>
+      Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
+    );
+    if (spec.restore !== undefined) await restore(machine.qmp, spec.restore);
+    return machine;
   } catch (error) {
-    server?.kill();
-    await server?.exited;
-    throw error;
-  } finally {
-    for (const own of [server?.fd, virtiofs?.memory]) if (own !== undefined) closeSync(own);
+    throw await notStarted(child, spec, program, error);
   }
 }
 
 /** The program that becomes QEMU in its jail. */
-function jailed(
-  spec: MachineSpec,
-  binary: string,
-  accelerator: Accelerator,
-  version: QemuVersion,
-  virtiofs: VirtioFs | undefined,
-): Program {
-  const { kernel, initrd, memory: file } = spec;
-  const [share, memory] = [virtiofs ? undefined : spec.share, virtiofs?.memory === undefined ? file : undefined];
-  const { share: asked, ...machine } = spec;
+function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, version: QemuVersion): Program {
+  const { kernel, initrd, share, memory } = spec;
   const args = qemuArguments({
-    ...machine,
+    ...spec,
     kernel: inside.kernel,
     initrd: inside.initrd,
     ...(share && { share: { tag: share.tag, path: inside.share } }),
-    ...(virtiofs?.server && spec.restore === undefined && { share: { tag: asked!.tag } }),
-    ...(file && { memory: memory === undefined ? copiedMemory : { ...memory, path: inside.memory } }),
-    sharesMemory: virtiofs !== undefined,
+    ...(memory && { memory: { ...memory, path: inside.memory } }),
     version,
     accelerator,
     descriptors: inherited,
@@ -95,26 +73,17 @@ function jailed(
     smallPages: accelerator === "tcg",
     command: [binary, ...args],
     preload: wantsPreload(version),
-    servesFiles: virtiofs === undefined,
   });
 }
 
-function start(
-  program: Program,
-  { directory, nic, restore }: MachineSpec,
-  version: QemuVersion,
-  virtiofs: VirtioFs | undefined,
-): Child {
+function start(program: Program, { directory, nic }: MachineSpec, version: QemuVersion): Child {
   try {
     const log = openConsole(directory);
     const preload = wantsPreload(version) ? memoryFile("runv-preload", readPreload()) : undefined;
     const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
     const vhost = wantsVhost === true ? openVhost() : undefined;
     try {
-      const { server, memory } = virtiofs ?? {};
-      // A clone gets its share later.
-      const share = restore === undefined ? server?.fd : undefined;
-      return startChild(program, { console: log, preload, tap, vhost, share, memory });
+      return startChild(program, { console: log, preload, tap, vhost });
     } finally {
       for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
     }

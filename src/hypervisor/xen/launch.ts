@@ -1,0 +1,73 @@
+/** Creates a domain, and has it run when its console and its agent's channel are held. */
+import { closeSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, RunvError } from "../../base/error";
+import { identityOf } from "../../linux/identity";
+import { connectSocket, longestSocketPath, peerOf } from "../../linux/unix-socket";
+import { unsupported } from "../capabilities";
+import { openConsole } from "../console";
+import type { Capabilities, Machine, MachineSpec } from "../driver";
+import { noteMachine } from "../orphans";
+import { channelSocket, domainConfig } from "./config";
+import { agentChannel } from "./consoles";
+import { guard } from "./guard";
+import { type DomainType, unavailable, xenProblem } from "./host";
+import { kernelProblem } from "./kernel";
+import { XenMachine } from "./machine";
+import { noBackend } from "./nic";
+import { findXl, xl } from "./toolstack";
+
+export interface LaunchOptions {
+  driver: string;
+  type: DomainType;
+  capabilities: Capabilities;
+  cacheDirectory: string;
+}
+
+/** `Driver.launch`. @throws RunvError VM_DRIVER_UNAVAILABLE, VM_XEN_START, UNSUPPORTED */
+export async function launch(spec: MachineSpec, options: LaunchOptions): Promise<Machine> {
+  const { name, directory } = spec;
+  const { driver, type } = options;
+  const problem = xenProblem(type);
+  if (problem !== undefined) throw unavailable(driver, problem);
+  if (spec.nic !== undefined) throw noBackend(driver);
+  if (spec.memory !== undefined || spec.restore !== undefined) throw unsupported(driver, "template");
+  if (Buffer.byteLength(channelSocket(directory, 0)) > longestSocketPath) {
+    const message = `the sandbox's directory has too long a name for a socket in it: ${directory}`;
+    throw new RunvError("VM_XEN_START", message, { hint: "use a shorter --root" });
+  }
+  const config = join(directory, "domain.cfg");
+  writeFileSync(config, domainConfig(spec, type), { mode: 0o600 });
+  noteMachine(directory, { driver, name, options: {} });
+  const watching = guard(name);
+  try {
+    await xl("create", "-p", "-q", config);
+    const console = startConsole(name, directory);
+    const agent = connectSocket(channelSocket(directory, await agentChannel(name)));
+    const deviceModel = identityOf(peerOf(agent));
+    if (deviceModel === undefined) throw new RunvError("VM_DIED", "the domain's device model has ended");
+    const machine = new XenMachine({ ...options, spec, pid: deviceModel.pid, agent, guard: watching, console });
+    await xl("unpause", name);
+    return machine;
+  } catch (error) {
+    await watching.destroy();
+    throw notStarted(error, spec, type);
+  }
+}
+
+/** Reads the domain's console into its log, from its first line on, until the domain ends. */
+function startConsole(name: string, directory: string): Bun.Subprocess {
+  const log = openConsole(directory);
+  try {
+    return Bun.spawn([findXl(), "console", name], { stdio: ["ignore", log, "ignore"], cwd: "/" });
+  } finally {
+    closeSync(log);
+  }
+}
+
+function notStarted(cause: unknown, { kernel }: MachineSpec, type: DomainType): RunvError {
+  const why = kernelProblem(kernel, type);
+  const hint = why === undefined && cause instanceof RunvError ? cause.hint : "take another kernel: runv image build";
+  const message = `start a domain: ${why === undefined ? messageOf(cause) : `${kernel} ${why}`}`;
+  return new RunvError("VM_XEN_START", message, { cause, ...(hint !== undefined && { hint }) });
+}

@@ -1,0 +1,42 @@
+/** unix(7) sockets, where their descriptors are needed. */
+import { AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./constants";
+import { syscall } from "./local";
+
+/** What a path of a socket can have at most, in bytes. */
+export const longestSocketPath = 107;
+
+/** struct sockaddr_un. @throws RangeError when the path is too long */
+export function socketAddress(path: string): Uint8Array {
+  const bytes = Buffer.from(`${path}\0`);
+  if (bytes.length > longestSocketPath + 1)
+    throw new RangeError(`the path of a socket has at most ${longestSocketPath} bytes: ${path}`);
+  const address = new Uint8Array(2 + bytes.length);
+  new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+  address.set(bytes, 2);
+  return address;
+}
+
+/** Connects to a socket. @returns its descriptor, which does not block @throws SystemError, RangeError */
+export function connectSocket(path: string): number {
+  const address = socketAddress(path);
+  const socket = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  try {
+    syscall("connect", socket, address, address.length);
+    return socket;
+  } catch (error) {
+    syscall("close", socket);
+    throw error;
+  }
+}
+
+/** The process at the other end of a connection: who has called connect(2), or listen(2). @throws SystemError */
+export function peerOf(socket: number): number {
+  const credentials = new Int32Array(3);
+  const length = new Int32Array([credentials.byteLength]);
+  syscall("getsockopt", socket, SOL_SOCKET, SO_PEERCRED, bytesOf(credentials), bytesOf(length));
+  return credentials[0]!;
+}
+
+function bytesOf(numbers: Int32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer);
+}
