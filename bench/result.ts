@@ -3,7 +3,7 @@ import type { Machine } from "./machine";
 import { type Summary, summarize } from "./statistics";
 
 /** Who is measured, in the order of the table. `hand` is QEMU started by hand. */
-export const contenders = ["hand", "runc", "crun", "cold", "cloned", "pooled", "loose", "disk"] as const;
+export const contenders = ["hand", "runc", "crun", "cold", "cloned", "pooled", "loose", "virtiofs", "disk"] as const;
 export type Contender = (typeof contenders)[number];
 
 export const contenderNames: Record<Contender, string> = {
@@ -14,6 +14,7 @@ export const contenderNames: Record<Contender, string> = {
   cloned: "runv, cloned",
   pooled: "runv, pooled",
   loose: "runv, --share-cache loose",
+  virtiofs: "runv, --share virtiofs",
   disk: "runv, on a disk image",
 };
 

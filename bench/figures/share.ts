@@ -1,9 +1,11 @@
 /**
- * Files of the root file system, which a virtual machine reaches through its share, with what it keeps of them and without, or as a disk.
- * Nobody waits for the host's disk: no sync, a warm cache.
+ * Files of the root file system, which a virtual machine reaches through its share: over 9p, keeping nothing of them or all, over virtiofs, or
+ * as a disk. Nobody waits for the host's disk: no sync, a warm cache.
  */
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../src/base/error";
+import { findVirtiofsd } from "../../src/hypervisor/virtiofsd";
 import { command } from "../../tests/support/command";
 import { time } from "../command";
 import { idle, runningRuntimes, theOne, withContainers } from "../containers";
@@ -16,11 +18,19 @@ import type { Measure } from "./index";
 const mebibytes = 256;
 const files = 5000;
 
-/** One after the other: what a step needs was left by those before. All contenders have the same rootfs, so each its own directory. */
+/**
+ * One after the other: what a step needs was left by those before. All contenders have the same rootfs, so each its own directory. Small files
+ * take so long that they are counted once.
+ */
 const steps = [
   ["share-write", "writing 256 MiB to the rootfs", "MB/s", `dd if=/dev/zero of=large bs=1M count=${mebibytes} 2>&-`],
   ["share-read", "reading them", "MB/s", "dd if=large of=/dev/null bs=1M 2>&-"],
-  ["files-write", "writing 5,000 small files", "s", `i=0; while [ $i -lt ${files} ]; do i=$((i+1)); echo $i >$i; done`],
+  [
+    "files-write",
+    "writing 5,000 small files, once",
+    "s",
+    `i=0; while [ $i -lt ${files} ]; do i=$((i+1)); echo $i >$i; done`,
+  ],
   ["files-list", "listing them with sizes", "s", "ls -l >/dev/null"],
   ["files-read", "reading them", "s", "cat [0-9]* >/dev/null"],
   ["files-remove", "removing them", "s", "rm [0-9]*"],
@@ -36,6 +46,7 @@ export const measureShare: Measure = async (rig) => {
     async () => {
       for (let round = rig.quick ? warmUp + 1 : warmUp; round < (rig.quick ? 1 : 3); round++) {
         for (const [step, , unit, script] of steps) {
+          if (unit === "s" && round !== 0) continue;
           for (const runtime of runtimes) {
             const { name, words } = runtime;
             const inside = `mkdir -p /bench-${name} && cd /bench-${name} && ${script}`;
@@ -52,16 +63,23 @@ export const measureShare: Measure = async (rig) => {
 };
 
 /** The same runv as the clones, with files by other ways. */
-function variants({ runtimes }: Rig): Runtime[] {
+function variants({ runtimes, notes }: Rig): Runtime[] {
   const cloned = runtimes.find(({ name }) => name === "cloned");
   if (cloned === undefined) return [];
-  const variant = (name: "loose" | "disk", ...flags: string[]): Runtime => ({
+  const variant = (name: "loose" | "virtiofs" | "disk", ...flags: string[]): Runtime => ({
     ...cloned,
     name,
     words: (...args) => cloned.words(...flags, ...args),
     id: (suffix) => cloned.id(`${name}-${suffix}`),
   });
-  return [variant("loose", "--share-cache", "loose"), variant("disk")];
+  const all = [variant("loose", "--share-cache", "loose"), variant("disk")];
+  try {
+    findVirtiofsd(undefined);
+    return [...all, variant("virtiofs", "--share", "virtiofs")];
+  } catch (error) {
+    notes.push(`virtiofs is not measured: ${messageOf(error)}`);
+    return all;
+  }
 }
 
 /** The shared rootfs in an image. */

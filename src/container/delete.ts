@@ -64,9 +64,12 @@ async function removeLocked(root: string, id: string, force: boolean): Promise<v
   await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });
 }
 
-/** Ends the container's shim, and with it the container: the monitor kills what a client leaves behind. */
-function kill({ phase, creator, shim }: ContainerRecord): void {
-  if (phase === "creating") signalProcess(creator, SIGKILL);
+/**
+ * Ends the container's shim, and with it the container: the monitor kills what a client leaves behind. A command that is making it
+ * ends as well; a daemon is let go on until it has made it, or has failed without its shim.
+ */
+function kill({ phase, creator, byDaemon, shim }: ContainerRecord): void {
+  if (phase === "creating" && !byDaemon) signalProcess(creator, SIGKILL);
   if (shim !== undefined) signalProcess(shim, SIGKILL);
 }
 

@@ -9,7 +9,7 @@ import type { SharedSettings } from "../guest/lower/settings";
 import { endOrphan } from "../hypervisor/orphans";
 import { type Identity, identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
-import { waitForEnd } from "../linux/processes";
+import { descendantsOf, waitForEnd } from "../linux/processes";
 import type { Bundle } from "../oci/bundle";
 import { findNamespace } from "../oci/namespaces";
 import type { State } from "../oci/state";
@@ -211,7 +211,9 @@ export class Making {
     if (this.#claimed !== undefined) {
       const { monitor, machine, client } = this.#claimed;
       this.#client = client;
-      for (const process of [monitor, machine]) if (process !== undefined) joinHostCgroup(this.#cgroup, process.pid);
+      // The machine may be some daemon's child; who serves its files is the monitor's.
+      const pids = new Set([monitor.pid, ...(machine ? [machine.pid] : []), ...descendantsOf(monitor.pid)]);
+      for (const pid of pids) joinHostCgroup(this.#cgroup, pid);
       this.#network ??= NetworkNamespace.ofMonitor(monitor.pid);
     }
     this.#network ??= NetworkNamespace.open(namespaces);
@@ -302,6 +304,7 @@ export class Making {
       phase: "creating",
       paused: false,
       creator: identified(process.pid),
+      byDaemon: this.#options.attended !== undefined,
       sandbox: this.#sandbox,
       cgroup: this.#cgroup,
       process: config.process,

@@ -20,10 +20,11 @@ export class MemoryWatch {
     followMemory(this.#sandbox.guest, this.#container.id, (kills) => this.#tell(kills)).catch(() => {});
   }
 
-  /** Tells what is to be told before the container's end is. Never rejects. */
-  async conclude(): Promise<void> {
+  /** Tells what is to be told before the container's end is. Never rejects. @returns how many processes it was in all */
+  async conclude(): Promise<number> {
     this.#tell(await countOomKills(this.#sandbox.guest, this.#container.id).catch(() => 0));
     await this.#telling;
+    return this.#told;
   }
 
   #tell(kills: number): void {

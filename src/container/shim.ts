@@ -134,10 +134,12 @@ class Shim {
   /** A container without a limit ends with all memory of its machine, if at all by the kernel's SIGKILL. */
   async #concludeMemory(): Promise<void> {
     const container = this.#begin?.container;
-    if (container === undefined || this.#sandbox === undefined) return;
-    if (container.limited || this.#exit?.code === lostCode) {
-      await (await this.#watchMemory(this.#sandbox, container)).conclude();
-    }
+    if (container === undefined || this.#sandbox === undefined || this.#exit === undefined) return;
+    if (!container.limited && this.#exit.code !== lostCode) return;
+    const oomKills = await (await this.#watchMemory(this.#sandbox, container)).conclude();
+    if (oomKills === 0) return;
+    this.#exit = { ...this.#exit, oomKills };
+    this.#record();
   }
 
   /** @returns the descriptors of the standard streams */

@@ -23,8 +23,10 @@ export interface ContainerRecord {
   /** How far the commands have brought it. */
   phase: "creating" | "created" | "running";
   paused: boolean;
-  /** While it is being created: the command that does so. */
+  /** While it is being created: the process that does so. */
   creator: Identity;
+  /** Whether that is a daemon, which has other containers too. */
+  byDaemon: boolean;
   /** The sandbox in which it runs. */
   sandbox: string;
   /** The directories of its cgroup on the host. */
@@ -57,6 +59,8 @@ export interface ExitRecord {
   code: number;
   /** RFC 3339. */
   at: string;
+  /** How many of the container's processes the end of memory had cost by then. */
+  oomKills?: number;
 }
 
 /** The directory of a container. */

@@ -44,9 +44,7 @@ export class DaemonContainer {
 
   /** Its machine. @throws RunvError SANDBOX_GONE */
   async machine(): Promise<ContainerMachine> {
-    this.#machine ??= await ContainerMachine.of(this.root, this.#record(), () => {
-      this.events.append({ type: "oom", id: this.id });
-    });
+    this.#machine ??= await ContainerMachine.of(this.root, this.#record(), (kills) => this.#tellOom(kills, now()));
     return this.#machine;
   }
 
@@ -74,7 +72,7 @@ export class DaemonContainer {
   /** Waits for the end of its first process, removes what is left of the container, and tells of it. */
   async end(gone: () => void): Promise<void> {
     const init = this.process(initName);
-    const { code, at } = await init.exited;
+    const { code, at, oomKills = 0 } = await init.exited;
     gone();
     const machine = await this.machine().catch(() => undefined);
     await machine?.kill();
@@ -87,7 +85,15 @@ export class DaemonContainer {
     } catch (error) {
       log.error(`remove container ${this.id}: ${messageOf(error)}`);
     }
+    // If the machine could not tell any more.
+    this.#tellOom(oomKills, parseTime(at) ?? now());
     this.#tellExit(init, code, at);
+  }
+
+  /** Tells of the end of memory, unless clients know that it has cost so many processes. */
+  #tellOom(oomKills: number, at: bigint): void {
+    const { id, key } = this.init;
+    if (oomKills > this.events.oomKills(key)) this.events.append({ type: "oom", id, key, oomKills, at });
   }
 
   async #attendExec(process: DaemonProcess): Promise<void> {

@@ -20,8 +20,10 @@ export interface Event {
   status: number;
   /** In nanoseconds since 1970; later than that of every event before. */
   at: bigint;
-  /** Which process it is about, exactly: names are used again. */
+  /** Which process it is about, exactly: names are used again. Of the end of memory: the container's first. */
   key: string;
+  /** How many of the container's processes the end of memory had cost by then, for `oom`. */
+  oomKills?: number;
 }
 
 /** How many events are kept. containerd keeps 500. */
@@ -64,6 +66,11 @@ export class EventLog {
   /** Whether there is an event of that type about a process. */
   has(type: EventType, key: string): boolean {
     return this.#events.some((event) => event.type === type && event.key === key);
+  }
+
+  /** How many processes of a container the end of memory has cost, as far as it was told. */
+  oomKills(key: string): number {
+    return this.#events.findLast((event) => event.type === "oom" && event.key === key)?.oomKills ?? 0;
   }
 
   /** Adds an event, and tells the listeners. @param at when it happened, now if it is not said */

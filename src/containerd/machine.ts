@@ -26,10 +26,14 @@ export class ContainerMachine {
 
   /**
    * Connects to the machine of a container. It lives at least until `end`, or until this daemon dies.
-   * @param onOom called whenever the end of memory has cost processes
+   * @param onOom told how many processes the end of memory has cost, at first and whenever it has become more
    * @throws RunvError SANDBOX_GONE
    */
-  static async of(root: string, { id, sandbox }: ContainerRecord, onOom: () => void): Promise<ContainerMachine> {
+  static async of(
+    root: string,
+    { id, sandbox }: ContainerRecord,
+    onOom: (kills: number) => void,
+  ): Promise<ContainerMachine> {
     const client = await SandboxClient.connect({ unix: controlSocket(sandboxDirectory(root, sandbox)) });
     const machine = new ContainerMachine(root, id, client);
     try {
@@ -38,12 +42,7 @@ export class ContainerMachine {
       client.close();
       throw error;
     }
-    let before: number | undefined;
-    const count = (kills: number) => {
-      if (before !== undefined) onOom();
-      before = kills;
-    };
-    machine.#watched = followMemory(client.guest, id, count).catch((error: unknown) => log.debug(messageOf(error)));
+    machine.#watched = followMemory(client.guest, id, onOom).catch((error: unknown) => log.debug(messageOf(error)));
     return machine;
   }
 

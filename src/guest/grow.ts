@@ -1,13 +1,9 @@
 /** What a guest does about processors and memory that its machine was given. */
 import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../linux/constants";
-import { errnoOf } from "../linux/errno";
-import { Assembler, type Label } from "../program/assembler";
+import { Assembler } from "../program/assembler";
 import { close, writeText } from "../program/files";
 import type { Program } from "../program/program";
-
-/** How long a guest may take to notice, in steps of 10 ms. */
-const patience = 3000;
-const step = new Uint8Array(new BigUint64Array([0n, 10_000_000n]).buffer);
+import { repeatedly } from "../program/repeat";
 
 /** struct sysinfo (sysinfo(2)): its size, and where totalram is. */
 const sysinfoSize = 112;
@@ -56,21 +52,4 @@ export function awaitMemory(bytes: number): Program {
     p.jumpIf(size, "<", bytes, again);
   });
   return p.assemble();
-}
-
-/** Tries something until it does not jump to `again`; fails when that takes too long. */
-function repeatedly(p: Assembler, attempt: (again: Label) => void): void {
-  const [start, again, done] = [p.label(), p.label(), p.label()];
-  const tries = p.register();
-  p.set(tries, patience);
-  p.place(start);
-  attempt(again);
-  p.jump(done);
-  p.place(again);
-  p.syscall("nanosleep", [p.bytes(step), 0]);
-  p.add(tries, -1, tries);
-  p.jumpIf(tries, "≠", 0, start);
-  p.fail(errnoOf("ETIMEDOUT"));
-  p.place(done);
-  p.release(tries);
 }

@@ -2,6 +2,7 @@ import { AT_FDCWD, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY } from ".
 import { Assembler } from "../program/assembler";
 import { close, writeFile } from "../program/files";
 import type { Program } from "../program/program";
+import { repeatedly } from "../program/repeat";
 
 /** Where the guest mounts what the host shares with it. */
 export const sharePath = "/run/share";
@@ -43,14 +44,22 @@ export function prepareGuest(): Program {
 
 /**
  * Mounts what the host shares, and takes the host's name, which a container without one of its own sees, as under runc.
- * @param how its file system's type and options, as mount(8) has them
+ * @param how its file system's type and options, as mount(8) has them; whether its device may come a little later
  */
-export function joinHost(name: string, tag: string, { type, options }: { type: string; options: string }): Program {
+export function joinHost(
+  name: string,
+  tag: string,
+  { type, options, late }: { type: string; options: string; late?: boolean },
+): Program {
   const p = new Assembler();
   p.doing("take the host's name");
   p.syscall("sethostname", [p.text(name), Buffer.byteLength(name)]);
   p.doing(`mount the host's share (${type})`);
-  p.syscall("mount", [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)]);
+  const mount = [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)];
+  if (late === true) {
+    // As long as there is no such tag.
+    repeatedly(p, (again) => p.syscall("mount", mount, { accept: ["EINVAL"], otherwise: again }));
+  } else p.syscall("mount", mount);
   return p.assemble();
 }
 

@@ -57,11 +57,13 @@ export interface Share {
 
 /** How the guest mounts a share, and what of its kernel that takes. */
 export interface GuestMount {
-  /** The file system, "9p". */
+  /** The file system, "9p" or "virtiofs". */
   type: string;
   /** As mount(8) writes them. */
   options: string;
   modules: readonly string[];
+  /** Its device may come when the guest runs already. */
+  late?: boolean;
 }
 
 /** A network interface of a machine. */

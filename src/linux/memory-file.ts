@@ -1,4 +1,4 @@
-import { writeSync } from "node:fs";
+import { ftruncateSync, writeSync } from "node:fs";
 import { MFD_CLOEXEC } from "./constants";
 import { SystemError, syscall } from "./local";
 
@@ -16,6 +16,48 @@ export function memoryFile(name: string, bytes: Uint8Array): number {
     written += writeSync(fd, bytes, written, bytes.length - written, written);
   }
   return fd;
+}
+
+/**
+ * Makes a file in memory that is all holes.
+ * @param size in bytes
+ * @returns its descriptor; the caller closes it
+ * @throws SystemError
+ */
+export function emptyMemoryFile(name: string, size: number): number {
+  const fd = syscall("memfd_create", name, MFD_CLOEXEC);
+  ftruncateSync(fd, size);
+  return fd;
+}
+
+/** lseek(2) */
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const SEEK_SET = 0;
+
+/** Copies what a file holds into another of the same size that is all holes, which stay. @throws SystemError */
+export function copyData(from: number, to: number): void {
+  for (let end = 0; ; ) {
+    const start = dataAfter(from, end);
+    if (start === undefined) return;
+    end = syscall("lseek", from, start, SEEK_HOLE);
+    syscall("lseek", to, start, SEEK_SET);
+    const at = new BigInt64Array([BigInt(start)]);
+    while (at[0]! < end) {
+      const copied = syscall("sendfile", to, from, new Uint8Array(at.buffer), end - Number(at[0]));
+      if (copied === 0) throw new RangeError(`the file ended at ${at[0]} and was to go on until ${end}`);
+    }
+  }
+}
+
+/** Where the next data are; undefined when there are none. */
+function dataAfter(fd: number, offset: number): number | undefined {
+  try {
+    return syscall("lseek", fd, offset, SEEK_DATA);
+  } catch (error) {
+    if (error instanceof SystemError && error.code === "ENXIO") return undefined;
+    throw error;
+  }
 }
 
 function create(name: string): number {

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { POLLIN } from "./constants";
 import { type Identity, isAlive } from "./identity";
 import { SystemError, syscall } from "./local";
@@ -21,6 +21,29 @@ export function waitForEnd(identity: Identity, milliseconds: number): boolean {
     return syscall("ppoll", new Uint8Array(pollfd.buffer), 1, new Uint8Array(timeout.buffer), 0, 8);
   });
   return ready !== 0;
+}
+
+/** The processes that a process has started, and those that they have (proc_pid_task_tid_children(5)); none where it has gone. */
+export function descendantsOf(pid: number): number[] {
+  return threadsOf(pid)
+    .flatMap((thread) => wordsIn(`/proc/${pid}/task/${thread}/children`))
+    .flatMap((child) => [Number(child), ...descendantsOf(Number(child))]);
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+function wordsIn(path: string): string[] {
+  try {
+    return readFileSync(path, "latin1").split(" ").filter(Boolean);
+  } catch {
+    return [];
+  }
 }
 
 /** sys/resource.h */

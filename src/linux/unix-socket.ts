@@ -1,5 +1,5 @@
 /** unix(7) sockets, where their descriptors are needed. */
-import { AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET } from "./constants";
+import { AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from "./constants";
 import { syscall } from "./local";
 
 /** What a path of a socket can have at most, in bytes. */
@@ -16,10 +16,15 @@ export function socketAddress(path: string): Uint8Array {
   return address;
 }
 
-/** Connects to a socket. @returns its descriptor, which does not block @throws SystemError, RangeError */
-export function connectSocket(path: string): number {
+/**
+ * Connects to a socket.
+ * @param flags SOCK_NONBLOCK, or nothing
+ * @returns its descriptor
+ * @throws SystemError, RangeError
+ */
+export function connectSocket(path: string, flags = 0): number {
   const address = socketAddress(path);
-  const socket = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const socket = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   try {
     syscall("connect", socket, address, address.length);
     return socket;

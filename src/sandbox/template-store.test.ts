@@ -7,8 +7,10 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
+import { until } from "../../tests/support/until";
 import { fingerprint, type Subject, type TemplateFiles } from "./template-description";
 import { TemplateStore, templateKey } from "./template-store";
 
@@ -99,14 +101,27 @@ test("what it was made from has changed: it is stale, shown so, and collected", 
   expect(store.list().map(({ key }) => key)).toEqual(["k2"]);
 });
 
+/** Waits until new files have a later time than those that are there: the clock of files goes in steps. */
+async function laterFiles(): Promise<void> {
+  const probe = `${directory}/.probe`;
+  const touch = () => {
+    writeFileSync(probe, "x");
+    return statSync(probe).ctime.getTime();
+  };
+  const before = touch();
+  await until("the clock of files goes on", () => touch() > before);
+}
+
 test("the oldest go when all together take too much", async () => {
   const large = async (files: TemplateFiles) => {
     await build(files);
     writeFileSync(files.memory, new Uint8Array(600 << 10));
   };
   await store.make(shape("k1"), large);
+  await laterFiles();
   await store.make(shape("k2"), large);
   expect(store.list().map(({ key }) => key)).toEqual(["k2", "k1"]);
+  await laterFiles();
   await store.make(shape("k3"), large);
   expect(store.list().map(({ key }) => key)).toEqual(["k3", "k2"]);
   expect((await store.collect()).map(({ key }) => key)).toEqual(["k2"]);

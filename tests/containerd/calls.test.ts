@@ -1,7 +1,8 @@
 /** Each call of the API with good and with bad input: what it does, and the status and words of what is refused. */
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { command, output } from "../support/command";
 import { sharedRig } from "../support/shared";
 import { until } from "../support/until";
 import { brief, TestDaemon } from "./support/daemon";
@@ -323,6 +324,53 @@ shared("a prestart hook of that time: its first argument is its name, its input 
   });
   rmSync(out, { recursive: true });
   events.close();
+});
+
+shared("the network of another container by its systemPid, as Docker's --net=container:", async (rig) => {
+  const { containers } = await daemon.call("State", { id: main });
+  const { systemPid } = containers[0]!.processes[0]!;
+  const path = `/proc/${systemPid}/ns/net`;
+  expect(readlinkSync(path)).not.toBe(readlinkSync("/proc/self/ns/net"));
+  const fifos = new Fifos(rig.directory).open();
+  const look = "readlink /proc/self/ns/net; cat /proc/sys/kernel/random/boot_id; ip link show lo";
+  const bundlePath = await rig.bundle({
+    args: ["sh", "-c", `ip link set lo mtu 40000; ${look}`],
+    change: ({ linux, process }) => {
+      linux.namespaces = [...linux.namespaces.filter(({ type }) => type !== "network"), { type: "network", path }];
+      process.capabilities = ["CAP_NET_ADMIN"];
+    },
+  });
+  const id = rig.id("joins");
+  const events = daemon.follow({ id });
+  await daemon.call("CreateContainer", { id, bundlePath, ...fifos.paths });
+  expect((await events.see("exit", id)).status).toBe(0);
+  const exec = new Fifos(rig.directory).open();
+  const request = { id: main, pid: "looks", args: ["sh", "-c", look], cwd: "/" };
+  const ofMain = daemon.follow({ id: main });
+  await daemon.call("AddProcess", { ...request, ...exec.paths });
+  await ofMain.see("exit", main, "looks");
+  expect(fifos.output).toMatch(/^net:\[\d+\]\n[0-9a-f-]{36}\n.* mtu 40000 /s);
+  expect(exec.output).toBe(fifos.output);
+  for (const open of [fifos, exec, events, ofMain]) open.close();
+});
+
+shared("a container that is deleted while it is made: the daemon goes on", async (rig) => {
+  const [id, gate] = [rig.id("hooked"), join(rig.directory, "gate")];
+  await command("mkfifo", gate);
+  const hook = { path: "/bin/sh", args: ["sh", "-c", `cat >/dev/null; echo waits >${gate}; cat ${gate}`] };
+  const bundlePath = await rig.bundle({
+    args: ["sleep", "1000"],
+    change: (config) => (config.hooks = { prestart: [hook] }),
+  });
+  const making = daemon.try("CreateContainer", { id, bundlePath });
+  // In a process of its own: this one's call is to go out meanwhile.
+  expect(await output("cat", gate)).toBe("waits\n");
+  const deletion = daemon.runv(["delete", "--force", id]);
+  await command("sh", "-c", `: >${gate}`);
+  expect(await deletion).toMatchObject({ code: 0, stderr: "" });
+  await making;
+  await until("its end", async () => (await daemon.call("State", {})).containers.every((one) => one.id !== id));
+  expect(existsSync(`${daemon.root}/${id}`)).toBe(false);
 });
 
 shared("the end of memory is told before the exit that it causes", async (rig) => {

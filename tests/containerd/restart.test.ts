@@ -104,6 +104,49 @@ for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
   });
 }
 
+runvTest("memory that ended while the daemon was away is told, once", async (rig) => {
+  await TestDaemon.with(rig, async (daemon) => {
+    const hog = "x=0123456789abcdef; while :; do x=$x$x; done";
+    const scripts = {
+      lives: `while read line; do (${hog}); echo still here; done; exit 3`,
+      dies: `read line; exec sh -c '${hog}'`,
+    };
+    const streams = { lives: new Fifos(rig.directory), dies: new Fifos(rig.directory) };
+    for (const name of ["lives", "dies"] as const) {
+      const bundlePath = await rig.bundle({
+        args: ["sh", "-c", `echo started; ${scripts[name]}`],
+        change: ({ linux }) => (linux.resources = { memory: { limit: 32 << 20 } }),
+      });
+      streams[name].open();
+      await daemon.call("CreateContainer", { id: rig.id(name), bundlePath, ...streams[name].paths });
+      await streams[name].see(/started\n/);
+    }
+    const types = async (name: string) => (await daemon.stored(rig.id(name))).map(({ type }) => type);
+    streams.lives.write("go\n");
+    await streams.lives.see(/still here\n/);
+    await until("it is told", async () => (await types("lives")).includes("oom"));
+
+    await daemon.kill();
+    streams.dies.write("go\n");
+    const state = async () => JSON.parse((await daemon.runv(["state", rig.id("dies")])).stdout);
+    await until("its end", async () => (await state()).status === "stopped");
+    await daemon.start();
+    expect(await types("lives")).toEqual(["start-container", "oom"]);
+    await until("its end is told", async () => (await types("dies")).includes("exit"));
+    expect(await types("dies")).toEqual(["start-container", "oom", "exit"]);
+
+    await daemon.kill();
+    streams.lives.write("go\n");
+    await streams.lives.see(/still here\n.*still here\n/s);
+    await daemon.start();
+    await until("it is told", async () => (await types("lives")).length === 3);
+    await daemon.call("UpdateProcess", { id: rig.id("lives"), pid: "init", closeStdin: true });
+    await until("its end is told", async () => (await types("lives")).includes("exit"));
+    expect(await types("lives")).toEqual(["start-container", "oom", "oom", "exit"]);
+    for (const fifos of Object.values(streams)) fifos.close();
+  });
+});
+
 runvTest("two daemons do not share a directory; one that ends with its last container", async (rig) => {
   await TestDaemon.with(
     rig,

@@ -2,9 +2,9 @@
 import { messageOf, RunvError } from "../../base/error";
 import type { Finding, Probe } from "../driver";
 import { kvmProblem } from "../qemu/kvm";
+import { findVirtiofsd } from "../virtiofsd";
 import type { LibvirtOptions } from "./launch";
 import { Virsh } from "./virsh";
-import { findVirtiofsd } from "./virtiofsd";
 
 /** `Driver.probe` of the driver libvirt. */
 export async function probeLibvirt(options: LibvirtOptions): Promise<Probe> {

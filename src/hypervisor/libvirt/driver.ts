@@ -1,5 +1,6 @@
 /** Libvirt: its daemon runs QEMU, its tools show and steer the machines. */
 import type { Capabilities, DriverFamily } from "../driver";
+import { virtioFs } from "../virtio-fs";
 
 const capabilities: Capabilities = {
   pause: true,
@@ -20,17 +21,16 @@ export const libvirt: DriverFamily = {
       flag: "libvirt-uri",
       usage: "where the driver libvirt finds its daemon (default: qemu:///system)",
     },
-    { key: "virtiofsd", kind: "path", usage: "the program that serves files to libvirt's machines" },
   ],
-  drivers: ({ libvirt_uri: uri = "qemu:///system", virtiofsd, qemu }) => {
-    const options = { uri, virtiofsd, qemu };
+  drivers: ({ libvirt_uri: uri = "qemu:///system", share, virtiofsd, qemu }) => {
+    const options = { uri, share, virtiofsd, qemu };
     return [
       {
         name: "libvirt",
         summary: "libvirt's QEMU, with KVM where it truly works",
         capabilities,
         nics: "link",
-        guestMount: { type: "virtiofs", options: "", modules: ["virtiofs"] },
+        guestMount: virtioFs,
         probe: async () => (await import("./check")).probeLibvirt(options),
         check: async () => (await import("./check")).checkLibvirt(options),
         launch: async (spec) => (await import("./launch")).launch(spec, options, capabilities),

@@ -7,15 +7,17 @@ import { unsupported } from "../capabilities";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { noteMachine } from "../orphans";
 import { kvmProblem } from "../qemu/kvm";
+import { findVirtiofsd, startVirtiofsd } from "../virtiofsd";
 import { domainXml } from "./domain";
 import { LibvirtMachine } from "./machine";
 import { accept, listen, makePlaces, type Owner, type Place, removePlaces } from "./places";
 import { Virsh } from "./virsh";
-import { findVirtiofsd, startVirtiofsd } from "./virtiofsd";
 import { withFile } from "./with-file";
 
 export interface LibvirtOptions {
   uri: string;
+  /** What a machine's share is to be served by. */
+  share?: string | undefined;
   /** Paths of programs, if they are not to be looked for. */
   virtiofsd?: string | undefined;
   qemu?: string | undefined;
@@ -25,6 +27,11 @@ export interface LibvirtOptions {
 export async function launch(spec: MachineSpec, options: LibvirtOptions, capabilities: Capabilities): Promise<Machine> {
   if (spec.memory !== undefined || spec.restore !== undefined) {
     throw unsupported("libvirt", "template");
+  }
+  if (options.share === "9p") {
+    throw new RunvError("UNSUPPORTED", "the driver libvirt cannot share files over 9p", {
+      hint: "--share virtiofs; or --driver qemu",
+    });
   }
   const virtiofsd = findVirtiofsd(options.virtiofsd);
   const accelerator = kvmProblem() === undefined ? "kvm" : "tcg";
@@ -41,7 +48,7 @@ export async function launch(spec: MachineSpec, options: LibvirtOptions, capabil
     const server = spec.share && startVirtiofsd(virtiofsd, spec.share.path, share.fd);
     closeSync(share.fd);
     undo.push(async () => {
-      server?.kill("SIGKILL");
+      server?.kill();
       await server?.exited;
     });
     const sockets = { agent: agent.path, console: console.path, share: share.path };

@@ -1,13 +1,23 @@
 /** QEMU as a child of this process. */
 import { closeSync } from "node:fs";
-import { escapeControls } from "../../base/escape";
 import { readInit } from "../../image/init-binary";
 import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
+import { lastWords } from "../last-words";
 
 /** The descriptors by which QEMU knows what it inherits. */
-export const inherited = { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, preload: 8, program: 9 } as const;
+export const inherited = {
+  qmp: 3,
+  agent: 4,
+  console: 5,
+  tap: 6,
+  vhost: 7,
+  preload: 8,
+  share: 9,
+  memory: 10,
+  program: 11,
+} as const;
 
 /** What QEMU inherits of its parent's. */
 export interface OwnDescriptors {
@@ -15,6 +25,8 @@ export interface OwnDescriptors {
   preload?: number | undefined;
   tap?: number | undefined;
   vhost?: number | undefined;
+  share?: number | undefined;
+  memory?: number | undefined;
 }
 
 export interface Child {
@@ -27,15 +39,12 @@ export interface Child {
   kill(): void;
 }
 
-/** How much is kept of what QEMU writes on standard error. */
-const stderrKept = 8192;
-
 /**
  * Runs a program of system calls, which becomes QEMU, with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
  * @param own descriptors of the caller's, who closes them: the console's log, what the first network interface has, what is to be
- * loaded before its libraries
+ * loaded before its libraries, the server of its share, its memory
  * @throws what spawning throws, ENOENT and so on
  */
 export function startChild(program: Program, own: OwnDescriptors): Child {
@@ -43,11 +52,11 @@ export function startChild(program: Program, own: OwnDescriptors): Child {
   const code = memoryFile("runv-program", program.bytes);
   const child = spawn(init, own, code);
   const [, , , qmp, agent] = child.stdio as readonly unknown[] as number[];
-  const stderr = tail(child.stderr);
+  const stderr = lastWords(child.stderr);
   const exited = child.exited.then(async () => ({
     code: child.exitCode,
     signal: child.signalCode === null ? null : String(child.signalCode),
-    stderr: escapeControls(await stderr).trim(),
+    stderr: await stderr,
   }));
   return { pid: child.pid, qmp: qmp!, agent: agent!, exited, kill: () => child.kill("SIGKILL") };
 }
@@ -55,12 +64,12 @@ export function startChild(program: Program, own: OwnDescriptors): Child {
 /** The guest's init, which also starts programs on the host; made with the first child and kept. */
 let init: number | undefined;
 
-function spawn(init: number, { console, tap, vhost, preload }: OwnDescriptors, program: number) {
+function spawn(init: number, { console, ...own }: OwnDescriptors, program: number) {
   try {
     return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
       stdio: [
         ...(["ignore", "ignore", "pipe", "pipe", "pipe", console] as const),
-        ...[tap, vhost, preload].map((fd) => fd ?? ("ignore" as const)),
+        ...[own.tap, own.vhost, own.preload, own.share, own.memory].map((fd) => fd ?? ("ignore" as const)),
         program,
       ],
       env: {},
@@ -78,14 +87,4 @@ export function closeQuietly(fd: number): void {
   } catch {
     // It was closed.
   }
-}
-
-async function tail(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let kept = Buffer.alloc(0);
-  try {
-    for await (const chunk of stream) kept = Buffer.concat([kept, chunk]).subarray(-stderrKept);
-  } catch {
-    // What came until then has to do.
-  }
-  return kept.toString("utf8");
 }

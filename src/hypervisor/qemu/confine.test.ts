@@ -54,6 +54,7 @@ const confinement = {
   command: ["/usr/bin/qemu", "-S"],
   smallPages: true,
   preload: true,
+  servesFiles: true,
 };
 const program = confine(confinement);
 const text = disassemble(program);
@@ -71,6 +72,8 @@ test("all capabilities but seven are dropped", () => {
   for (const needed of [1, 2, 3, 4, 27, 31]) expect(dropped).not.toContain(needed);
   expect([...text.matchAll(/prctl\(47, 2/g)]).toHaveLength(7);
   expect(text).toContain("prctl(38, 1)");
+  const without = disassemble(confine({ ...confinement, servesFiles: false }));
+  expect([...without.matchAll(/prctl\(24\b/g)]).toHaveLength(64 - 1);
 });
 
 test("QEMU's environment is what is to be loaded into it, and nothing else", () => {

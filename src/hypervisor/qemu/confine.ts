@@ -1,6 +1,7 @@
 /**
  * The program that turns `runv-init --exec` into QEMU: a process that dies with its monitor, in a file system of its own, under
- * a user id of its own, with the seven capabilities that serving files for other users takes and no way to get more.
+ * a user id of its own, with the seven capabilities that serving files for other users takes, or the one that opening its own takes, and no
+ * way to get more.
  */
 import { dirname } from "node:path";
 import {
@@ -51,13 +52,17 @@ export interface Confinement {
   command: readonly string[];
   /** Whether what is to be loaded into it was given as a descriptor. */
   preload: boolean;
+  /** Whether it serves files of all users to its guest. */
+  servesFiles: boolean;
 }
 
 /**
  * What serving a share for all users takes (linux/capability.h): chown, dac_override, dac_read_search, fowner, fsetid, mknod,
  * setfcap.
  */
-const kept = [0, 1, 2, 3, 4, 27, 31];
+const toServe = [0, 1, 2, 3, 4, 27, 31];
+/** A template's memory and /dev/kvm are not everybody's: dac_override. */
+const toOpen = [1];
 /** More than there are; the kernel refuses those it does not know. */
 const lastCapability = 63;
 /** Between systemd's ranges of ids and 2³¹ nobody allocates any; a process id has 22 bits (/proc/sys/kernel/pid_max). */
@@ -68,13 +73,14 @@ const RLIMIT_CORE = 4;
 const files = 1_048_576n;
 
 /** Writes the program. */
-export function confine({ parent, directory, entries, smallPages, command, preload }: Confinement): Program {
+export function confine(confinement: Confinement): Program {
+  const { parent, directory, entries, smallPages, command, preload, servesFiles } = confinement;
   const p = new Assembler();
   closeRest(p);
   makeJail(p, directory, entries);
   setLimits(p);
   if (smallPages) keepToSmallPages(p);
-  dropPrivileges(p);
+  dropPrivileges(p, servesFiles ? toServe : toOpen);
   // After the change of ids, which undoes it.
   p.doing("tie qemu to its monitor");
   p.syscall("prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
@@ -180,7 +186,7 @@ function limits(both: bigint): Uint8Array {
   return new Uint8Array(new BigUint64Array([both, both]).buffer);
 }
 
-function dropPrivileges(p: Assembler): void {
+function dropPrivileges(p: Assembler, kept: readonly number[]): void {
   p.doing("drop qemu's capabilities");
   for (let capability = 0; capability <= lastCapability; capability++) {
     if (kept.includes(capability)) continue;
@@ -192,7 +198,7 @@ function dropPrivileges(p: Assembler): void {
   p.syscall("setresgid", [id, id, id]);
   p.syscall("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
   p.syscall("setresuid", [id, id, id]);
-  p.doing("keep what qemu needs to serve files");
+  p.doing("keep the capabilities that qemu needs");
   const header = p.bytes(new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer));
   const mask = kept.reduce((bits, capability) => (bits | (1 << capability)) >>> 0, 0);
   p.syscall("capset", [header, p.bytes(new Uint8Array(new Uint32Array([mask, mask, mask, 0, 0, 0]).buffer))]);

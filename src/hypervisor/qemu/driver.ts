@@ -1,6 +1,7 @@
 /** QEMU, by KVM or by software emulation. */
 import type { Capabilities, Driver, DriverFamily } from "../driver";
 import { type NineCache, nineCaches, nineP } from "../nine-p";
+import { virtioFs } from "../virtio-fs";
 import type { AcceleratorChoice } from "./probe";
 
 const capabilities: Capabilities = {
@@ -19,6 +20,14 @@ export const qemu: DriverFamily = {
   settings: [
     { key: "qemu", kind: "path", usage: "QEMU's program, if it is not on the PATH" },
     {
+      key: "share",
+      kind: "text",
+      choices: ["9p", "virtiofs"],
+      flag: "share",
+      usage: "how files reach a guest: '9p' (default), of QEMU, or 'virtiofs', of virtiofsd",
+    },
+    { key: "virtiofsd", kind: "path", usage: "the program that serves files over virtiofs" },
+    {
       key: "share_cache",
       kind: "text",
       choices: nineCaches,
@@ -26,14 +35,19 @@ export const qemu: DriverFamily = {
       usage: "what a guest keeps of its files: 'mmap' (default), or 'loose', quicker, if nobody else changes them",
     },
   ],
-  drivers: ({ qemu, share_cache, cacheDirectory = "/var/lib/runv/cache" }) => {
-    const named = { qemu, cacheDirectory };
+  drivers: ({ qemu, share, share_cache, virtiofsd, cacheDirectory = "/var/lib/runv/cache" }) => {
+    const cache = share_cache as NineCache | undefined;
+    const named = {
+      ...{ qemu, cacheDirectory },
+      ...(share === "virtiofs" && { virtiofs: { virtiofsd, cache: cache === "loose" ? "always" : "auto" } as const }),
+    };
     const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
       name,
       summary,
       capabilities,
       nics: "tap",
-      guestMount: nineP("virtio", share_cache as NineCache | undefined),
+      // A clone gets it when it runs.
+      guestMount: share === "virtiofs" ? { ...virtioFs, late: true } : nineP("virtio", cache),
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
       launch: async (spec) =>

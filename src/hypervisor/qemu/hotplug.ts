@@ -25,10 +25,15 @@ export async function addCpus(qmp: Qmp, count: number): Promise<void> {
   }
 }
 
-/** Adds a module of memory, of a multiple of 128 MiB. @throws RunvError VM_QMP_… */
-export async function addMemory(qmp: Qmp, number: number, memoryMiB: number): Promise<void> {
+/**
+ * Adds a module of memory, of a multiple of 128 MiB.
+ * @param shared it can be given to another process
+ * @throws RunvError VM_QMP_…
+ */
+export async function addMemory(qmp: Qmp, number: number, memoryMiB: number, shared: boolean): Promise<void> {
   const id = `memory-${number}`;
-  await qmp.execute("object-add", { "qom-type": "memory-backend-ram", id, size: memoryMiB * 2 ** 20 });
+  const kind = shared ? { "qom-type": "memory-backend-memfd", share: true } : { "qom-type": "memory-backend-ram" };
+  await qmp.execute("object-add", { ...kind, id, size: memoryMiB * 2 ** 20 });
   try {
     await qmp.execute("device_add", { driver: "pc-dimm", id: `dimm-${number}`, memdev: id });
   } catch (error) {

@@ -17,11 +17,14 @@ import { readPreload, wantsPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
+import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
 
 export interface LaunchOptions extends QemuOptions {
   driver: string;
   accelerator: AcceleratorChoice;
   capabilities: Capabilities;
+  /** The share is served over virtiofs; over 9p if undefined. */
+  virtiofs?: VirtioFsOptions;
 }
 
 /** `Driver.launch` of the QEMU drivers. */
@@ -29,34 +32,53 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
-  const program = jailed(spec, path, accelerator, version);
-  const child = start(program, spec, version);
-  const machine = new QemuMachine(child, {
-    driver: options.driver,
-    accelerator,
-    capabilities: options.capabilities,
-    spec,
-  });
+  const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
+  const server = virtiofs?.server;
   try {
-    await machine.attach((onEvent) =>
-      Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
-    );
-    if (spec.restore !== undefined) await restore(machine.qmp, spec.restore);
-    return machine;
+    const program = jailed(spec, path, accelerator, version, virtiofs);
+    const child = start(program, spec, version, virtiofs);
+    const { driver, capabilities } = options;
+    const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server });
+    try {
+      await machine.attach((onEvent) =>
+        Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
+      );
+      if (spec.restore !== undefined) {
+        await restore(machine.qmp, spec.restore);
+        if (server !== undefined) await machine.plugShare(spec.share!.tag, server.fd);
+      }
+      return machine;
+    } catch (error) {
+      throw await notStarted(child, spec, program, error);
+    }
   } catch (error) {
-    throw await notStarted(child, spec, program, error);
+    server?.kill();
+    await server?.exited;
+    throw error;
+  } finally {
+    for (const own of [server?.fd, virtiofs?.memory]) if (own !== undefined) closeSync(own);
   }
 }
 
 /** The program that becomes QEMU in its jail. */
-function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, version: QemuVersion): Program {
-  const { kernel, initrd, share, memory } = spec;
+function jailed(
+  spec: MachineSpec,
+  binary: string,
+  accelerator: Accelerator,
+  version: QemuVersion,
+  virtiofs: VirtioFs | undefined,
+): Program {
+  const { kernel, initrd, memory: file } = spec;
+  const [share, memory] = [virtiofs ? undefined : spec.share, virtiofs?.memory === undefined ? file : undefined];
+  const { share: asked, ...machine } = spec;
   const args = qemuArguments({
-    ...spec,
+    ...machine,
     kernel: inside.kernel,
     initrd: inside.initrd,
     ...(share && { share: { tag: share.tag, path: inside.share } }),
-    ...(memory && { memory: { ...memory, path: inside.memory } }),
+    ...(virtiofs?.server && spec.restore === undefined && { share: { tag: asked!.tag } }),
+    ...(file && { memory: memory === undefined ? copiedMemory : { ...memory, path: inside.memory } }),
+    sharesMemory: virtiofs !== undefined,
     version,
     accelerator,
     descriptors: inherited,
@@ -73,17 +95,26 @@ function jailed(spec: MachineSpec, binary: string, accelerator: Accelerator, ver
     smallPages: accelerator === "tcg",
     command: [binary, ...args],
     preload: wantsPreload(version),
+    servesFiles: virtiofs === undefined,
   });
 }
 
-function start(program: Program, { directory, nic }: MachineSpec, version: QemuVersion): Child {
+function start(
+  program: Program,
+  { directory, nic, restore }: MachineSpec,
+  version: QemuVersion,
+  virtiofs: VirtioFs | undefined,
+): Child {
   try {
     const log = openConsole(directory);
     const preload = wantsPreload(version) ? memoryFile("runv-preload", readPreload()) : undefined;
     const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
     const vhost = wantsVhost === true ? openVhost() : undefined;
     try {
-      return startChild(program, { console: log, preload, tap, vhost });
+      const { server, memory } = virtiofs ?? {};
+      // A clone gets its share later.
+      const share = restore === undefined ? server?.fd : undefined;
+      return startChild(program, { console: log, preload, tap, vhost, share, memory });
     } finally {
       for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
     }

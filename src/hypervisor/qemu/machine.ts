@@ -14,19 +14,26 @@ import type {
   MachineSpec,
   Nic,
 } from "../driver";
+import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
 import { addDisk, removeDisk } from "./disk";
 import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
 import type { Qmp, QmpEvent } from "./qmp";
+import { plugVirtioFs } from "./virtio-fs";
 
 export interface QemuMachineOptions {
   driver: string;
   accelerator: string;
   capabilities: Capabilities;
   spec: MachineSpec;
+  /** Who serves its share, if not QEMU itself. */
+  server: Virtiofsd | undefined;
 }
+
+/** When the server of a share ends with QEMU, so much lies between them at most. */
+const endsTogetherMs = 500;
 
 /** A machine that QEMU runs. */
 export class QemuMachine implements Machine {
@@ -43,12 +50,15 @@ export class QemuMachine implements Machine {
   #portOpen = false;
   #connected = false;
   #size: MachineSize;
+  readonly #sharesMemory: boolean;
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
   readonly #migration = new MigrationEvents();
+  /** Fulfilled when it runs that was restored. */
+  readonly #resumed = Promise.withResolvers<void>();
 
-  constructor(child: Child, { driver, accelerator, capabilities, spec }: QemuMachineOptions) {
+  constructor(child: Child, { driver, accelerator, capabilities, spec, server }: QemuMachineOptions) {
     this.pid = child.pid;
     this.driver = driver;
     this.accelerator = accelerator;
@@ -56,10 +66,23 @@ export class QemuMachine implements Machine {
     this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
+    this.#sharesMemory = server !== undefined;
     const stopCutting = keepConsoleShort(this.consoleLog);
-    this.exited = child.exited.then((exit) => {
+    let lost = "";
+    // Without its files the guest would wait for ever.
+    void server?.exited.then(async (how) => {
+      // It ends when QEMU has, too.
+      const first = await Promise.race([child.exited, Bun.sleep(endsTogetherMs)]);
+      if (first !== undefined) return;
+      lost = how;
+      child.kill();
+    });
+    this.exited = child.exited.then(async (ended) => {
       stopCutting();
+      const exit = lost === "" ? ended : { ...ended, stderr: [lost, ended.stderr].join("\n").trim() };
       this.#exit = exit;
+      server?.kill();
+      await server?.exited;
       this.#qmp?.close();
       if (!this.#connected) closeQuietly(child.agent);
       return exit;
@@ -69,6 +92,7 @@ export class QemuMachine implements Machine {
   /** Takes up the control channel. */
   async attach(connect: (onEvent: (event: QmpEvent) => void) => Promise<Qmp>): Promise<void> {
     this.#qmp = await connect((event) => {
+      if (event.event === "RESUME") this.#resumed.resolve();
       if (event.event === "MIGRATION") this.#migration.changed(String(event.data.status));
       if (event.event === "DEVICE_DELETED") this.#deviceEvents.deleted(String(event.data.device));
       if (event.event === "VSERPORT_CHANGE" && event.data.id === "agent") this.#portOpen = event.data.open === true;
@@ -115,6 +139,12 @@ export class QemuMachine implements Machine {
     await removeDisk(this.qmp, id, this.#deviceEvents);
   }
 
+  /** Adds the device of a share over virtiofs, as soon as it runs. @param fd a connection to its server @throws RunvError VM_QMP_… */
+  async plugShare(tag: string, fd: number): Promise<void> {
+    await Promise.race([this.#resumed.promise, this.exited]);
+    await plugVirtioFs(this.qmp, tag, fd);
+  }
+
   get size(): MachineSize {
     return this.#size;
   }
@@ -131,7 +161,7 @@ export class QemuMachine implements Machine {
         `add memory to the virtual machine: it has all the ${memorySlots} modules that it can`,
       );
     }
-    await addMemory(this.qmp, this.#modules, memoryMiB);
+    await addMemory(this.qmp, this.#modules, memoryMiB, this.#sharesMemory);
     this.#modules++;
     this.#size = { ...this.#size, memoryMiB: this.#size.memoryMiB + memoryMiB };
   }

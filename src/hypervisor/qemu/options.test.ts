@@ -11,7 +11,7 @@ const machine: QemuMachine = {
   memoryMiB: 256,
   version: [7, 2, 22],
   accelerator: "tcg",
-  descriptors: { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7 },
+  descriptors: { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, share: 9 },
 };
 
 /** What follows an option, each time it is given. */

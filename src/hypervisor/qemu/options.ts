@@ -5,7 +5,7 @@
  */
 import { RunvError } from "../../base/error";
 import { commandLine as always, underTcg } from "../../image/command-line";
-import type { MachineSize, MachineSpec, MemoryFile, Nic, NicBackend, TapBackend } from "../driver";
+import type { MachineSize, MachineSpec, Nic, NicBackend, Share, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
 import { atLeast, type QemuVersion } from "./version";
 
@@ -22,23 +22,19 @@ export interface QemuDescriptors {
   /** The tap of the first network interface, and its /dev/vhost-net. */
   tap: number;
   vhost: number;
+  /** A connection to virtiofsd. */
+  share: number;
 }
 
 export interface QemuMachine
   extends Pick<
     MachineSpec,
-    | "name"
-    | "kernel"
-    | "initrd"
-    | "commandLine"
-    | "cpus"
-    | "memoryMiB"
-    | "most"
-    | "share"
-    | "nic"
-    | "memory"
-    | "restore"
+    "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "most" | "nic" | "memory" | "restore"
   > {
+  /** A directory that QEMU serves over 9p, or the share that virtiofsd serves. */
+  share?: Share | { tag: string };
+  /** Its memory can be given to another process, as virtiofsd is one. */
+  sharesMemory?: boolean;
   version: QemuVersion;
   accelerator: Accelerator;
   descriptors: QemuDescriptors;
@@ -55,7 +51,7 @@ const versions: readonly { since: string; until?: string; options?: string[]; ma
 
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
-  const { name, version, accelerator, descriptors, memoryMiB, kernel, initrd, share, nic, memory } = machine;
+  const { name, version, accelerator, descriptors, kernel, initrd, share, nic } = machine;
   const changes = versions.filter(
     ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
@@ -63,14 +59,18 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     [
       "-machine",
-      [machineType, ...changes.flatMap((change) => change.machine ?? []), ...memoryMachine(memory)].join(","),
+      [
+        machineType,
+        ...changes.flatMap((change) => change.machine ?? []),
+        ...(hasBackend(machine) ? [ownMemory] : []),
+      ].join(","),
     ],
     changes.flatMap((change) => change.options ?? []),
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
       : ["-accel", "tcg,thread=multi", "-cpu", ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(",")],
     ["-smp", processors(machine), "-m", memoryModules(machine)],
-    memory === undefined ? [] : memoryOptions(memory, memoryMiB),
+    memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
     ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
     ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
@@ -79,7 +79,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-device", `virtio-serial-pci,id=serial${notices(accelerator)}`],
     ["-chardev", `socket,id=agent,fd=${descriptors.agent}`],
     ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
-    share === undefined ? [] : shareOptions(share.tag, share.path, accelerator),
+    share === undefined ? [] : shareOptions(share, machine),
     nic === undefined ? [] : nicOptions(nic, descriptors),
     ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")],
   ].flat();
@@ -119,22 +119,36 @@ function notices(accelerator: Accelerator): string {
   return accelerator === "tcg" ? ",ioeventfd=off" : "";
 }
 
-function memoryMachine(memory: MemoryFile | undefined): string[] {
-  return memory === undefined ? [] : ["memory-backend=memory"];
+/** The machine's memory is an object of its own. */
+const ownMemory = "memory-backend=memory";
+
+function hasBackend({ memory, sharesMemory }: QemuMachine): boolean {
+  return memory !== undefined || sharesMemory === true;
 }
 
-function memoryOptions({ path, write }: MemoryFile, memoryMiB: number): string[] {
-  const size = `size=${memoryMiB}M,share=${write ? "on" : "off"}`;
-  return ["-object", `memory-backend-file,id=memory,mem-path=${value(path)},${size}`];
+function memoryOptions(machine: QemuMachine): string[] {
+  if (!hasBackend(machine)) return [];
+  const { memory, memoryMiB } = machine;
+  const size = `id=memory,size=${memoryMiB}M`;
+  if (memory === undefined) return ["-object", `memory-backend-memfd,${size},share=on`];
+  return ["-object", `memory-backend-file,${size},mem-path=${value(memory.path)},share=${memory.write ? "on" : "off"}`];
 }
 
-function shareOptions(tag: string, path: string, accelerator: Accelerator): string[] {
+function shareOptions(share: Share | { tag: string }, { accelerator, descriptors }: QemuMachine): string[] {
+  if (!("path" in share)) {
+    return ["-chardev", `socket,id=share,fd=${descriptors.share}`, "-device", optionOf(virtioFsDevice(share.tag))];
+  }
   return [
     "-fsdev",
-    `local,id=share,path=${value(path)},security_model=passthrough,multidevs=remap`,
+    `local,id=share,path=${value(share.path)},security_model=passthrough,multidevs=remap`,
     "-device",
-    `virtio-9p-pci,fsdev=share,mount_tag=${value(tag)}${notices(accelerator)}`,
+    `virtio-9p-pci,fsdev=share,mount_tag=${value(share.tag)}${notices(accelerator)}`,
   ];
+}
+
+/** The device of a share over virtiofs, as -device and device_add name it. */
+export function virtioFsDevice(tag: string) {
+  return { driver: "vhost-user-fs-pci", id: "share", chardev: "share", tag, "queue-size": 1024 };
 }
 
 function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors): string[] {
@@ -156,8 +170,8 @@ export function nicDevice({ id, mac }: Nic) {
   return { driver: "virtio-net-pci", id: `dev-${id}`, netdev: id, mac, romfile: "" };
 }
 
-function optionOf({ driver, ...properties }: ReturnType<typeof nicDevice>): string {
-  return [driver, ...Object.entries(properties).map(([key, text]) => `${key}=${text}`)].join(",");
+function optionOf({ driver, ...properties }: { driver: string } & Record<string, string | number>): string {
+  return [driver, ...Object.entries(properties).map(([key, text]) => `${key}=${value(String(text))}`)].join(",");
 }
 
 /**

@@ -2,6 +2,7 @@
 import { closeSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RunvError } from "../../base/error";
+import { SOCK_NONBLOCK } from "../../linux/constants";
 import { identityOf } from "../../linux/identity";
 import { connectSocket, longestSocketPath, peerOf } from "../../linux/unix-socket";
 import { unsupported } from "../capabilities";
@@ -43,7 +44,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   try {
     await xl("create", "-p", "-q", config);
     const console = startConsole(name, directory);
-    const agent = connectSocket(channelSocket(directory, await agentChannel(name)));
+    const agent = connectSocket(channelSocket(directory, await agentChannel(name)), SOCK_NONBLOCK);
     const deviceModel = identityOf(peerOf(agent));
     if (deviceModel === undefined) throw new RunvError("VM_DIED", "the domain's device model has ended");
     const machine = new XenMachine({ ...options, spec, pid: deviceModel.pid, agent, guard: watching, console });

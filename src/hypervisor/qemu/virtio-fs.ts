@@ -1,0 +1,75 @@
+/**
+ * What a machine takes whose files come over virtiofs: memory that can be given to virtiofsd, so none that is mapped privately, and a device.
+ * QEMU neither saves nor restores that device, so a clone gets it as soon as it runs.
+ */
+import { closeSync, openSync } from "node:fs";
+import { messageOf, RunvError } from "../../base/error";
+import { copyData, emptyMemoryFile } from "../../linux/memory-file";
+import type { MachineSpec } from "../driver";
+import { type ConnectedVirtiofsd, connectVirtiofsd, findVirtiofsd, type VirtioFsCache } from "../virtiofsd";
+import { inherited } from "./child";
+import { virtioFsDevice } from "./options";
+import type { Qmp } from "./qmp";
+
+export interface VirtioFsOptions {
+  /** The path of virtiofsd, if it is not to be looked for. */
+  virtiofsd: string | undefined;
+  cache: VirtioFsCache;
+}
+
+/** The part of a machine's share that is there before QEMU is. */
+export interface VirtioFs {
+  server: ConnectedVirtiofsd | undefined;
+  /** A descriptor of a clone's memory: a copy, for what it writes must reach virtiofsd and no other clone. */
+  memory: number | undefined;
+}
+
+/**
+ * Starts the share's server, unless the machine is to be saved, and copies a clone's memory.
+ * @throws RunvError VM_VIRTIOFSD_MISSING, VM_VIRTIOFSD, VM_MEMORY
+ */
+export function prepareVirtioFs(
+  { share, memory, directory, memoryMiB }: MachineSpec,
+  { virtiofsd, cache }: VirtioFsOptions,
+): VirtioFs {
+  const program = findVirtiofsd(virtiofsd);
+  const serves = share !== undefined && memory?.write !== true;
+  const server = serves ? connectVirtiofsd(program, share.path, cache, directory) : undefined;
+  if (memory?.write !== false) return { server, memory: undefined };
+  try {
+    return { server, memory: copyMemory(memory.path, memoryMiB) };
+  } catch (error) {
+    if (server !== undefined) closeSync(server.fd);
+    server?.kill();
+    throw error;
+  }
+}
+
+/** How QEMU finds the copy. */
+export const copiedMemory = { path: `/proc/self/fd/${inherited.memory}`, write: true };
+
+function copyMemory(path: string, memoryMiB: number): number {
+  const copy = emptyMemoryFile("runv-memory", memoryMiB * 2 ** 20);
+  const from = openSync(path, "r");
+  try {
+    copyData(from, copy);
+    return copy;
+  } catch (cause) {
+    closeSync(copy);
+    throw new RunvError("VM_MEMORY", `copy the template's memory ${path}: ${messageOf(cause)}`, { cause });
+  } finally {
+    closeSync(from);
+  }
+}
+
+/** Adds the device to a running machine. @param fd a connection to virtiofsd */
+export async function plugVirtioFs(qmp: Qmp, tag: string, fd: number): Promise<void> {
+  const device = virtioFsDevice(tag);
+  await qmp.execute("getfd", { fdname: "share" }, undefined, fd);
+  const address = { type: "fd", data: { str: "share" } };
+  await qmp.execute("chardev-add", {
+    id: device.chardev,
+    backend: { type: "socket", data: { addr: address, server: false } },
+  });
+  await qmp.execute("device_add", device);
+}
