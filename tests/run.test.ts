@@ -19,6 +19,11 @@ const talker = `
   echo ready >> /tmp/signals
   while :; do sleep 0.2; done`;
 
+/** A process's command line, as ps(1) and `docker top` show it. */
+function commandOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+}
+
 describe("in one container", () => {
   let bundle = "";
   const runvTest = sharedRig(async (rig) => {
@@ -225,11 +230,18 @@ describe("in one container", () => {
     expect(await exec.exited).toBe(143);
   });
 
-  runvTest("ps names processes of the host, and the container's own by name", async ({ runv, id }) => {
+  runvTest("ps names processes of the host, and the container's own by name", async (rig) => {
+    const { runv, id } = rig;
     const { pid } = JSON.parse((await runv(["state", id("main")])).stdout);
+    const pidFile = join(rig.directory, "slept.pid");
+    await runv(["exec", "-d", "--pid-file", pidFile, id("main"), "sleep", "--", "1000"]);
+    const slept = Number(readFileSync(pidFile, "utf8"));
     const { stdout } = await runv(["ps", "--format", "json", id("main")]);
-    expect(JSON.parse(stdout)).toContain(pid);
-    expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toContain("shim");
+    expect(JSON.parse(stdout).sort()).toEqual([pid, slept].sort());
+    const { process: main } = JSON.parse(readFileSync(join(rig.bundles()[0]!, "config.json"), "utf8"));
+    expect(commandOf(pid)).toEqual(main.args);
+    expect(commandOf(slept)).toEqual(["sleep", "--", "1000"]);
+    process.kill(slept, "SIGKILL");
   });
 
   runvTest("commands on one container at once do not disturb one another", async (rig) => {

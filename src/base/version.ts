@@ -8,8 +8,16 @@ declare const RUNV_COMMIT: string | undefined;
 /** What it calls itself: by a link named runc it stands in for that, whose callers look for the name. */
 export const programName = basename(process.argv0) === "runc" ? "runc" : "runv";
 
-/** The command that it stands for by a link of that name: `runv-ctr ARGS` is `runv ctr ARGS`. */
-export const calledAs: readonly string[] = /^runv-(containerd|ctr)$/.exec(basename(process.argv0))?.slice(1) ?? [];
+/** In the environment of a process whose command line is another's: the command that it is. */
+export const commandVariable = "RUNV_COMMAND";
+
+/** The words of the command: of `runv ctr ARGS` also by a link named `runv-ctr`, and so with `runv-containerd`. */
+export function commandLine(): string[] {
+  const words = process.env[commandVariable]?.split(" ");
+  if (words !== undefined) return words;
+  const link = /^runv-(containerd|ctr)$/.exec(basename(process.argv0))?.slice(1) ?? [];
+  return [...link, ...process.argv.slice(2)];
+}
 
 export const version = typeof RUNV_VERSION === "string" ? RUNV_VERSION : "2.0.0-dev";
 

@@ -1,7 +1,7 @@
 /** The executable's first file: the command line in, the exit code out. */
 
-import { calledAs } from "../base/version";
+import { commandLine } from "../base/version";
 import { dispatch } from "./dispatch";
 import { report } from "./failure";
 
-process.exit(await dispatch([...calledAs, ...process.argv.slice(2)]).catch(report));
+process.exit(await dispatch(commandLine()).catch(report));

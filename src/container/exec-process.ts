@@ -37,7 +37,7 @@ export async function startExec(
   const inside = { id, init: initOf(record), subCgroup: subCgroup(cgroups), namespaces, settings };
   const program = lowerExec({ ...inside, process, credit: outputCredit });
   const { stdio, close } = openStdio(process, { consoleSocket, attended });
-  const shim = await ShimHandle.start(id, stdio).finally(close);
+  const shim = await ShimHandle.start(id, process.args, stdio).finally(close);
   try {
     joinHostCgroup(cgroup, shim.identity.pid);
     started(shim);

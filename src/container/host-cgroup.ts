@@ -84,13 +84,16 @@ const leaveTimeoutMs = 1_000;
 
 /** Whether a process is in a cgroup. */
 export function isInHostCgroup(directories: readonly string[], pid: number): boolean {
-  return directories.some((directory) => {
-    try {
-      return readFileSync(`${directory}/cgroup.procs`, "utf8").split("\n").includes(String(pid));
-    } catch {
-      return false;
-    }
-  });
+  return directories.some((directory) => processesIn(directory).includes(pid));
+}
+
+/** The processes of the host in a cgroup; none when it is gone. */
+export function processesIn(directory: string): number[] {
+  try {
+    return readFileSync(`${directory}/cgroup.procs`, "utf8").split("\n").filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 /** Removes a cgroup that has no processes any more. One that is gone is fine, and so is one that others are in. */

@@ -253,9 +253,10 @@ export class Making {
   }
 
   async #startShim(network: NetworkNamespace): Promise<ShimHandle> {
-    const { stdio, close } = openStdio(this.#bundle.config.process, this.#options);
+    const { process } = this.#bundle.config;
+    const { stdio, close } = openStdio(process, this.#options);
     try {
-      this.#shim = await network.enter(() => ShimHandle.start(this.#options.id, stdio));
+      this.#shim = await network.enter(() => ShimHandle.start(this.#options.id, process.args, stdio));
       return this.#shim;
     } finally {
       close();

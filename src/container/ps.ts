@@ -1,12 +1,15 @@
 import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import { decodeProcesses, type ProcSnapshot, readProcesses } from "../guest/processes";
+import { runningCommand } from "../sandbox/background";
+import { processesIn } from "./host-cgroup";
 import { openContainer, withSandbox } from "./open";
 import type { Format, PsOptions } from "./options";
 import { runHostPs, runPs } from "./run-ps";
+import type { ContainerRecord } from "./store";
 
 /**
- * `runv ps`. In JSON it lists processes of the host, as callers expect who look them up there: the container's shim. As a table it
+ * `runv ps`. In JSON it lists processes of the host, as callers expect who look them up there: the container's shims. As a table it
  * shows what ps(1) says of the processes in the guest.
  * @returns the exit code
  */
@@ -15,7 +18,7 @@ export async function listProcesses({ global, id, format, psArgs }: PsOptions): 
   if (status === "creating") throw new RunvError("CONTAINER_NOT_RUNNING", "container not running");
   if (status === "stopped") return await listNone(format, psArgs);
   if (format === "json") {
-    print(`${JSON.stringify([record.shim?.pid])}\n`);
+    print(`${JSON.stringify(shimsOf(record))}\n`);
     return 0;
   }
   let snapshot: ProcSnapshot;
@@ -28,6 +31,13 @@ export async function listProcesses({ global, id, format, psArgs }: PsOptions): 
   }
   print(onlyProcesses(await runPs(snapshot, psArgs), pidsOf(snapshot)));
   return 0;
+}
+
+/** The processes that stand for the container's first process and for those that `exec` started. */
+function shimsOf({ id, shim, cgroup: [directory] }: ContainerRecord): number[] {
+  const others = directory === undefined ? [] : processesIn(directory);
+  const first = shim === undefined ? [] : [shim.pid];
+  return [...new Set([...first, ...others.filter((pid) => runningCommand(pid) === `shim ${id}`)])];
 }
 
 /** A container that has ended has no processes: the header says so, as runc's. */

@@ -25,10 +25,11 @@ export class ShimHandle {
 
   /**
    * Starts a shim with these standard streams, which become the container's.
-   * @param id shows in `ps`
+   * @param id the container's
+   * @param args the command of the process for which it stands: what ps(1) and `docker top` show
    */
-  static async start(id: string, stdio: BackgroundStdio): Promise<ShimHandle> {
-    const { process, socket } = startBackground(["shim", id], stdio);
+  static async start(id: string, args: readonly string[], stdio: BackgroundStdio): Promise<ShimHandle> {
+    const { process, socket } = startBackground(["shim", id], stdio, args);
     const identity = identityOf(process.pid);
     const outcome = Promise.withResolvers<Ready>();
     outcome.promise.catch(() => {});

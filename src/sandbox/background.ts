@@ -1,10 +1,12 @@
+import { readFileSync } from "node:fs";
 import type { Subprocess } from "bun";
 import { traceVariable } from "../base/trace";
+import { commandVariable } from "../base/version";
 
-/** How this executable is called again: as itself when it is compiled, else by the interpreter. */
-function self(): string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
-}
+const isCompiled = Bun.main.startsWith("/$bunfs/");
+
+/** The most that is shown of a command line, in words and characters of each. */
+const [mostWords, mostCharacters] = [64, 1024];
 
 /** What a process in the background has as standard input, output and error: nothing, or three descriptors. */
 export type BackgroundStdio = "ignore" | readonly [number, number, number];
@@ -18,17 +20,46 @@ export interface Background {
 /**
  * Starts a command of this executable in the background: in a session of its own, at the root directory, with no descriptor of the
  * caller's but those given. It lives on when the caller ends.
+ * @param command the command, whose words have no spaces
+ * @param shown what ps(1) shows as its command line; `runningCommand` tells what it is
  */
-export function startBackground(args: readonly string[], stdio: BackgroundStdio = "ignore"): Background {
+export function startBackground(
+  command: readonly string[],
+  stdio: BackgroundStdio = "ignore",
+  shown: readonly string[] = [process.execPath, ...command],
+): Background {
   const [stdin, stdout, stderr] = stdio === "ignore" ? (["ignore", "ignore", "ignore"] as const) : stdio;
-  const process = Bun.spawn([...self(), ...args], {
+  const child = Bun.spawn({
+    ...calledWith(command, shown),
     stdio: [stdin, stdout, stderr, "pipe"],
     detached: true,
     cwd: "/",
-    env: environment(),
   });
-  process.unref();
-  return { process, socket: process.stdio[3] as unknown as number };
+  child.unref();
+  return { process: child, socket: child.stdio[3] as unknown as number };
+}
+
+/** How this executable is called again: as itself when it is compiled, else by the interpreter, which shows what it is itself. */
+function calledWith(command: readonly string[], shown: readonly string[]) {
+  const { execPath } = process;
+  const [argv0 = execPath, ...more] = short(shown);
+  const env = { ...environment(), [commandVariable]: command.join(" ") };
+  return isCompiled ? { cmd: [execPath, ...more], argv0, env } : { cmd: [execPath, Bun.main], env };
+}
+
+/** The command of a process that `startBackground` started; undefined of all others. */
+export function runningCommand(pid: number): string | undefined {
+  try {
+    const variables = readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    return variables.find((line) => line.startsWith(`${commandVariable}=`))?.slice(commandVariable.length + 1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Words that the kernel takes as arguments in any case (execve(2)). */
+function short(words: readonly string[]): string[] {
+  return words.slice(0, mostWords).map((word) => word.slice(0, mostCharacters));
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Finding the processes of a test, whoever their parent has become. */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { marker } from "./runv";
 
 interface Process {
   pid: number;
@@ -11,8 +10,8 @@ interface Process {
 }
 
 /**
- * The processes that carry the rig's mark, name it in their command line, hold a file of it open (as QEMU does its console, whose
- * environment is empty and whose command line names no path), or descend from this one; one line each.
+ * The processes that name the rig in their environment, where its mark is, or their command line, hold a file of it open (as QEMU does
+ * its console, whose environment is empty and whose command line names no path), or descend from this one; one line each.
  */
 export function processesOf(rig: string): string[] {
   const all = readProcesses();
@@ -21,14 +20,13 @@ export function processesOf(rig: string): string[] {
     const parent = parents.get(pid);
     return parent === process.pid || (parent !== undefined && descends(parent));
   };
-  const environment = `${marker}=${rig}\0`;
   return all
     .filter(({ pid }) => pid !== process.pid)
     .filter(
       ({ pid, command }) =>
         command.includes(rig) ||
         descends(pid) ||
-        read(pid, "environ").includes(environment) ||
+        read(pid, "environ").includes(rig) ||
         (command.includes("qemu") && holds(pid, rig)),
     )
     .map(({ pid, parent, state, command }) => `process ${pid} (${state}, child of ${parent}): ${command}`);

@@ -11,6 +11,12 @@ export const limits = table("docker", "limits and privileges", [
     "run -m 100m busybox sh -c 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max 2>/dev/null; true'",
     "104857600",
   ],
+  ["run -m --memory-swap", "run -m 64m --memory-swap 128m busybox true"],
+  ["run -m --memory-swappiness", "run -m 64m --memory-swappiness 0 busybox true"],
+  ["run -m --oom-kill-disable", "run -m 64m --oom-kill-disable busybox true"],
+  ["run --blkio-weight", "run --blkio-weight 300 busybox true"],
+  ["run --device-write-bps", "run --device-write-bps /dev/vda:1mb busybox true"],
+  ["run --cpuset-mems", "run --cpuset-mems 0 busybox grep Mems_allowed_list /proc/self/status", "0"],
   ["run --cpus", "run --cpus 0.5 busybox true"],
   ["run --cpu-shares", "run --cpu-shares 512 busybox true"],
   [
