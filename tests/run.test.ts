@@ -230,6 +230,26 @@ describe("in one container", () => {
     expect(await exec.exited).toBe(143);
   });
 
+  runvTest("a command is looked for along PATH, as execvp(3) does", async ({ runv, id }) => {
+    const make = `mkdir -p /p/a/x/cmd /p/a/y /p/b/c /p/file; echo no >/p/a/y/cmd; ln -s /p/b /p/link
+      for d in b b/c; do printf '#!/bin/sh\\necho %s $0\\n' $d >/p/$d/cmd; chmod 755 /p/$d/cmd; done`;
+    expect(await runv(["exec", id("main"), "sh", "-c", make])).toMatchObject({ code: 0 });
+    const look = async (PATH: string, name = "cmd") => {
+      const { stdout, stderr } = await runv(["exec", "-e", `PATH=${PATH}`, "--cwd", "/p", id("main"), name]);
+      return stdout.trim() || /permission denied|not found in \$PATH|no such file/.exec(stderr)?.[0];
+    };
+    const [found, denied, missing] = ["b /p/b/cmd", "permission denied", "not found in $PATH"];
+    expect(await look("/p/none/x:/p/none/y:/p/a/x:/p/a/y:/p/b:/p/b/c")).toBe(found);
+    expect(await look("//p//a/x/:/p/b/c:/p/b")).toBe("b/c /p/b/c/cmd");
+    expect(await look("/p/a/y/cmd:/p/a/y/cmd/x:/p/link/../b:/p/link")).toBe("b /p/link/../b/cmd");
+    expect(await look("b/c:b")).toBe("b/c b/c/cmd");
+    expect(await look(":/p/a", "b/cmd")).toBe("b b/cmd");
+    expect(await look("/p/a/x:/p/none/a:/p/none/b")).toBe(denied);
+    expect(await look("/p/a/y:/p/none")).toBe(denied);
+    expect(await look("/p/none/a:/p/none/b:/p/file/a:/p/file/b")).toBe(missing);
+    expect(await look("/p", "./none")).toBe("no such file");
+  });
+
   runvTest("ps names processes of the host, and the container's own by name", async (rig) => {
     const { runv, id } = rig;
     const { pid } = JSON.parse((await runv(["state", id("main")])).stdout);

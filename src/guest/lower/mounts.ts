@@ -1,5 +1,5 @@
 /** The mounts of config.json, in its order (config.md, "Mounts"). */
-import { MOUNT_ATTR_RDONLY, O_DIRECTORY, O_PATH } from "../../linux/constants";
+import { MOUNT_ATTR_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_PATH } from "../../linux/constants";
 import { errnoOf } from "../../linux/errno";
 import type { Mount } from "../../oci/mounts";
 import type { Assembler, Register } from "../../program/assembler";
@@ -56,33 +56,42 @@ const isDev = ({ destination }: Mount): boolean => destination.replace(/\/+$/, "
 const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
 
 function lowerNew(p: Assembler, root: Register, mount: Mount, options: MountOptions): void {
+  const { destination } = mount;
   const type = guestType(mount.type ?? "none");
-  const hidden = type === "tmpfs" ? hiddenMode(p, root, mount.destination) : undefined;
-  if (type === "proc" || type === "sysfs") refuseLink(p, root, type, mount.destination);
-  p.doing(`mount ${type} on ${mount.destination}`);
-  const target = directoryInRoot(p, root, mount.destination);
+  const takesMode = type === "tmpfs" && !options.data.some((option) => option.startsWith("mode="));
+  const hidden = takesMode ? hiddenMode(p, root, destination) : undefined;
+  const ordinary = (type === "proc" || type === "sysfs") && isTop(destination);
+  const target = ordinary ? ordinaryDirectory(p, root, type, destination) : directoryInRoot(p, root, destination);
   const tree = newFileSystem(p, type, mount.source ?? type, options);
   if (hidden !== undefined) {
-    if (!options.data.some((option) => option.startsWith("mode="))) takeMode(p, tree, hidden);
-    if (options.extensions.includes("tmpcopyup")) copyTree(p, target, tree, mount.destination);
+    takeMode(p, tree, hidden);
     p.release(hidden);
   }
+  if (type === "tmpfs" && options.extensions.includes("tmpcopyup")) copyTree(p, target, tree, destination);
   attach(p, tree, target, options);
 }
+
+const isTop = (destination: string): boolean => /^\/*[^/]+\/*$/.test(destination);
 
 /**
  * The kernel's own file systems are where everybody looks for them, not where a link of the image leads to (runc's words). Links on
  * the way to a deeper place are followed below the root, as everywhere.
  */
-function refuseLink(p: Assembler, root: Register, type: string, destination: string): void {
-  const name = destination.replaceAll(/^\/+|\/+$/g, "");
-  if (name === "" || name.includes("/")) return;
-  const fine = p.label();
+function ordinaryDirectory(p: Assembler, root: Register, type: string, destination: string): Register {
+  const [other, fine, there] = [p.label(), p.label(), p.label()];
+  const accept = ["ENOENT", "ENOTDIR"] as const;
+  const fd = openInRoot(p, root, destination, O_PATH | O_DIRECTORY | O_NOFOLLOW, { accept, otherwise: other });
+  p.jump(there);
+  p.place(other);
   p.doing(`filesystem "${type}" must be mounted on ordinary directory`, { complete: true, code: "MOUNT_TARGET" });
-  const link = [root, p.text(name), p.zeroed(8), 1];
+  const link = [root, p.text(destination.replaceAll("/", "")), p.zeroed(8), 1];
   p.syscall("readlinkat", link, { accept: ["EINVAL", "ENOENT"], otherwise: fine });
   p.fail(errnoOf("ELOOP"));
   p.place(fine);
+  p.doing(`mount ${type} on ${destination}`);
+  p.set(fd, directoryInRoot(p, root, destination));
+  p.place(there);
+  return fd;
 }
 
 /** The guest has cgroup v2 alone, which containers of either kind are given. */

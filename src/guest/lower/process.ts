@@ -1,18 +1,15 @@
 /** The last steps of every process of a container, from its own root to execve(2). */
-import { AT_EACCESS, AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, X_OK } from "../../linux/constants";
-import { errnoOf } from "../../linux/errno";
 import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
 import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
+import { findCommand } from "./command";
 import { lowerCapabilities, lowerCredentials } from "./credentials";
+import { failing } from "./failing";
 import { type HookPlan, lowerHooks } from "./hooks";
 import { lowerPersonality } from "./scheduling";
 import type { SeccompFilter } from "./seccomp/compile";
 import { loadSeccomp } from "./seccomp/load";
 import type { SharedSettings } from "./settings";
-
-/** What runc says first. */
-const failing = "unable to start container process";
 
 /** What a process has beside its `process` object. */
 export interface ProcessOptions {
@@ -67,48 +64,4 @@ function lowerSeccomp(p: Assembler, { capabilities = {} }: Process, filter: Secc
   if (keep !== 0n) lowerCapabilities(p, capabilities, { permitted: keep, effective: keep });
   loadSeccomp(p, filter);
   if (keep !== 0n) lowerCapabilities(p, capabilities);
-}
-
-/** Finds what execve(2) is to be given. @returns a register with the address of its path */
-function findCommand(p: Assembler, process: Process): Register {
-  const [name = ""] = process.args;
-  const [command, denied, result] = [p.register(), p.register(), p.register()];
-  const found = p.label();
-  p.set(denied, 0);
-  for (const candidate of candidatesOf(name, process.env)) {
-    const [unusable, forbidden, next] = [p.label(), p.label(), p.label()];
-    p.doing(`${failing}: exec: ${JSON.stringify(name)}`, { command: true });
-    p.set(command, p.text(candidate));
-    p.syscall("faccessat2", [AT_FDCWD, command, X_OK, AT_EACCESS], {
-      into: result,
-      accept: ["ENOENT", "ENOTDIR", "EACCES"],
-      otherwise: unusable,
-    });
-    const directory = [AT_FDCWD, command, O_PATH | O_DIRECTORY | O_CLOEXEC];
-    p.syscall("openat", directory, { into: result, accept: ["ENOTDIR"], otherwise: found });
-    p.syscall("close", [result]);
-    p.jump(forbidden);
-    p.place(unusable);
-    p.jumpIf(result, "≠", -errnoOf("EACCES"), next);
-    p.place(forbidden);
-    p.set(denied, 1);
-    p.place(next);
-  }
-  const missing = p.label();
-  p.jumpIf(denied, "=", 0, missing);
-  p.fail(errnoOf("EACCES"));
-  p.place(missing);
-  if (name.includes("/")) p.doing(`${failing}: exec: ${JSON.stringify(name)}: stat ${name}`, { command: true });
-  else p.doing(`${failing}: exec: ${JSON.stringify(name)}: executable file not found in $PATH`, { complete: true });
-  p.fail(errnoOf("ENOENT"));
-  p.place(found);
-  p.release(denied, result);
-  return command;
-}
-
-/** The paths to try: the command itself when it has a slash, otherwise in each directory of its PATH (execvp(3)). */
-function candidatesOf(name: string, env: readonly string[]): string[] {
-  if (name.includes("/")) return [name];
-  const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
-  return path.split(":").map((directory) => (directory === "" ? `./${name}` : `${directory}/${name}`));
 }
