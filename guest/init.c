@@ -138,9 +138,10 @@ static void load_module(const char *path)
 		close(fd);
 }
 
-static void load_modules(void)
+/* Loads the modules that a file lists, one path a line. */
+static void load_modules(const char *file)
 {
-	FILE *list = fopen("/runv/modules", "re");
+	FILE *list = fopen(file, "re");
 	char path[512];
 
 	if (!list)
@@ -247,6 +248,28 @@ static void make_raw(int fd)
 }
 
 /*
+ * The port on the host that `runv.agent=vsock:PORT` names: vsock(7). Its modules are no use to machines of other hypervisors, so they
+ * have a list of their own. The host listens before it starts the machine, and the device is there when its module is.
+ */
+static int connect_to_host(const char *port)
+{
+	/* struct sockaddr_vm and its constants, which the headers of a libc alone do not have. */
+	struct {
+		sa_family_t family;
+		unsigned short reserved;
+		uint32_t port, cid;
+		uint8_t flags, zero[3];
+	} address = { .family = 40, .port = (uint32_t)strtoul(port, NULL, 10), .cid = 2 };
+	int fd;
+
+	load_modules("/runv/modules.vsock");
+	fd = socket(address.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		die("cannot connect to port %s of the host: %m", port);
+	return fd;
+}
+
+/*
  * Opens the channel as soon as it is there. Ports are announced by messages of the kernel; the consoles of some hypervisors come
  * without one, so that now and then it is tried anyway.
  */
@@ -257,6 +280,8 @@ static int open_agent_channel(void)
 	int uevents = -1;
 	int vain = 0;
 
+	if (!strncmp(path, "vsock:", strlen("vsock:")))
+		return connect_to_host(path + strlen("vsock:"));
 	for (;;) {
 		if (named || agent_port(path, sizeof(path))) {
 			int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -283,7 +308,7 @@ static int boot(void)
 	mount_on("devtmpfs", "/dev");
 	mount_on("proc", "/proc");
 	mount_on("sysfs", "/sys");
-	load_modules();
+	load_modules("/runv/modules");
 	hold_stdio();
 	return open_agent_channel();
 }

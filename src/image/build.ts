@@ -1,17 +1,18 @@
 /** Makes a kernel and an initrd that runv's VMs start from. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
-import { extractVmlinux } from "./bzimage";
+import { extractVmlinux, isBzImage } from "./bzimage";
 import { debianKernel } from "./debian";
 import { writeInitrd } from "./initrd";
 import { type ImageManifest, type ImageModules, manifestFormat, protocolVersion } from "./manifest";
 import { readModuleInfo } from "./module-info";
-import { bootModules, extraModules, requiredModules } from "./module-names";
+import { bootModules, extraModules, requiredModules, vsockModule } from "./module-names";
 import { type Picked, pickModules } from "./module-pick";
 import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } from "./module-tree";
 import { trimModule } from "./module-trim";
+import { packedKernel } from "./paths";
 import { sha256 } from "./sha256";
 import { prepareVmlinux } from "./vmlinux";
 import { writeWhole } from "./write-file";
@@ -49,7 +50,8 @@ export async function buildImage({
   const origin =
     kernel === undefined ? await debianKernel(cache, progress) : { name: kernel, kernel, modules: modules ?? "" };
   progress(`taking the kernel of ${origin.name}`);
-  const vmlinux = prepareVmlinux(await extractVmlinux(read(origin.kernel), origin.kernel), origin.kernel);
+  const original = read(origin.kernel);
+  const vmlinux = prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
   const tree = origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release);
   progress(`choosing modules of ${vmlinux.release}`);
   const chosen = await chooseModules(tree, vmlinux.release);
@@ -62,7 +64,10 @@ export async function buildImage({
     kernelSha256: sha256(vmlinux.bytes),
     modules: chosen.listed,
   };
-  const initrd = writeInitrd({ manifest, init, modules: chosen.files });
+  const initrd = writeInitrd({ manifest, init, modules: chosen.files, vsock: chosen.vsock });
+  const packed = packedKernel(output.kernel);
+  if (isBzImage(original)) writeWhole(packed, original);
+  else rmSync(packed, { force: true });
   writeWhole(output.kernel, vmlinux.bytes);
   writeWhole(output.initrd, initrd);
   return { manifest, source: origin.name, kernelSize: vmlinux.bytes.length, initrdSize: initrd.length };
@@ -71,6 +76,8 @@ export async function buildImage({
 interface ChosenModules {
   listed: ImageModules;
   files: Map<string, Uint8Array>;
+  /** Paths of what a channel by vsock takes, in the order of loading. */
+  vsock: string[];
 }
 
 async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenModules> {
@@ -92,7 +99,8 @@ async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenM
   for (const name of [...picked.boot, ...picked.extra.keys()]) {
     files.set(pathOf(name), trimModule(await load(name), name));
   }
-  return { listed: list(picked, tree, pathOf), files };
+  const vsock = picked.extra.has(vsockModule) ? [...picked.extra.get(vsockModule)!, vsockModule].map(pathOf) : [];
+  return { listed: list(picked, tree, pathOf), files, vsock };
 }
 
 function list(picked: Picked, tree: ModuleTree, pathOf: (name: string) => string): ImageModules {

@@ -3,13 +3,27 @@ import { RunvError } from "../base/error";
 import { compressionOf, decompress } from "./compression";
 import { isElf, viewOf } from "./elf";
 
-const at = { setupSectors: 0x1f1, magic: 0x202, version: 0x206, payloadOffset: 0x248, payloadLength: 0x24c } as const;
+const at = {
+  setupSectors: 0x1f1,
+  magic: 0x202,
+  version: 0x206,
+  release: 0x20e,
+  payloadOffset: 0x248,
+  payloadLength: 0x24c,
+} as const;
 const bootMagic = 0x53726448; // "HdrS"
 /** Boot protocol 2.08 was the first to say where the payload is. */
 const oldestVersion = 0x208;
 
 export function isBzImage(bytes: Uint8Array): boolean {
   return bytes.length > 0x250 && viewOf(bytes).getUint32(at.magic, true) === bootMagic;
+}
+
+/** The kernel's release, which the boot header points to; undefined when it does not. */
+export function bzImageRelease(image: Uint8Array): string | undefined {
+  const start = viewOf(image).getUint16(at.release, true) + 0x200;
+  const text = Buffer.from(image.subarray(start, start + 160)).toString("latin1");
+  return /^(\d[\w.+~-]*) /.exec(text)?.[1];
 }
 
 /** The compressed kernel in the image. All formats but gzip have the plain size appended: it is cut off. */

@@ -4,6 +4,8 @@ import { encodeManifest, type ImageManifest, manifestPath } from "./manifest";
 
 /** Where init finds the modules that it loads, one path a line. */
 const bootListPath = "runv/modules";
+/** What it loads besides where the agent's channel is a socket to the host. */
+const vsockListPath = "runv/modules.vsock";
 /** Where init mounts, and what it expects to be there. */
 const directories = ["dev", "proc", "run", "sys", "tmp"];
 
@@ -12,10 +14,12 @@ export interface InitrdContents {
   init: Uint8Array;
   /** By path in the guest. */
   modules: ReadonlyMap<string, Uint8Array>;
+  /** Paths of those that a channel by vsock takes, in the order of loading. */
+  vsock: readonly string[];
 }
 
-export function writeInitrd({ manifest, init, modules }: InitrdContents): Uint8Array {
-  const bootList = manifest.modules.boot.map((path) => `${path}\n`).join("");
+export function writeInitrd({ manifest, init, modules, vsock }: InitrdContents): Uint8Array {
+  const lines = (paths: readonly string[]) => paths.map((path) => `${path}\n`).join("");
   const files = [...modules].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, data]) => file(path.slice(1), data));
   const entries: CpioEntry[] = [
     // The kernel makes no directory for a file by itself: the manifest is skipped when it unpacks, and host programs
@@ -23,7 +27,8 @@ export function writeInitrd({ manifest, init, modules }: InitrdContents): Uint8A
     file(manifestPath, encodeManifest(manifest)),
     ...directories.map((path) => directory(path, path === "tmp" ? 0o1777 : 0o755)),
     directory("runv"),
-    file(bootListPath, bootList),
+    file(bootListPath, lines(manifest.modules.boot)),
+    file(vsockListPath, lines(vsock)),
     file("init", init, 0o755),
     ...parents(files).map((path) => directory(path)),
     ...files,

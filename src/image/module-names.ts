@@ -9,12 +9,15 @@ export const bootModules: readonly string[] = ["virtio_pci", "virtio_console"];
 /** Without these, as modules or built in, no container can run. */
 export const requiredModules: readonly string[] = ["virtio_pci", "virtio_console", "9p", "9pnet_virtio"];
 
+/** What the channel takes where it is a socket to the host: init loads it, with what it needs, where the kernel's command line says so. */
+export const vsockModule = "vmw_vsock_virtio_transport";
+
 /** What programs from the host load when a container needs it. */
 export const extraModules: readonly string[] = [
   // the root file system and its volumes
   ...["9p", "9pnet_virtio", "virtiofs", "fuse", "overlay", "virtio_blk", "ext4", "loop"],
   // the machine: memory given back, entropy, sockets to the host, transports of other hypervisors
-  ...["virtio_balloon", "virtio_rng", "vmw_vsock_virtio_transport", "virtio_mmio", "ptp_kvm"],
+  ...["virtio_balloon", "virtio_rng", vsockModule, "virtio_mmio", "ptp_kvm"],
   ...["9pnet_xen", "9pnet_fd", "xen_netfront", "xen_blkfront"],
   // the network
   ...["virtio_net", "af_packet", "ipv6", "veth", "bridge", "br_netfilter", "tun", "macvlan", "dummy"],

@@ -27,7 +27,7 @@ const modules = new Map([
   ["/lib/modules/x/b.ko", Buffer.from("bb")],
   ["/lib/modules/x/a.ko", Buffer.from("a")],
 ]);
-const initrd = writeInitrd({ manifest, init: Buffer.from("init"), modules });
+const initrd = writeInitrd({ manifest, init: Buffer.from("init"), modules, vsock: [] });
 
 function saved(content: Uint8Array | string): string {
   const path = join(scratch, "initrd");

@@ -47,6 +47,7 @@ const numbers = {
   getppid: [110, 173],
   getrandom: [318, 278],
   getsid: [124, 156],
+  getsockname: [51, 204],
   getsockopt: [55, 209],
   init_module: [175, 105],
   inotify_add_watch: [254, 27],
