@@ -48,7 +48,10 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
     const { code, path } = cause as NodeJS.ErrnoException;
     throw new RunvError("CGROUP", `make the cgroup of ${request.id}: ${path}: ${code}`, {
       cause,
-      hint: "linux.cgroupsPath names it; runv makes it in every cgroup hierarchy below /sys/fs/cgroup",
+      hint:
+        process.getuid?.() === 0
+          ? "linux.cgroupsPath names it; runv makes it in every cgroup hierarchy below /sys/fs/cgroup"
+          : "runv is started by another user than root: sudo",
     });
   }
   return made;

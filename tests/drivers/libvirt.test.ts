@@ -1,6 +1,6 @@
 /** What only the driver libvirt has: machines that libvirt's own tools show, its daemon's death, and its errors. */
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../../src/linux/identity";
 import { output } from "../support/command";
@@ -80,12 +80,26 @@ describe.skipIf(missing !== undefined)("libvirt", () => {
 
   runvTest("what is wrong is said, with what to do", async (rig) => {
     const bundle = await rig.bundle();
-    const fail = async (uri: string, env: Record<string, string> = {}) =>
-      (await rig.runv(["--driver", "libvirt", "--libvirt-uri", uri, "run", "-b", bundle, rig.id("no")], { env }))
-        .stderr;
+    const fail = async (uri: string, env: Record<string, string> = {}, more: readonly string[] = []) =>
+      (
+        await rig.runv(["--driver", "libvirt", "--libvirt-uri", uri, ...more, "run", "-b", bundle, rig.id("no")], {
+          env,
+        })
+      ).stderr;
     expect(await fail("qemu+unix:///system?socket=/nonexistent")).toMatch(/No such file.*VM_LIBVIRT_DAEMON/);
     expect(await fail("qemu+bogus:///system")).toMatch(/transport in URL not recognised.*VM_LIBVIRT_URI/);
     expect(await fail("test:///default")).toMatch(/drives TEST, and not QEMU.*VM_LIBVIRT_URI/);
+    const kernel = join(rig.directory, "kernel");
+    writeFileSync(kernel, "text\n");
+    // Libvirt's user is to read it.
+    chmodSync(rig.directory, 0o755);
+    expect(await fail(daemons.uri, {}, ["--kernel", kernel])).toMatch(
+      /kernel too old.*VM_KERNEL_FORMAT\nhint: .*image build/,
+    );
+    const nobody = ["setpriv", "--reuid", "65534", "--clear-groups", ...rig.command([...flags(), "check"])];
+    expect(Bun.spawnSync(nobody).stdout.toString()).toMatch(
+      /^missing +libvirt +.*Permission denied +\(fix: run as root/m,
+    );
     const old = join(rig.directory, "virsh");
     writeFileSync(
       old,

@@ -1,6 +1,7 @@
 /** What virsh says when something fails, as errors with a code and what to do. */
 import { RunvError } from "../../base/error";
 import { escapeControls } from "../../base/escape";
+import { kernelHint, kernelRefused } from "../qemu/kernel-words";
 
 /** How Debian and its kin, Fedora and its kin call the packages. */
 export const clientHint = "apt-get install libvirt-clients (dnf install libvirt-client)";
@@ -38,8 +39,9 @@ export function notConnected(uri: string, said: string): RunvError {
   return new RunvError(kind.code, message, { hint: kind.hint });
 }
 
-/** Refusals that the host's configuration decides, and what to change there. */
-const refusals: readonly { pattern: RegExp; hint: string }[] = [
+/** Refusals that the kernel is the cause of, or that the host's configuration decides, and what to change there. */
+const refusals: readonly { pattern: RegExp; hint: string; code?: string }[] = [
+  { pattern: kernelRefused, hint: kernelHint, code: "VM_KERNEL_FORMAT" },
   {
     pattern: /virtlogd/,
     hint: "virtlogd must run beside libvirtd: systemctl start virtlogd.socket",
@@ -57,13 +59,16 @@ const refusals: readonly { pattern: RegExp; hint: string }[] = [
 /** Why libvirt does not do what it is asked for. @param doing what that is, for the message */
 export function refused(doing: string, said: string): RunvError {
   const why = wordsOf(said);
-  const hint = refusals.find(({ pattern }) => pattern.test(why))?.hint;
-  return new RunvError("VM_LIBVIRT_REFUSED", `libvirt: ${doing}: ${why}`, hint === undefined ? {} : { hint });
+  const { hint, code = "VM_LIBVIRT_REFUSED" } = refusals.find(({ pattern }) => pattern.test(why)) ?? {};
+  return new RunvError(code, `libvirt: ${doing}: ${why}`, hint === undefined ? {} : { hint });
 }
 
 /** The lines that virsh writes "error: " before, without that. */
 export function wordsOf(said: string): string {
   const lines = [...said.matchAll(/^(?:virsh # )?error: (.*)$/gm)].map(([, words]) => words!.trim());
-  const meaningful = lines.filter((line) => !/^failed to connect to the hypervisor$/i.test(line));
+  // The second is of a history that virsh is not to keep (`environment` in virsh.ts).
+  const meaningful = lines.filter(
+    (line) => !/^failed to (connect to the hypervisor$|create '\/dev\/null\/)/i.test(line),
+  );
   return escapeControls(meaningful.join("; "));
 }

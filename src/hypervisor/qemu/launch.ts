@@ -9,6 +9,7 @@ import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
 import { inside, jailEntries } from "./jail";
+import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
 import { openVhost } from "./nic";
@@ -138,6 +139,10 @@ async function notStarted(child: Child, spec: MachineSpec, program: Program, cau
   if (failed !== null) {
     const failure = program.failure(Number(failed[1]), Number(failed[2]));
     return new RunvError("VM_QEMU_START", `start qemu: ${failure.message}`, { cause: failure });
+  }
+  if (kernelRefused.test(stderr)) {
+    const message = `${spec.kernel} is no kernel that QEMU can start${words}`;
+    return new RunvError("VM_KERNEL_FORMAT", message, { cause, hint: kernelHint });
   }
   const how = ended.signal ?? `exit code ${ended.code}`;
   return new RunvError("VM_QEMU_START", `qemu would not start (${how})${words}`, { cause });
