@@ -1,7 +1,5 @@
 /** `runv check`: what this machine offers, what is missing, and the command that mends it. */
 
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { messageOf } from "../base/error";
 import { escapeControls } from "../base/escape";
 import { checkCapabilities } from "./capabilities";
@@ -21,9 +19,6 @@ export interface CheckOptions {
   initrd: string;
 }
 
-/** Hypervisors that runv will drive one day, by their programs. */
-const later = { lkvm: "kvmtool" };
-
 /** Looks at everything. Takes about a second: QEMU is asked for its devices, the kernel is read, a machine is started. */
 export async function check(options: CheckOptions): Promise<Finding[]> {
   const host = checkHost();
@@ -31,7 +26,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();
-  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image, ...otherHypervisors()];
+  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image];
   if (findings.some(({ status }) => status === "missing")) return findings;
   return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
 }
@@ -55,18 +50,4 @@ async function findDriver(options: CheckOptions): Promise<Driver | Finding> {
   } catch (error) {
     return { status: "missing", subject: "driver", detail: messageOf(error), fix: "--driver auto" };
   }
-}
-
-function otherHypervisors(path = process.env.PATH ?? ""): Finding[] {
-  return Object.entries(later).flatMap(([program, name]) => {
-    const found = path.split(delimiter).find((directory) => existsSync(join(directory, program)));
-    if (found === undefined) return [];
-    return [
-      {
-        status: "ok" as const,
-        subject: name,
-        detail: `${join(found, program)} is here; runv has no driver for it yet`,
-      },
-    ];
-  });
 }

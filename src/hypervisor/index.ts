@@ -1,12 +1,13 @@
 /** The drivers there are, and which one to take. */
 import { RunvError } from "../base/error";
 import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
+import { kvmtool } from "./kvmtool/driver";
 import { libvirt } from "./libvirt/driver";
 import { qemu } from "./qemu/driver";
 import { xen } from "./xen/driver";
 
 /** In the order in which `auto` tries them. */
-const families: readonly DriverFamily[] = [xen, qemu, libvirt];
+const families: readonly DriverFamily[] = [xen, qemu, libvirt, kvmtool];
 
 /** All drivers. `auto` takes the first that is available. */
 export function drivers(options: DriverOptions = {}): readonly Driver[] {

@@ -15,19 +15,23 @@ export interface LabSuite {
   also?: readonly string[];
   /** Whether this machine is one on which they can run. */
   isHere(): boolean;
+  /** What this machine has not and the lab's would need of it. */
+  missing?(): string | undefined;
+  /** How long the machine may take altogether, on a machine that is busy too. */
+  seconds?: number;
 }
 
-/** How long the machine may take altogether, on a machine that is busy too. In seconds. */
-const mostSeconds = 720;
 /** Of one test in there, in milliseconds. */
 const mostOfEach = 600_000;
 
 /** Declares as one test that the driver's conformance suite passes, and the files beside it. It fails with all that they say. */
-export function labTest({ kind, driver, also = [], isHere }: LabSuite): void {
+export function labTest({ kind, driver, also = [], isHere, missing, seconds = 720 }: LabSuite): void {
   const name = `the conformance suite passes with --driver ${driver}`;
   const here = isHere();
-  if (!here && process.arch !== "x64") {
-    process.stderr.write(`${name}: skipped: the lab's machines are x86-64, which is this machine's to be too\n`);
+  const emulated = process.arch === "x64" ? undefined : "the lab's machines are x86-64, as this one must be";
+  const why = missing?.() ?? (here ? undefined : emulated);
+  if (why !== undefined) {
+    process.stderr.write(`${name}: skipped: ${why}\n`);
     test.skip(name, () => {});
     return;
   }
@@ -40,7 +44,7 @@ export function labTest({ kind, driver, also = [], isHere }: LabSuite): void {
         const files = ["./tests/drivers/conformance.test.ts", ...also.map((file) => `./tests/lab/${file}`)];
         const options = ["--timeout", String(mostOfEach), "--reporter=junit", `--reporter-outfile=${report}`];
         const suite = [process.execPath, "test", ...options, ...files];
-        const lab = ["lab/run", "--timeout", String(mostSeconds), "--results", results, kind, ...suite];
+        const lab = ["lab/run", "--timeout", String(seconds), "--results", results, kind, ...suite];
         const { output, code } = await run(here ? suite : lab, { RUNV_TEST_DRIVERS: driver }, join(results, "output"));
         if (code !== 0) throw new Error(`exit code ${code}\n${output}`);
         const { tests, failures, skipped } = countsOf(readFileSync(join(results, "report.xml"), "utf8"));
@@ -54,7 +58,7 @@ export function labTest({ kind, driver, also = [], isHere }: LabSuite): void {
         rmSync(results, { recursive: true });
       }
     },
-    (mostSeconds + 120) * 1000,
+    (seconds + 120) * 1000,
   );
 }
 

@@ -20,7 +20,9 @@ const machine = { kernel: "/k", initrd: "/i", share: { tag: "share", path: "/s" 
 test("the jail holds the system, the machine's files and nothing else", () => {
   const entries = jailEntries(machine, "/usr/bin/env", ["/dev/kvm"], root);
   expect(
-    entries.map((entry) => ("link" in entry ? `${entry.path} -> ${entry.link}` : `${entry.path} = ${entry.source}`)),
+    entries.map((entry) =>
+      "link" in entry ? `${entry.path} -> ${entry.link}` : `${entry.path} = ${"source" in entry ? entry.source : ""}`,
+    ),
   ).toEqual([
     "/usr = /usr",
     "/lib -> usr/lib",

@@ -60,7 +60,7 @@ export interface Confinement {
  * What serving a share for all users takes (linux/capability.h): chown, dac_override, dac_read_search, fowner, fsetid, mknod,
  * setfcap.
  */
-const toServe = [0, 1, 2, 3, 4, 27, 31];
+export const toServe = [0, 1, 2, 3, 4, 27, 31];
 /** A template's memory and /dev/kvm are not everybody's: dac_override. */
 const toOpen = [1];
 /** More than there are; the kernel refuses those it does not know. */
@@ -77,17 +77,12 @@ export function confine(confinement: Confinement): Program {
   const { parent, directory, entries, smallPages, command, preload, servesFiles } = confinement;
   const p = new Assembler();
   closeRest(p);
-  makeJail(p, directory, entries);
-  setLimits(p);
+  makeJail(p, "qemu", directory, entries);
+  setLimits(p, "qemu");
   if (smallPages) keepToSmallPages(p);
   dropPrivileges(p, servesFiles ? toServe : toOpen);
   // After the change of ids, which undoes it.
-  p.doing("tie qemu to its monitor");
-  p.syscall("prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
-  const alive = p.label();
-  p.jumpIf(p.value("getppid", []), "=", parent, alive);
-  p.fail(3); // ESRCH: it died before
-  p.place(alive);
+  tie(p, "qemu", parent);
   p.doing(`execute ${command[0]}`);
   const environment = preload ? [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`] : [];
   p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector(environment)]);
@@ -99,28 +94,44 @@ function closeRest(p: Assembler): void {
   p.syscall("close_range", [inherited.program, 0x7fff_ffff, 0], { accept: ["ENOSYS"] });
 }
 
-function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]): void {
-  p.doing("give qemu its own mount namespace");
+/** The process dies with its parent. */
+export function tie(p: Assembler, name: string, parent: number): void {
+  p.doing(`tie ${name} to its monitor`);
+  p.syscall("prctl", [PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);
+  const alive = p.label();
+  p.jumpIf(p.value("getppid", []), "=", parent, alive);
+  p.fail(3); // ESRCH: it died before
+  p.place(alive);
+}
+
+/** The process has a root of its own, on a directory. @param name of the hypervisor, for errors and mount tables */
+export function makeJail(p: Assembler, name: string, directory: string, entries: readonly JailEntry[]): void {
+  p.doing(`give ${name} its own mount namespace`);
   p.syscall("unshare", [CLONE_NEWNS | CLONE_NEWIPC]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
   // The jail covers `directory`, in which some of the sources may be: hold all of them first.
   const trees = entries.map((entry) => {
-    if ("link" in entry) return undefined;
+    if (!("source" in entry)) return undefined;
     p.doing(`take ${entry.source}`);
     if (entry.recursive) return p.value("openat", [AT_FDCWD, p.text(entry.source), O_PATH | O_DIRECTORY | O_CLOEXEC]);
     return p.value("open_tree", [AT_FDCWD, p.text(entry.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
   });
-  p.doing("make qemu's root");
+  p.doing(`make ${name}'s root`);
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  p.syscall("mount", [p.text("qemu"), p.text(directory), p.text("tmpfs"), flags, p.text("mode=755,size=64k")]);
+  p.syscall("mount", [p.text(name), p.text(directory), p.text("tmpfs"), flags, p.text("mode=755,size=64k")]);
   p.syscall("chdir", [p.text(directory)]);
   const made = new Set<string>([""]);
   for (const [index, entry] of entries.entries()) {
     const path = entry.path.slice(1);
-    p.doing(`put ${entry.path} into qemu's root`);
+    p.doing(`put ${entry.path} into ${name}'s root`);
     makeDirectories(p, dirname(`/${path}`).slice(1), made);
     if ("link" in entry) {
       p.syscall("symlinkat", [p.text(entry.link), AT_FDCWD, p.text(path)]);
+      continue;
+    }
+    if ("scratch" in entry) {
+      makeDirectories(p, path, made);
+      p.syscall("mount", [p.text(name), p.text(path), p.text("tmpfs"), flags, p.text("mode=700,size=64k")]);
       continue;
     }
     if (entry.kind === "directory") makeDirectories(p, path, made);
@@ -132,7 +143,7 @@ function makeJail(p: Assembler, directory: string, entries: readonly JailEntry[]
     if (entry.writable) continue;
     p.syscall("mount", [0, p.text(path), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0]);
   }
-  p.doing("enter qemu's root");
+  p.doing(`enter ${name}'s root`);
   p.syscall("pivot_root", [p.text("."), p.text(".")]);
   p.syscall("umount2", [p.text("."), MNT_DETACH]);
   p.syscall("chdir", [p.text("/")]);
@@ -166,8 +177,9 @@ function keepToSmallPages(p: Assembler): void {
   p.syscall("prctl", [PR_SET_THP_DISABLE, 1, 0, 0, 0], { accept: ["EINVAL"] });
 }
 
-function setLimits(p: Assembler): void {
-  p.doing("set qemu's limits");
+/** What the process may have open, and that it leaves no dump. */
+export function setLimits(p: Assembler, name: string): void {
+  p.doing(`set ${name}'s limits`);
   // A dump would hold the guest's memory.
   p.syscall("prlimit64", [0, RLIMIT_CORE, p.bytes(limits(0n)), 0]);
   const old = p.bytes(limits(0n));
@@ -186,12 +198,17 @@ function limits(both: bigint): Uint8Array {
   return new Uint8Array(new BigUint64Array([both, both]).buffer);
 }
 
-function dropPrivileges(p: Assembler, kept: readonly number[]): void {
-  p.doing("drop qemu's capabilities");
+/** What is not kept, no program that is executed gets again. */
+export function dropCapabilities(p: Assembler, name: string, kept: readonly number[]): void {
+  p.doing(`drop ${name}'s capabilities`);
   for (let capability = 0; capability <= lastCapability; capability++) {
     if (kept.includes(capability)) continue;
     p.syscall("prctl", [PR_CAPBSET_DROP, capability, 0, 0, 0], { accept: ["EINVAL"] });
   }
+}
+
+function dropPrivileges(p: Assembler, kept: readonly number[]): void {
+  dropCapabilities(p, "qemu", kept);
   p.doing("give qemu its own user id");
   const id = p.add(p.value("getpid", []), firstId);
   p.syscall("setgroups", [0, 0]);

@@ -6,9 +6,10 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { MachineSpec } from "../driver";
 
-/** Something of the host in the jail. */
+/** Something of the host in the jail, or an empty directory to write small files to. */
 export type JailEntry =
   | { path: string; link: string }
+  | { path: string; scratch: true }
   | { path: string; source: string; kind: "directory" | "file"; recursive: boolean; writable: boolean };
 
 /** Where QEMU finds in the jail what the machine is made of. */
