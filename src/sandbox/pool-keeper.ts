@@ -54,6 +54,8 @@ export interface KeeperTask {
 const lookEveryMs = 5_000;
 const longestPauseMs = 60_000;
 const lowest = 19;
+/** How long whoever takes a machine has the processors to himself: about as long as the start of a container takes. */
+const headStartMs = 500;
 
 /** A machine that waits to be taken. */
 interface Unit {
@@ -78,6 +80,8 @@ export class Keeper {
   #failed = 0;
   #failuresInTurn = 0;
   #notBefore = 0;
+  /** Somebody has just taken a machine. */
+  #headStart = false;
   #problem: string | undefined;
   #waitsForMemory = false;
   #written = "";
@@ -166,7 +170,8 @@ export class Keeper {
   /** Starts a machine if one is missing, and says how things are. */
   #tend(): void {
     const missing = this.#units.size < this.#task.size;
-    const may = !this.#stopping && !this.#waitsForMemory && performance.now() >= this.#notBefore;
+    const waits = this.#waitsForMemory || this.#headStart || performance.now() < this.#notBefore;
+    const may = !this.#stopping && !waits;
     if (missing && may && this.#making === undefined) {
       this.#making = this.#make()
         .catch((error: unknown) => this.#note(error))
@@ -222,12 +227,24 @@ export class Keeper {
   #gone(unit: Unit): void {
     if (!this.#units.delete(unit)) return;
     const name = unit.directory.slice(this.#shape.length + 1);
-    if (!this.#unitNames().includes(name)) this.#taken++;
-    else {
+    if (!this.#unitNames().includes(name)) {
+      this.#taken++;
+      this.#giveHeadStart();
+    } else {
       this.#failed++;
       removeSandbox(unit.directory);
     }
     this.#tend();
+  }
+
+  /** Not put off by everybody who comes meanwhile: then a pool that is much used would never be filled. */
+  #giveHeadStart(): void {
+    if (this.#headStart) return;
+    this.#headStart = true;
+    setTimeout(() => {
+      this.#headStart = false;
+      this.#tend();
+    }, headStartMs);
   }
 
   /** Ends machines that nobody has taken. */
