@@ -62,6 +62,18 @@ describe.skipIf(missing !== undefined)("libvirt", () => {
     expect(code).toBe(0);
   });
 
+  runvTest("a processor is added to a running machine, and virsh shows it", async (rig) => {
+    const id = await run(rig, "grows");
+    const count = async () => (await rig.runv(["exec", id, "grep", "-c", "^processor", "/proc/cpuinfo"])).stdout.trim();
+    expect(await count()).toBe("1");
+    const { code, stderr } = await rig.runv(["update", "--cpu-quota", "200000", "--cpu-period", "100000", id]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(await count()).toBe("2");
+    expect(await output("virsh", "-c", daemons.uri, "vcpucount", id, "--live", "--current")).toBe("2\n\n");
+    expect(readFileSync(`/proc/${partsOf(rig, id).machine}/cgroup`, "utf8")).not.toContain("/machine/");
+    expect((await rig.runv(["delete", "--force", id])).code).toBe(0);
+  });
+
   runvTest("kill -9 of libvirtd ends its machines: nothing would tie them to their monitors", async (rig) => {
     const id = await run(rig, "daemon");
     const { machine } = partsOf(rig, id);

@@ -1,13 +1,13 @@
 /** Has libvirt start a machine. */
-import { closeSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { RunvError } from "../../base/error";
-import { directoryOf, hierarchies } from "../../linux/cgroups";
 import { identityOf } from "../../linux/identity";
 import { unsupported } from "../capabilities";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { noteMachine } from "../orphans";
 import { kvmProblem } from "../qemu/kvm";
 import { findVirtiofsd, startVirtiofsd } from "../virtiofsd";
+import { QemuCgroups } from "./cgroups";
 import { domainXml } from "./domain";
 import { LibvirtMachine } from "./machine";
 import { accept, listen, makePlaces, type Owner, type Place, removePlaces } from "./places";
@@ -57,13 +57,14 @@ export async function launch(spec: MachineSpec, options: LibvirtOptions, capabil
     const connections = { agent: accept(agent), console: accept(console) };
     const qemu = identityOf(connections.agent.pid);
     if (qemu === undefined) throw new RunvError("VM_DIED", "libvirt's QEMU ended while the guest was starting");
-    joinOwnCgroups(qemu.pid);
+    const cgroups = new QemuCgroups(qemu.pid);
+    cgroups.join();
     const tidy = async () => {
       for (const action of undo.reverse()) await action();
       rmSync(`/var/log/libvirt/qemu/${spec.label ?? spec.name}.log`, { force: true });
     };
     const machine = new LibvirtMachine(qemu, {
-      ...{ spec, accelerator, capabilities, virsh, tidy },
+      ...{ spec, accelerator, capabilities, virsh, cgroups, tidy },
       agent: connections.agent.fd,
       console: connections.console.fd,
     });
@@ -80,19 +81,6 @@ function ownerOf(capabilities: string): Owner {
   const model = /<model>dac<\/model>[\s\S]*?<\/secmodel>/.exec(capabilities)?.[0] ?? "";
   const match = /<baselabel type='(?:kvm|qemu)'>\+(\d+):\+(\d+)</.exec(model);
   return { uid: Number(match?.[1] ?? 0), gid: Number(match?.[2] ?? 0) };
-}
-
-/** Puts QEMU, which is in cgroups of libvirt's, into those of this process: they are the container's. */
-function joinOwnCgroups(pid: number): void {
-  for (const hierarchy of hierarchies()) {
-    try {
-      writeFileSync(`${directoryOf(hierarchy, hierarchy.own)}/cgroup.procs`, String(pid));
-    } catch (error) {
-      // A hierarchy that is read-only here, or a cgroup that takes no processes: it stays where libvirt put it.
-      if (!["EROFS", "EACCES", "EPERM", "EOPNOTSUPP", "EBUSY"].includes((error as NodeJS.ErrnoException).code ?? ""))
-        throw error;
-    }
-  }
 }
 
 function optionsFor({ uri }: LibvirtOptions): Record<string, string> {

@@ -19,6 +19,7 @@ import type {
   Nic,
 } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
+import type { QemuCgroups } from "./cgroups";
 import { memoryXml, nicXml, uuidOf } from "./domain";
 import { fetchLink } from "./link";
 import type { Virsh } from "./virsh";
@@ -29,6 +30,7 @@ export interface LibvirtMachineOptions {
   accelerator: string;
   capabilities: Capabilities;
   virsh: Virsh;
+  cgroups: QemuCgroups;
   /** The descriptors of its channel and its console. */
   agent: number;
   console: number;
@@ -51,6 +53,7 @@ export class LibvirtMachine implements Machine {
   readonly #uuid: string;
   readonly #qemu: Identity;
   readonly #virsh: Virsh;
+  readonly #cgroups: QemuCgroups;
   readonly #agent: number;
   #connected = false;
   #size: MachineSize;
@@ -58,7 +61,7 @@ export class LibvirtMachine implements Machine {
   #exit: MachineExit | undefined;
 
   constructor(qemu: Identity, options: LibvirtMachineOptions) {
-    const { spec, accelerator, capabilities, virsh, agent, console } = options;
+    const { spec, accelerator, capabilities, virsh, cgroups, agent, console } = options;
     this.pid = qemu.pid;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
@@ -67,6 +70,7 @@ export class LibvirtMachine implements Machine {
     this.#uuid = uuidOf(spec.name);
     this.#qemu = qemu;
     this.#virsh = virsh;
+    this.#cgroups = cgroups;
     this.#agent = agent;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     const log = openConsole(spec.directory);
@@ -138,7 +142,7 @@ export class LibvirtMachine implements Machine {
     const most = this.#spec.most?.cpus ?? this.#spec.cpus;
     if (cpus > most)
       throw new RunvError("VM_FULL", `add ${count} processors to the virtual machine: it can have ${most}`);
-    await this.#virsh.run("setvcpus", this.#uuid, String(cpus), "--live");
+    await this.#cgroups.atHome(() => this.#virsh.run("setvcpus", this.#uuid, String(cpus), "--live"));
     this.#size = { ...this.#size, cpus };
   }
 
