@@ -320,6 +320,30 @@ runvTest(
   },
 );
 
+runvTest("run --trace: a timeline of all of runv's processes, to the first output and the end", async (rig) => {
+  const file = join(rig.directory, "trace.json");
+  const bundle = await rig.bundle({ args: ["echo", "hi"] });
+  const { code, stdout } = await rig.runv(["run", "--trace", file, "-b", bundle, rig.id("traced")]);
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "hi\n" });
+  // The array's end may be missing in this format.
+  const events: { name: string; cat: string; ph: string; ts: number; dur?: number }[] = JSON.parse(
+    `${readFileSync(file, "utf8").replace(/,\s*$/, "")}]`,
+  );
+  const seen = new Set(events.map(({ cat, name }) => `${cat}: ${name}`));
+  const stages = [
+    "runv: start of the executable",
+    "runv: share",
+    "runv: hooks",
+    "runv: network",
+    "runv: start",
+    "runv: delete",
+  ];
+  for (const stage of [...stages, "monitor: hypervisor: end", "shim: the first output"]) expect(seen).toContain(stage);
+  const first = Math.min(...events.map(({ ts }) => ts));
+  expect(events.find(({ name }) => name === "start of the executable")!.ts).toBe(first);
+  for (const { ph, dur } of events) expect(ph === "i" ? 0 : dur).toBeGreaterThanOrEqual(0);
+});
+
 runvTest("create, start, kill: the pid in the file is the caller's to reap, with the container's code", async (rig) => {
   const { runv, command, directory, id } = rig;
   const path = await rig.bundle({ args: ["sh", "-c", "while :; do sleep 1; done"] });

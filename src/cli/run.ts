@@ -1,9 +1,12 @@
 /** `runv run` */
+import { resolve } from "node:path";
+import { traceTo } from "../base/trace";
 import type { RunOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { newContainer, orFail, type Perform } from "./container";
 import { bundleDescription, createFlags, createOptions } from "./create";
 import { bool } from "./flags";
+import { globalFlags } from "./global";
 
 export const run = (perform: Perform<RunOptions>): Command =>
   command({
@@ -15,16 +18,18 @@ export const run = (perform: Perform<RunOptions>): Command =>
       ...createFlags,
       detach: bool("detach from the container's process", { short: "d" }),
       keep: bool("do not delete the container after it exits"),
+      trace: globalFlags.trace,
       "no-subreaper": bool("disable the use of the subreaper used to reap reparented processes"),
     },
     args: [1, 1],
     run: ({ flags, args, global }) =>
-      orFail("runv run failed", 1, async () =>
-        perform({
+      orFail("runv run failed", 1, async () => {
+        if (flags.trace) traceTo(resolve(flags.trace));
+        return perform({
           ...createOptions(flags, args, global),
           detach: flags.detach,
           keep: flags.keep,
           noSubreaper: flags["no-subreaper"],
-        }),
-      ),
+        });
+      }),
   });
