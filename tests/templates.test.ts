@@ -1,8 +1,11 @@
 /** Machines that are clones: made once, never twins, and made again when their template is not what it was. */
 import { expect } from "bun:test";
-import { appendFileSync, readdirSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { partsOf } from "./drivers/support/parts";
 import { type Rig, runvTest } from "./support/rig";
+import { until } from "./support/until";
 
 /** What two machines must not have in common. */
 const secrets = [
@@ -43,6 +46,33 @@ runvTest("a template that was written to is made again", async (rig) => {
   expect((await run(rig, bundle, "second")).stdout).toBe("hi\n");
   expect(keys(rig)).toEqual([key]);
 });
+
+runvTest(
+  "memory that a clone's guest frees goes back to the host, and is not taken out of the template",
+  async (rig) => {
+    const bundle = await rig.bundle({ args: ["sleep", "100000"] });
+    const runv = (...args: string[]) => rig.runv(["--template", templatesOf(rig), ...args]);
+    expect((await runv("run", "-d", "-b", bundle, rig.id("first"))).code).toBe(0);
+    const id = rig.id("second");
+    expect((await runv("run", "-d", "-b", bundle, id)).code).toBe(0);
+    const memory = join(templatesOf(rig), keys(rig)[0]!, "memory");
+    const content = () => createHash("sha256").update(readFileSync(memory)).digest("hex");
+    const before = content();
+    const own = () => anonymousOf(partsOf(rig, id).machine!);
+    const has = own();
+    // Its buffer is gone when it ends.
+    expect((await runv("exec", id, "dd", "if=/dev/zero", "of=/dev/null", "bs=40M", "count=1")).code).toBe(0);
+    await until("the memory comes back", () => own() < has + 20, 60_000);
+    expect(content()).toBe(before);
+    for (const name of ["first", "second"]) expect((await runv("delete", "--force", rig.id(name))).code).toBe(0);
+  },
+);
+
+/** What a process has for itself, in MiB. */
+function anonymousOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
+  return Number(/^Anonymous: +(\d+) kB$/m.exec(text)![1]) / 1024;
+}
 
 runvTest("without templates a machine boots, and makes none", async (rig) => {
   const bundle = await rig.bundle({ args: ["cat", "/proc/uptime"] });

@@ -44,7 +44,7 @@ export const measureShare: Measure = async (rig) => {
     rig,
     runtimes,
     async () => {
-      for (let round = rig.quick ? warmUp + 1 : warmUp; round < (rig.quick ? 1 : 3); round++) {
+      for (let round = rig.quick ? warmUp + 1 : warmUp; round < (rig.quick ? 1 : 2); round++) {
         for (const [step, , unit, script] of steps) {
           if (unit === "s" && round !== 0) continue;
           for (const runtime of runtimes) {

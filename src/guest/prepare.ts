@@ -1,6 +1,6 @@
-import { AT_FDCWD, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY } from "../linux/constants";
+import { AT_FDCWD, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY, O_WRONLY } from "../linux/constants";
 import { Assembler } from "../program/assembler";
-import { close, writeFile } from "../program/files";
+import { close, writeFile, writeText } from "../program/files";
 import type { Program } from "../program/program";
 import { repeatedly } from "../program/repeat";
 
@@ -39,6 +39,26 @@ export function prepareGuest(): Program {
   for (const path of [sharePath, rootPath]) {
     p.syscall("mkdirat", [AT_FDCWD, p.text(path), 0o700], { accept: ["EEXIST"] });
   }
+  return p.assemble();
+}
+
+/**
+ * The least piece of free memory that the guest tells of, as a power of two of pages: 128 KiB. Linux tells of none as long as 32 such pieces are
+ * not free; its own choice are pieces of 2 MiB, and a small guest never has 64 MiB free.
+ */
+const reportedOrder = 5;
+
+/** Has a guest with a balloon tell the host of small pieces of free memory too. Its kernel may know of no such choice (before Linux 5.14). */
+export function reportFreePages(): Program {
+  const p = new Assembler();
+  p.doing("choose which free memory the host is told of");
+  const end = p.label();
+  const missing = { accept: "any", otherwise: end } as const;
+  const path = p.text("/sys/module/page_reporting/parameters/page_reporting_order");
+  const fd = p.value("openat", [AT_FDCWD, path, O_WRONLY | O_CLOEXEC], missing);
+  writeText(p, fd, String(reportedOrder), { accept: "any" });
+  close(p, fd);
+  p.place(end);
   return p.assemble();
 }
 

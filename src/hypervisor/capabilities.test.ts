@@ -32,5 +32,7 @@ test("check and features tell the same", () => {
     subject: "driver libvirt",
     detail: expect.stringMatching(/^it can stop .*; it cannot save a machine and clone it, .*add disks to a machine$/),
   });
-  expect(featureAnnotations()["org.hyper.runv.driver.libvirt"]).toBe("pause,hotplugNic,hotplugCpu,hotplugMemory");
+  expect(featureAnnotations()["org.hyper.runv.driver.libvirt"]).toBe(
+    "pause,freePageReporting,hotplugNic,hotplugCpu,hotplugMemory",
+  );
 });

@@ -48,7 +48,9 @@ export async function planBoot(
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
   };
-  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...(driver.nicModules ?? networkModules)]);
+  const balloon = driver.capabilities.freePageReporting ? ["virtio_balloon"] : [];
+  const network = driver.nicModules ?? networkModules;
+  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...network, ...balloon]);
   return { plan: { driver, spec, modules, handlers }, manifest };
 }
 

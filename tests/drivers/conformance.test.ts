@@ -145,6 +145,17 @@ for (const driver of driversUnderTest()) {
       await until("eth1 goes", async () => same(await names(), before), patience);
     });
 
+    runvTest("what a guest frees goes back to the host, where the driver can", async (rig) => {
+      const { machine } = partsOf(rig, rig.id("main"));
+      if (capabilities?.freePageReporting !== true || machine === undefined) return;
+      const resident = () =>
+        Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${machine}/status`, "utf8"))![1]) / 1024;
+      const before = resident();
+      const words = ["dd", "if=/dev/zero", "of=/dev/null", "bs=32M", "count=1"];
+      expect((await rig.runv(["exec", rig.id("main"), ...words])).code).toBe(0);
+      await until("the memory comes back", () => resident() < before + 16, patience);
+    });
+
     runvTest("a machine grows, or its driver says that it cannot", async ({ runv, id }) => {
       const total = async () =>
         Number(/MemTotal: +(\d+)/.exec((await runv(["exec", id("main"), "cat", "/proc/meminfo"])).stdout)?.[1]);

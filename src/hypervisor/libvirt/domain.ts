@@ -82,7 +82,7 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
           },
         }),
         ...(nic?.backend === "user" && { interface: { "@type": "user", ...nicDevice(nic) } }),
-        memballoon: { "@model": "none" },
+        memballoon: { "@model": "virtio", "@freePageReporting": "on" },
       },
       // Nothing of the host's is given to libvirt's user: what it needs it can read, and the sockets are its own.
       seclabel: {

@@ -6,7 +6,7 @@ const capabilities: Capabilities = {
   pause: true,
   template: false,
   balloon: false,
-  freePageReporting: false,
+  freePageReporting: true,
   hotplugNic: true,
   hotplugDisk: false,
   hotplugCpu: true,

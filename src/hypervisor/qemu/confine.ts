@@ -50,8 +50,6 @@ export interface Confinement {
   smallPages: boolean;
   /** QEMU, as it is called in the jail. */
   command: readonly string[];
-  /** Whether what is to be loaded into it was given as a descriptor. */
-  preload: boolean;
   /** Whether it serves files of all users to its guest. */
   servesFiles: boolean;
 }
@@ -74,7 +72,7 @@ const files = 1_048_576n;
 
 /** Writes the program. */
 export function confine(confinement: Confinement): Program {
-  const { parent, directory, entries, smallPages, command, preload, servesFiles } = confinement;
+  const { parent, directory, entries, smallPages, command, servesFiles } = confinement;
   const p = new Assembler();
   closeRest(p);
   makeJail(p, "qemu", directory, entries);
@@ -84,7 +82,7 @@ export function confine(confinement: Confinement): Program {
   // After the change of ids, which undoes it.
   tie(p, "qemu", parent);
   p.doing(`execute ${command[0]}`);
-  const environment = preload ? [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`] : [];
+  const environment = [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`];
   p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector(environment)]);
   return p.assemble();
 }

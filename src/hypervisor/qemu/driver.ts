@@ -8,7 +8,7 @@ const capabilities: Capabilities = {
   pause: true,
   template: true,
   balloon: false,
-  freePageReporting: false,
+  freePageReporting: true,
   hotplugNic: true,
   hotplugDisk: true,
   hotplugCpu: true,

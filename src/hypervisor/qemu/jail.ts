@@ -39,8 +39,8 @@ export function jailEntries(
   entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
   entries.push(...devices.map((path) => bind(path, path, "file", true)));
   entries.push(bind(inside.kernel, spec.kernel, "file"), bind(inside.initrd, spec.initrd, "file"));
-  // Where it is not to be written, QEMU before 8.2 opens it so all the same: who made the file looks at it again before it is used.
-  if (spec.memory !== undefined) entries.push(bind(inside.memory, spec.memory.path, "file", true));
+  // A clone must not change its template: preload/private-memory.c.
+  if (spec.memory !== undefined) entries.push(bind(inside.memory, spec.memory.path, "file", spec.memory.write));
   if (spec.share !== undefined) {
     entries.push({ path: inside.share, source: spec.share.path, kind: "directory", recursive: true, writable: true });
   }

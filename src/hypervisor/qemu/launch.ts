@@ -13,8 +13,8 @@ import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
 import { openVhost } from "./nic";
-import { type Accelerator, qemuArguments, tapOf } from "./options";
-import { readPreload, wantsPreload } from "./preload";
+import { type Accelerator, qemuArguments, reportsFreePages, tapOf } from "./options";
+import { readPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
@@ -37,8 +37,9 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   const server = virtiofs?.server;
   try {
     const program = jailed(spec, path, accelerator, version, virtiofs);
-    const child = start(program, spec, version, virtiofs);
-    const { driver, capabilities } = options;
+    const child = start(program, spec, virtiofs);
+    const { driver } = options;
+    const capabilities = { ...options.capabilities, freePageReporting: reportsFreePages(version) };
     const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server });
     try {
       await machine.attach((onEvent) =>
@@ -69,16 +70,17 @@ function jailed(
   version: QemuVersion,
   virtiofs: VirtioFs | undefined,
 ): Program {
-  const { kernel, initrd, memory: file } = spec;
-  const [share, memory] = [virtiofs ? undefined : spec.share, virtiofs?.memory === undefined ? file : undefined];
-  const { share: asked, ...machine } = spec;
+  const { share, ...machine } = spec;
+  const { kernel, initrd } = spec;
+  const served = virtiofs === undefined ? share : undefined;
+  const file = virtiofs?.memory === undefined ? spec.memory : undefined;
   const args = qemuArguments({
     ...machine,
     kernel: inside.kernel,
     initrd: inside.initrd,
-    ...(share && { share: { tag: share.tag, path: inside.share } }),
-    ...(virtiofs?.server && spec.restore === undefined && { share: { tag: asked!.tag } }),
-    ...(file && { memory: memory === undefined ? copiedMemory : { ...memory, path: inside.memory } }),
+    ...(served && { share: { ...served, path: inside.share } }),
+    ...(share && virtiofs?.server && spec.restore === undefined && { share: { tag: share.tag } }),
+    ...(spec.memory && { memory: file === undefined ? copiedMemory : { ...file, path: inside.memory } }),
     sharesMemory: virtiofs !== undefined,
     version,
     accelerator,
@@ -88,27 +90,21 @@ function jailed(
     parent: process.pid,
     directory: spec.directory,
     entries: jailEntries(
-      { kernel, initrd, ...(share && { share }), ...(memory && { memory }) },
+      { kernel, initrd, ...(served && { share: served }), ...(file && { memory: file }) },
       binary,
       accelerator === "kvm" ? ["/dev/kvm"] : [],
     ),
     // Translated code is a little of the much that QEMU asks huge pages for. With KVM they are the guest's memory.
     smallPages: accelerator === "tcg",
     command: [binary, ...args],
-    preload: wantsPreload(version),
     servesFiles: virtiofs === undefined,
   });
 }
 
-function start(
-  program: Program,
-  { directory, nic, restore }: MachineSpec,
-  version: QemuVersion,
-  virtiofs: VirtioFs | undefined,
-): Child {
+function start(program: Program, { directory, nic, restore }: MachineSpec, virtiofs: VirtioFs | undefined): Child {
   try {
     const log = openConsole(directory);
-    const preload = wantsPreload(version) ? memoryFile("runv-preload", readPreload()) : undefined;
+    const preload = memoryFile("runv-preload", readPreload());
     const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
     const vhost = wantsVhost === true ? openVhost() : undefined;
     try {

@@ -14,6 +14,8 @@ const machine: QemuMachine = {
   descriptors: { qmp: 3, agent: 4, console: 5, tap: 6, vhost: 7, share: 9 },
 };
 
+const balloon = "virtio-balloon-pci,free-page-reporting=on,page-poison=off";
+
 /** What follows an option, each time it is given. */
 function given(option: string, changes: Partial<QemuMachine> = {}): (string | undefined)[] {
   const args = qemuArguments({ ...machine, ...changes });
@@ -79,6 +81,7 @@ test("the agent, the console and the control channel are descriptors", () => {
   expect(given("-device")).toEqual([
     "virtio-serial-pci,id=serial,ioeventfd=off",
     "virtserialport,bus=serial.0,chardev=agent,id=agent,name=runv.agent",
+    balloon,
   ]);
 });
 
@@ -86,8 +89,22 @@ test("a share, and commas in names", () => {
   expect(given("-fsdev")).toEqual([]);
   const share = { tag: "share", path: "/a,b" };
   expect(given("-fsdev", { share })).toEqual(["local,id=share,path=/a,,b,security_model=passthrough,multidevs=remap"]);
-  expect(given("-device", { share }).at(-1)).toBe("virtio-9p-pci,fsdev=share,mount_tag=share,ioeventfd=off");
+  expect(given("-device", { share }).at(-2)).toBe("virtio-9p-pci,fsdev=share,mount_tag=share,ioeventfd=off");
   expect(given("-name", { name: "x,y" })).toEqual(["x,,y"]);
+});
+
+test("a share over virtiofs, and memory that virtiofsd is given", () => {
+  expect(given("-object")).toEqual([]);
+  const virtiofs = { sharesMemory: true, share: { tag: "share" } };
+  expect(given("-object", virtiofs)).toEqual(["memory-backend-memfd,id=memory,size=256M,share=on"]);
+  expect(given("-machine", virtiofs)[0]).toContain(",memory-backend=memory");
+  expect(given("-chardev", virtiofs).at(-1)).toBe("socket,id=share,fd=9");
+  expect(given("-device", virtiofs).at(-2)).toBe("vhost-user-fs-pci,id=share,chardev=share,tag=share,queue-size=1024");
+});
+
+test("memory that is given back, where QEMU can", () => {
+  expect(given("-device").at(-1)).toBe(balloon);
+  expect(given("-device", { version: [5, 0, 0] })).not.toContain(balloon);
 });
 
 test("QEMU may do little", () => {
@@ -102,7 +119,7 @@ test("a network interface: a tap by its descriptor, /dev/vhost-net where there i
   expect(given("-netdev", nic({ tap: 40 }))).toEqual(["tap,fd=6,id=nic0"]);
   expect(given("-netdev", nic({ tap: 40, vhost: true }))).toEqual(["tap,fd=6,vhost=on,vhostfd=7,id=nic0"]);
   expect(given("-netdev", nic("user"))).toEqual(["user,id=nic0"]);
-  expect(given("-device", nic("user")).at(-1)).toBe(
+  expect(given("-device", nic("user")).at(-2)).toBe(
     "virtio-net-pci,id=dev-nic0,netdev=nic0,mac=02:00:00:00:00:01,romfile=",
   );
 });

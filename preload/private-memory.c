@@ -1,0 +1,100 @@
+/*
+ * Loaded into QEMU before its libraries (LD_PRELOAD): a clone's memory is its template's file, which it must not change.
+ *
+ * QEMU maps the file privately, but opens it for writing all the same, and when the guest frees memory (free page reporting,
+ * balloon) it makes holes in it before it forgets its own copies of the pages (ram_block_discard_range): that would take memory away
+ * from all other clones. In QEMU's jail the file is on a read-only mount, so neither can happen. Here
+ *
+ * - the file is opened for reading where QEMU asks for more, which is all that a private mapping takes;
+ * - a hole in what was opened for reading is said to be made. QEMU goes on to forget its own copies (madvise, MADV_DONTNEED), and the guest
+ *   finds there what its template had. It may find anything: runv's device does not promise that such pages are empty (`page-poison=off`).
+ *
+ * Where this is not loaded QEMU does not start, and the machine boots without a template.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* What the file is called in QEMU's jail: src/hypervisor/qemu/jail.ts. */
+static const char memory[] = "/memory";
+
+static int is_memory(const char *path)
+{
+	const char *end = memory;
+
+	while (*path != '\0' && *path == *end)
+		path++, end++;
+	return *path == *end;
+}
+
+static int open_file(const char *path, int flags, mode_t mode)
+{
+	int fd = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+
+	if (fd < 0 && errno == EROFS && is_memory(path))
+		fd = syscall(SYS_openat, AT_FDCWD, path, (flags & ~O_ACCMODE) | O_RDONLY, 0);
+	return fd;
+}
+
+static int allocate(int fd, int mode, off_t offset, off_t length)
+{
+	int result = syscall(SYS_fallocate, fd, mode, offset, length);
+
+	if (result < 0 && errno == EBADF && (mode & FALLOC_FL_PUNCH_HOLE) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return 0;
+	return result;
+}
+
+/* The names under which QEMU calls them: with musl, with glibc, and with glibc's checks. */
+
+int plain_open(const char *path, int flags, ...) __asm__("open");
+int large_open(const char *path, int flags, ...) __asm__("open64");
+int checked_open(const char *path, int flags) __asm__("__open64_2");
+int plain_fallocate(int fd, int mode, off_t offset, off_t length) __asm__("fallocate");
+int large_fallocate(int fd, int mode, off_t offset, off_t length) __asm__("fallocate64");
+
+static mode_t mode_in(int flags, va_list rest)
+{
+	return (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;
+}
+
+int plain_open(const char *path, int flags, ...)
+{
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = mode_in(flags, rest);
+	va_end(rest);
+	return open_file(path, flags, mode);
+}
+
+int large_open(const char *path, int flags, ...)
+{
+	va_list rest;
+	mode_t mode;
+
+	va_start(rest, flags);
+	mode = mode_in(flags, rest);
+	va_end(rest);
+	return open_file(path, flags, mode);
+}
+
+int checked_open(const char *path, int flags)
+{
+	return open_file(path, flags, 0);
+}
+
+int plain_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	return allocate(fd, mode, offset, length);
+}
+
+int large_fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	return allocate(fd, mode, offset, length);
+}
