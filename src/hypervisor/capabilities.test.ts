@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { capabilityTable, checkCapabilities, featureAnnotations, unsupported } from "./capabilities";
-import { driverSettings, drivers } from "./index";
+import { chooseDriver, driverSettings, drivers } from "./index";
 
 const page = readFileSync(join(import.meta.dir, "../../docs/hypervisors.md"), "utf8");
 
@@ -23,6 +23,21 @@ test("a refusal names the driver, what it cannot do, and an alternative", () => 
   });
   // What no driver can has no other driver as its alternative.
   expect(unsupported("qemu", "balloon").hint).toBe("containers' limits hold in the guest");
+});
+
+test("a share that a driver does not have is refused", async () => {
+  for (const [name, share, other] of [
+    ["libvirt", "9p", "virtiofs"],
+    ["kvmtool", "virtiofs", "9p"],
+  ] as const) {
+    const error = await chooseDriver(name, { share }).catch((thrown) => thrown);
+    expect(error).toMatchObject({
+      code: "UNSUPPORTED",
+      message: `the driver ${name} cannot share files over ${share}`,
+    });
+    expect((await chooseDriver(name, { share: other })).name).toBe(name);
+  }
+  for (const share of ["9p", "virtiofs"]) expect((await chooseDriver("tcg", { share })).guestMount.type).toBe(share);
 });
 
 test("check and features tell the same", () => {

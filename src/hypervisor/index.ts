@@ -20,20 +20,29 @@ export const driverSettings: readonly DriverSetting[] = families.flatMap(({ sett
 /**
  * Finds the driver for `--driver`.
  * @param name the name of a driver, or "auto"
- * @throws RunvError VM_DRIVER_UNKNOWN, VM_DRIVER_SETTING, VM_DRIVER_UNAVAILABLE (no driver works), VM_QEMU_MISSING, VM_QEMU_OLD (nor does the only one)
+ * @throws RunvError VM_DRIVER_UNKNOWN, VM_DRIVER_SETTING, UNSUPPORTED (it has no such share), VM_DRIVER_UNAVAILABLE (no driver works), VM_QEMU_MISSING, VM_QEMU_OLD (nor does the only one)
  */
 export async function chooseDriver(name = "auto", options: DriverOptions = {}): Promise<Driver> {
   checkSettings(options);
   const all = drivers(options);
   if (name !== "auto") {
     const driver = all.find((driver) => driver.name === name);
-    if (driver !== undefined) return driver;
+    if (driver !== undefined) return withShare(driver, options);
     const known = ["auto", ...all.map((driver) => driver.name)].join(", ");
     throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
   }
-  for (const driver of all) if ((await driver.probe()).available) return driver;
+  for (const driver of all) if ((await driver.probe()).available) return withShare(driver, options);
   // None works: the launch of QEMU, which needs the least, says best why.
   return all.find(({ name }) => name === "qemu")!;
+}
+
+/** The driver, if its share is the one that was asked for. */
+function withShare(driver: Driver, { share }: DriverOptions): Driver {
+  const { type } = driver.guestMount;
+  if (share === undefined || share === type) return driver;
+  throw new RunvError("UNSUPPORTED", `the driver ${driver.name} cannot share files over ${share}`, {
+    hint: `--share ${type}; or --driver qemu`,
+  });
 }
 
 function checkSettings(options: DriverOptions): void {

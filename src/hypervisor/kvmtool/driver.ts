@@ -15,7 +15,7 @@ const capabilities: Capabilities = {
 
 export const kvmtool: DriverFamily = {
   settings: [{ key: "lkvm", kind: "path", usage: "kvmtool's program, if lkvm is not on the PATH" }],
-  drivers: ({ lkvm, share, share_cache }) => [
+  drivers: ({ lkvm, share_cache }) => [
     {
       name: "kvmtool",
       summary: "kvmtool, with KVM",
@@ -24,7 +24,7 @@ export const kvmtool: DriverFamily = {
       guestMount: nineP("virtio", share_cache as NineCache | undefined),
       probe: async () => (await import("./check")).probeKvmtool(lkvm),
       check: async () => (await import("./check")).checkKvmtool(lkvm),
-      launch: async (spec) => (await import("./launch")).launch(spec, { lkvm, share, capabilities }),
+      launch: async (spec) => (await import("./launch")).launch(spec, { lkvm, capabilities }),
     },
   ],
 };

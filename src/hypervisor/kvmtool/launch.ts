@@ -23,20 +23,14 @@ const inherited = { tap: 3, program: 4 } as const;
 export interface KvmtoolOptions {
   /** The path of its program, if it is not to be looked for. */
   lkvm: string | undefined;
-  /** How files are to reach the guest, if anybody said. */
-  share: string | undefined;
   capabilities: Capabilities;
 }
 
 /** `Driver.launch` of the driver kvmtool. */
-export async function launch(
-  spec: MachineSpec,
-  { lkvm: configured, share, capabilities }: KvmtoolOptions,
-): Promise<Machine> {
+export async function launch(spec: MachineSpec, { lkvm: configured, capabilities }: KvmtoolOptions): Promise<Machine> {
   if (spec.memory !== undefined || spec.restore !== undefined) throw unsupported("kvmtool", "template");
   const tap = spec.nic && tapOf(spec.nic.backend);
   if (spec.nic !== undefined && tap === undefined) throw noRouter();
-  if (share === "virtiofs") throw noVirtioFs();
   const lkvm = await findLkvm(configured);
   for (const problem of [kvmProblem(), vsockProblem()]) {
     if (problem === undefined) continue;
@@ -93,11 +87,6 @@ function start(program: Program, directory: string, tap: number | undefined): Ch
 
 /** The guest's init, which also starts programs on the host; made with the first machine and kept. */
 let init: number | undefined;
-
-function noVirtioFs(): RunvError {
-  const message = "the driver kvmtool cannot share files over virtiofs";
-  return new RunvError("UNSUPPORTED", message, { hint: "--share 9p; or --driver qemu" });
-}
 
 function noRouter(): RunvError {
   const message = "the driver kvmtool cannot take the host's network for a machine";

@@ -22,8 +22,8 @@ export const libvirt: DriverFamily = {
       usage: "where the driver libvirt finds its daemon (default: qemu:///system)",
     },
   ],
-  drivers: ({ libvirt_uri: uri = "qemu:///system", share, virtiofsd, qemu }) => {
-    const options = { uri, share, virtiofsd, qemu };
+  drivers: ({ libvirt_uri: uri = "qemu:///system", virtiofsd, qemu }) => {
+    const options = { uri, virtiofsd, qemu };
     return [
       {
         name: "libvirt",

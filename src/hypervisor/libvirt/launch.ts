@@ -16,8 +16,6 @@ import { withFile } from "./with-file";
 
 export interface LibvirtOptions {
   uri: string;
-  /** What a machine's share is to be served by. */
-  share?: string | undefined;
   /** Paths of programs, if they are not to be looked for. */
   virtiofsd?: string | undefined;
   qemu?: string | undefined;
@@ -27,11 +25,6 @@ export interface LibvirtOptions {
 export async function launch(spec: MachineSpec, options: LibvirtOptions, capabilities: Capabilities): Promise<Machine> {
   if (spec.memory !== undefined || spec.restore !== undefined) {
     throw unsupported("libvirt", "template");
-  }
-  if (options.share === "9p") {
-    throw new RunvError("UNSUPPORTED", "the driver libvirt cannot share files over 9p", {
-      hint: "--share virtiofs; or --driver qemu",
-    });
   }
   const virtiofsd = findVirtiofsd(options.virtiofsd);
   const accelerator = kvmProblem() === undefined ? "kvm" : "tcg";
