@@ -2,32 +2,34 @@
  * A timeline of what happens between a command and its container's first word, over all of runv's processes: `--trace FILE`. The file is
  * in Chrome's trace event format, an array of which the end may be missing, to be opened in Perfetto or about:tracing.
  */
-import { appendFileSync, existsSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, writeFileSync, writeSync } from "node:fs";
 
 /** The file's path goes to the processes in the background by the environment. */
 export const traceVariable = "RUNV_TRACE";
 
-let file = process.env[traceVariable];
+/** It stays open: a shim's root directory becomes another. */
+let file: number | undefined;
 let role = "runv";
 
 /** Begins a timeline, or goes on with one. */
 export function traceTo(path: string): void {
-  file = path;
   process.env[traceVariable] = path;
   if (!existsSync(path)) writeFileSync(path, "[\n");
+  traceOn(path);
   // What ran before this line: the start of the executable.
   write({ name: "start of the executable", ph: "X", ts: performance.timeOrigin * 1000, dur: performance.now() * 1000 });
 }
 
 /** Goes on with a timeline, in a process that has run for long. */
 export function traceOn(path: string): void {
-  file = path;
+  file = openSync(path, "a");
 }
 
 /** Says what this process is called in the timeline, when it is one in the background. */
 export function traceAs(name: string): void {
   role = name;
-  if (file !== undefined) traceTo(file);
+  const path = process.env[traceVariable];
+  if (path !== undefined) traceTo(path);
 }
 
 /** Notes a moment. */
@@ -53,7 +55,7 @@ function now(): number {
 
 function write(event: Record<string, unknown>): void {
   try {
-    appendFileSync(file!, `${JSON.stringify({ ...event, cat: role, pid: process.pid, tid: process.pid })},\n`);
+    writeSync(file!, `${JSON.stringify({ ...event, cat: role, pid: process.pid, tid: process.pid })},\n`);
   } catch {
     // A timeline that cannot be written keeps nobody from working.
   }
