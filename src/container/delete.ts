@@ -85,8 +85,9 @@ async function removeSandboxOf(
   }
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
   clearNetwork(namespaces);
-  await removeHostCgroup(cgroup);
+  // Processes of its are in the cgroup.
   await endOrphan(directory);
+  await removeHostCgroup(cgroup);
   removeSandbox(directory);
 }
 

@@ -185,11 +185,9 @@ export class Making {
     else if (this.#monitor !== undefined && this.#launched === undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     if (this.#claimed !== undefined) waitForEnd(this.#claimed.monitor, endTimeoutMs);
+    if (this.#member === undefined) await endOrphan(this.#directory);
     await removeHostCgroup(this.#cgroup);
-    if (this.#member === undefined) {
-      await endOrphan(this.#directory);
-      removeSandbox(this.#directory);
-    }
+    if (this.#member === undefined) removeSandbox(this.#directory);
     removeContainerDirectory(this.#options.global.root, this.#options.id);
   }
 

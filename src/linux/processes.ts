@@ -62,7 +62,8 @@ function withPidfd<T>(identity: Identity, action: (pidfd: number) => T): T | und
     // The pidfd is of whatever has that id now: only when it is the same process still, it is the one meant.
     return isAlive(identity) ? action(pidfd) : undefined;
   } catch (error) {
-    if (error instanceof SystemError && error.code === "ESRCH") return undefined;
+    // EINVAL: it is gone, but its id is still that of a session or a group of others.
+    if (error instanceof SystemError && ["ESRCH", "EINVAL"].includes(error.code)) return undefined;
     throw error;
   } finally {
     if (pidfd !== undefined) syscall("close", pidfd);

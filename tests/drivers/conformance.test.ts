@@ -20,6 +20,8 @@ import { partsOf, statusOf } from "./support/parts";
 const done = { code: 0, stdout: "", stderr: "" };
 /** For what takes a whole machine. */
 const patience = 60_000;
+/** What goes through a container: RUNV_TEST_STREAM_MIB, for where a channel is slow and emulated too. */
+const streamMiB = Number(process.env.RUNV_TEST_STREAM_MIB ?? 16);
 
 for (const driver of driversUnderTest()) {
   const capabilities = drivers().find(({ name }) => name === driver.name)?.capabilities;
@@ -55,8 +57,8 @@ for (const driver of driversUnderTest()) {
       expect([missing.code, missing.stderr]).toEqual([255, expect.stringContaining("no such file or directory")]);
     });
 
-    runvTest("16 MiB through stdin and back through stdout are what they were", async ({ runv, id }) => {
-      const input = randomBytes(16 * 2 ** 20);
+    runvTest(`${streamMiB} MiB through stdin and back through stdout are what they were`, async ({ runv, id }) => {
+      const input = randomBytes(streamMiB * 2 ** 20);
       const stdout = join(mkdtempSync("/tmp/runv-output-"), "stdout");
       try {
         const { code, stderr } = await runv(["exec", id("main"), "cat"], { input, stdout });

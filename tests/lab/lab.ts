@@ -13,6 +13,8 @@ export interface LabSuite {
   driver: string;
   /** More tests, files of this directory whose names keep them from other machines. */
   also?: readonly string[];
+  /** For the suite in the lab only, beside the driver's name. */
+  environment?: Readonly<Record<string, string>>;
   /** Whether this machine is one on which they can run. */
   isHere(): boolean;
   /** What this machine has not and the lab's would need of it. */
@@ -25,7 +27,8 @@ export interface LabSuite {
 const mostOfEach = 600_000;
 
 /** Declares as one test that the driver's conformance suite passes, and the files beside it. It fails with all that they say. */
-export function labTest({ kind, driver, also = [], isHere, missing, seconds = 720 }: LabSuite): void {
+export function labTest(suite: LabSuite): void {
+  const { kind, driver, also = [], environment, isHere, missing, seconds = 720 } = suite;
   const name = `the conformance suite passes with --driver ${driver}`;
   const here = isHere();
   const emulated = process.arch === "x64" ? undefined : "the lab's machines are x86-64, as this one must be";
@@ -43,9 +46,10 @@ export function labTest({ kind, driver, also = [], isHere, missing, seconds = 72
         const report = join(here ? results : "/results", "report.xml");
         const files = ["./tests/drivers/conformance.test.ts", ...also.map((file) => `./tests/lab/${file}`)];
         const options = ["--timeout", String(mostOfEach), "--reporter=junit", `--reporter-outfile=${report}`];
-        const suite = [process.execPath, "test", ...options, ...files];
-        const lab = ["lab/run", "--timeout", String(seconds), "--results", results, kind, ...suite];
-        const { output, code } = await run(here ? suite : lab, { RUNV_TEST_DRIVERS: driver }, join(results, "output"));
+        const command = [process.execPath, "test", ...options, ...files];
+        const lab = ["lab/run", "--timeout", String(seconds), "--results", results, kind, ...command];
+        const variables = { RUNV_TEST_DRIVERS: driver, ...(here ? {} : environment) };
+        const { output, code } = await run(here ? command : lab, variables, join(results, "output"));
         if (code !== 0) throw new Error(`exit code ${code}\n${output}`);
         const { tests, failures, skipped } = countsOf(readFileSync(join(results, "report.xml"), "utf8"));
         expect(tests).toBeGreaterThan(0);

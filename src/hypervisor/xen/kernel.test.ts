@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { madeUpKernel } from "../../image/made-up-elf";
-import { kernelProblem } from "./kernel";
+import { wrongKernel } from "./kernel";
 
 const pvNote = 1;
 const pvhNote = 18;
@@ -13,13 +13,16 @@ test("a kernel has the entry that its domain begins at, or the option is named t
   const path = join(directory, "kernel");
   try {
     writeFileSync(path, madeUpKernel({ note: pvNote }));
-    expect(kernelProblem(path, "pv")).toBeUndefined();
-    expect(kernelProblem(path, "pvh")).toBe("was configured without CONFIG_PVH");
+    expect(wrongKernel(path, "pv")).toBeUndefined();
+    expect(wrongKernel(path, "pvh")?.message).toBe(`start a domain: ${path} was configured without CONFIG_PVH`);
     writeFileSync(path, madeUpKernel({ note: pvhNote }));
-    expect(kernelProblem(path, "pvh")).toBeUndefined();
-    expect(kernelProblem(path, "pv")).toBe("was configured without CONFIG_XEN_PV");
+    expect(wrongKernel(path, "pvh")).toBeUndefined();
+    expect(wrongKernel(path, "pv")?.message).toBe(`start a domain: ${path} was configured without CONFIG_XEN_PV`);
     writeFileSync(path, "text");
-    expect(kernelProblem(path, "pv")).toStartWith("is no kernel: ");
+    expect(wrongKernel(path, "pv")).toMatchObject({
+      code: "VM_KERNEL_FORMAT",
+      message: expect.stringContaining(`${path} is no kernel: `),
+    });
   } finally {
     rmSync(directory, { recursive: true });
   }

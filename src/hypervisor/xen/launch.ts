@@ -13,10 +13,10 @@ import { channelSocket, domainConfig } from "./config";
 import { agentChannel } from "./consoles";
 import { guard } from "./guard";
 import { type DomainType, unavailable, xenProblem } from "./host";
-import { kernelProblem } from "./kernel";
+import { wrongKernel } from "./kernel";
 import { XenMachine } from "./machine";
 import { noBackend } from "./nic";
-import { findXl, xl } from "./toolstack";
+import { find, xl } from "./toolstack";
 
 export interface LaunchOptions {
   driver: string;
@@ -25,7 +25,7 @@ export interface LaunchOptions {
   cacheDirectory: string;
 }
 
-/** `Driver.launch`. @throws RunvError VM_DRIVER_UNAVAILABLE, VM_XEN_START, UNSUPPORTED */
+/** `Driver.launch`. @throws RunvError VM_DRIVER_UNAVAILABLE, VM_XEN_START, VM_KERNEL_FORMAT, UNSUPPORTED */
 export async function launch(spec: MachineSpec, options: LaunchOptions): Promise<Machine> {
   const { name, directory } = spec;
   const { driver, type } = options;
@@ -37,7 +37,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
     const message = `the sandbox's directory has too long a name for a socket in it: ${directory}`;
     throw new RunvError("VM_XEN_START", message, { hint: "use a shorter --root" });
   }
-  const config = join(directory, "domain.cfg");
+  const config = join(directory, `${name}.cfg`);
   writeFileSync(config, domainConfig(spec, type), { mode: 0o600 });
   noteMachine(directory, { driver, name, options: {} });
   const watching = guard(name);
@@ -60,15 +60,18 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
 function startConsole(name: string, directory: string): Bun.Subprocess {
   const log = openConsole(directory);
   try {
-    return Bun.spawn([findXl(), "console", name], { stdio: ["ignore", log, "ignore"], cwd: "/" });
+    return Bun.spawn([find("xl"), "console", name], { stdio: ["ignore", log, "ignore"], cwd: "/" });
   } finally {
     closeSync(log);
   }
 }
 
 function notStarted(cause: unknown, { kernel }: MachineSpec, type: DomainType): RunvError {
-  const why = kernelProblem(kernel, type);
-  const hint = why === undefined && cause instanceof RunvError ? cause.hint : "take another kernel: runv image build";
-  const message = `start a domain: ${why === undefined ? messageOf(cause) : `${kernel} ${why}`}`;
-  return new RunvError("VM_XEN_START", message, { cause, ...(hint !== undefined && { hint }) });
+  const wrong = wrongKernel(kernel, type, cause);
+  if (wrong !== undefined) return wrong;
+  const hint = cause instanceof RunvError ? cause.hint : undefined;
+  return new RunvError("VM_XEN_START", `start a domain: ${messageOf(cause)}`, {
+    cause,
+    ...(hint !== undefined && { hint }),
+  });
 }

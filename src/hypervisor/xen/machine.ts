@@ -17,6 +17,7 @@ import type {
 } from "../driver";
 import { mostOf } from "./config";
 import type { Guard } from "./guard";
+import { wrongKernel } from "./kernel";
 import type { LaunchOptions } from "./launch";
 import { removeLogs } from "./logs";
 import { addNic, removeNic } from "./nic";
@@ -133,13 +134,17 @@ export class XenMachine implements Machine {
 
   async diagnose(waitedMs: number): Promise<RunvError> {
     await Promise.race([this.exited, Bun.sleep(100)]);
+    const console = consoleTail(this.consoleLog, 400);
+    const { spec, type } = this.#options;
+    const wrong = console.length === 0 ? wrongKernel(spec.kernel, type) : undefined;
+    if (wrong !== undefined) return wrong;
     return diagnose({
       hypervisor: "xen",
       waitedMs,
       exit: this.#exit,
       status: this.#exit === undefined ? await this.#status() : undefined,
       portOpen: undefined,
-      console: consoleTail(this.consoleLog, 400),
+      console,
     });
   }
 

@@ -12,6 +12,7 @@ import { xl } from "./toolstack";
  */
 const script = `#!/bin/sh
 # Brings the interface of a virtual machine of runv's into the network namespace of its monitor. Written by runv.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 [ "$1" = online ] || exit 0
 name=$(xenstore-read "$XENBUS_PATH/vifname") &&
   nsenter --net=/proc/1/ns/net ip link set dev "$vif" netns $$ name "$name" &&

@@ -1,5 +1,4 @@
 /** Xen's tools, run to their end. */
-import { basename } from "node:path";
 import { messageOf } from "../../base/error";
 import { findProgram } from "../programs";
 import { refused } from "./failure";
@@ -9,20 +8,20 @@ const timeoutMs = 600_000;
 
 /** Runs `xl`. @returns what it wrote to standard output @throws RunvError VM_XEN_REFUSED */
 export async function xl(...args: string[]): Promise<string> {
-  return await run(findXl(), ...args);
+  return await run("xl", ...args);
 }
 
-/** Where it is; or what is not found when it is started. */
-export function findXl(): string {
-  return findProgram("xl") ?? "xl";
+/** Where a program is; or what is not found when it is started. */
+export function find(name: string): string {
+  return findProgram(name) ?? name;
 }
 
 /** The same of another program of Xen's. @throws RunvError VM_XEN_REFUSED */
-export async function run(program: string, ...args: string[]): Promise<string> {
-  const doing = `${basename(program)} ${args[0]}`;
+export async function run(name: string, ...args: string[]): Promise<string> {
+  const doing = `${name} ${args[0]}`;
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
-    child = Bun.spawn([program, ...args], { stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
+    child = Bun.spawn([find(name), ...args], { stdio: ["ignore", "pipe", "pipe"], timeout: timeoutMs });
   } catch (error) {
     throw refused(doing, messageOf(error));
   }
