@@ -18,7 +18,7 @@ interface Pair {
 }
 
 export const measureNetwork: Measure = async (rig) => {
-  const [rounds, seconds, pings] = rig.quick ? [1, 1, 10] : [3, 5, 50];
+  const [rounds, seconds, pings] = rig.quick ? [1, 1, 10] : [3, 3, 20];
   installProgram(rig, iperf3);
   const pairs = runningRuntimes(rig).map(
     (runtime, index): Pair => ({ runtime, one: 2 * index + 2, other: 2 * index + 3 }),
@@ -33,7 +33,7 @@ export const measureNetwork: Measure = async (rig) => {
     address,
     ...flags,
   ];
-  const ping = (address: string) => ["ping", "-q", "-c", String(pings), "-i", "0.2", address];
+  const ping = (address: string) => ["ping", "-q", "-c", String(pings), "-i", "0.1", address];
   const inside = ({ runtime, other }: Pair, words: string[]) => runtime.words("exec", idOf(runtime, other), ...words);
   const each = (sample: (pair: Pair) => number) =>
     interleave(
