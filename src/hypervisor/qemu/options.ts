@@ -200,7 +200,7 @@ export function kernelCommandLine({
   most,
 }: Pick<QemuMachine, "accelerator" | "commandLine" | "memoryMiB" | "most">): string[] {
   const grows = canGrowMemory(memoryMiB, most) ? growing : [];
-  return [...always, "loglevel=6", ...(accelerator === "tcg" ? [underTcg] : []), ...grows, ...commandLine];
+  return [...always, "loglevel=6", ...(accelerator === "tcg" ? underTcg : []), ...grows, ...commandLine];
 }
 
 /** A value of an option with parts: its commas are doubled. */
