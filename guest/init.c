@@ -23,6 +23,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -260,11 +261,15 @@ static int connect_to_host(const char *port)
 		uint32_t port, cid;
 		uint8_t flags, zero[3];
 	} address = { .family = 40, .port = (uint32_t)strtoul(port, NULL, 10), .cid = 2 };
+	/* SO_VM_SOCKETS_CONNECT_TIMEOUT: two seconds unless told, which a busy host may take. */
+	const struct timeval patience = { .tv_sec = 60 };
+	const int connect_timeout = 6;
 	int fd;
 
 	load_modules("/runv/modules.vsock");
 	fd = socket(address.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+	if (fd < 0 || setsockopt(fd, address.family, connect_timeout, &patience, sizeof(patience)) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		die("cannot connect to port %s of the host: %m", port);
 	return fd;
 }

@@ -1,4 +1,7 @@
-/** What QEMU's drivers say when something is wrong. Those of other hypervisors have tests of their own. */
+/**
+ * What QEMU's drivers say when something is wrong: all that this machine has, or those that RUNV_TEST_DRIVERS names. Those of other
+ * hypervisors have tests of their own.
+ */
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -18,7 +21,10 @@ async function failure(rig: Rig, flags: readonly string[], config = ""): Promise
 
 const problem = kvmProblem();
 
-for (const driver of ["qemu", "tcg", ...(problem === undefined ? ["kvm"] : [])]) {
+const named = process.env.RUNV_TEST_DRIVERS?.split(",");
+const here = ["qemu", "tcg", ...(problem === undefined ? ["kvm"] : [])];
+
+for (const driver of here.filter((name) => named?.includes(name) ?? true)) {
   const flags = ["--driver", driver];
 
   runvTest(`${driver}: no QEMU, and one that is too old`, async (rig) => {

@@ -2,4 +2,9 @@
 import { kvmProblem } from "../../src/hypervisor/qemu/kvm";
 import { labTest } from "./lab";
 
-labTest({ kind: "kvm", driver: "kvm", also: ["kvm-inside.ts"], isHere: () => kvmProblem() === undefined });
+labTest({
+  kind: "kvm",
+  driver: "kvm",
+  also: ["kvm-inside.ts", "../drivers/errors.test.ts"],
+  isHere: () => kvmProblem() === undefined,
+});

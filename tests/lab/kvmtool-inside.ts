@@ -4,6 +4,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { partsOf } from "../drivers/support/parts";
 import { type Rig, runvTest } from "../support/rig";
+import { until } from "../support/until";
 
 const flags = ["--driver", "kvmtool"];
 
@@ -30,8 +31,24 @@ runvTest("lkvm is root without what serving files does not take, and sees nothin
   const status = readFileSync(`/proc/${machine}/status`, "utf8");
   expect(status).toMatch(/^CapEff:\t0*8800001f$/m);
   expect(status).toMatch(/^NoNewPrivs:\t1$/m);
+  expect(status).toMatch(/^Seccomp:\t2$/m);
   expect(() => readFileSync(`/proc/${machine}/root/etc/passwd`)).toThrow("ENOENT");
   expect((await rig.runv(["delete", "--force", id])).code).toBe(0);
+});
+
+runvTest("a machine of the pool stands still, and goes on for its container", async (rig) => {
+  const pool = [...flags, "--pool", join(rig.directory, "pool")];
+  const status = async () => JSON.parse((await rig.runv([...pool, "pool", "status", "--format", "json"])).stdout)[0];
+  expect(await rig.runv([...pool, "pool", "start", "--size", "1"])).toEqual({ code: 0, stdout: "", stderr: "" });
+  try {
+    expect(await status()).toMatchObject({ ready: 1, taken: 0 });
+    const bundle = await rig.bundle({ args: ["echo", "alive"] });
+    const result = await rig.runv([...pool, "run", "-b", bundle, rig.id("pooled")]);
+    expect(result).toEqual({ code: 0, stdout: "alive\n", stderr: "" });
+    await until("it is known to be taken", async () => (await status()).taken === 1, 60_000);
+  } finally {
+    expect(await rig.runv([...pool, "pool", "stop"])).toEqual({ code: 0, stdout: "", stderr: "" });
+  }
 });
 
 runvTest("what is wrong is said, with what to do", async (rig) => {

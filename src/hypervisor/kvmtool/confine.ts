@@ -1,12 +1,14 @@
 /**
  * The program that turns `runv-init --exec` into lkvm: a process that dies with its monitor, in a file system of its own, without the
- * capabilities that serving files does not take. It stays root: its 9p server makes files its own, and never its users'.
+ * capabilities that serving files does not take, and by a filter without what root may do to others. It stays root: its 9p server makes
+ * files its own, and never its users'.
  */
 import { PR_SET_NO_NEW_PRIVS } from "../../linux/constants";
 import { Assembler } from "../../program/assembler";
 import type { Program } from "../../program/program";
 import { dropCapabilities, makeJail, setLimits, tie, toServe } from "../qemu/confine";
 import type { JailEntry } from "../qemu/jail";
+import { loadSignalFilter } from "./filter";
 
 export interface Confinement {
   /** The process with which lkvm dies: the parent. */
@@ -33,6 +35,7 @@ export function confine({ parent, directory, entries, closeFrom, command }: Conf
   dropCapabilities(p, "lkvm", toServe);
   p.syscall("prctl", [PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0]);
   tie(p, "lkvm", parent);
+  loadSignalFilter(p);
   p.doing(`execute ${command[0]}`);
   p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector([`HOME=${home}`])]);
   return p.assemble();

@@ -10,7 +10,7 @@ const VMSTATE = 8;
 const states = ["running", "paused"] as const;
 export type State = (typeof states)[number];
 
-const timeoutMs = 10_000;
+const timeoutMs = 60_000;
 
 /** Where lkvm puts the socket of a machine. @param home its HOME */
 export function controlSocket(home: string, name: string): string {
