@@ -11,7 +11,7 @@ export type NineCache = (typeof nineCaches)[number];
 
 /**
  * A share over 9P2000.L, as QEMU and kvmtool serve it and Linux mounts it. Programs can be executed and files mapped shared. Each user of
- * the guest is attached with its own id, so that the files it creates are its own on the host too.
+ * the guest is attached with its own id, so that the files it creates are its own on the host too: so QEMU has it, and kvmtool does not.
  * @param transport what carries it: the guest's kernel has a module of this name for each
  */
 export function nineP(transport: "virtio" | "xen", cache: NineCache = "mmap"): GuestMount {
