@@ -637,7 +637,10 @@ describe("terminals", () => {
     const process = init.run(
       program((p) => {
         p.stop();
-        terminal(p, ["/bin/sh", "-c", "trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.01; done"]);
+        // The size comes when init has taken the terminal, which may be after the command has begun.
+        const sized = 'while [ "$(stty size)" = "0 0" ]; do sleep 0.01; done';
+        const script = `${sized}; trap 'stty size; exit' WINCH; stty size; while :; do sleep 0.01; done`;
+        terminal(p, ["/bin/sh", "-c", script]);
       }, head),
     );
     process.resize(33, 44);
