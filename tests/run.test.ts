@@ -254,13 +254,14 @@ describe("in one container", () => {
     const { runv, id } = rig;
     const { pid } = JSON.parse((await runv(["state", id("main")])).stdout);
     const pidFile = join(rig.directory, "slept.pid");
-    await runv(["exec", "-d", "--pid-file", pidFile, id("main"), "sleep", "--", "1000"]);
+    const sleeping = ["sh", "-c", "sleep 1000; true", "--version"];
+    await runv(["exec", "-d", "--pid-file", pidFile, id("main"), ...sleeping]);
     const slept = Number(readFileSync(pidFile, "utf8"));
     const { stdout } = await runv(["ps", "--format", "json", id("main")]);
     expect(JSON.parse(stdout).sort()).toEqual([pid, slept].sort());
     const { process: main } = JSON.parse(readFileSync(join(rig.bundles()[0]!, "config.json"), "utf8"));
     expect(commandOf(pid)).toEqual(main.args);
-    expect(commandOf(slept)).toEqual(["sleep", "--", "1000"]);
+    expect(commandOf(slept)).toEqual(sleeping);
     process.kill(slept, "SIGKILL");
   });
 

@@ -16,9 +16,9 @@ test("docs/hypervisors.md has every driver and every setting", () => {
 });
 
 test("a refusal names the driver, what it cannot do, and an alternative", () => {
-  expect(unsupported("libvirt", "hotplugDisk")).toMatchObject({
+  expect(unsupported("kvmtool", "hotplugDisk")).toMatchObject({
     code: "UNSUPPORTED",
-    message: "the driver libvirt cannot add disks to a machine",
+    message: "the driver kvmtool cannot add disks to a machine",
     hint: expect.stringMatching(/^mount the disk on the host, .*; or --driver qemu\|kvm\|tcg/),
   });
   // What no driver can has no other driver as its alternative.
@@ -45,9 +45,11 @@ test("check and features tell the same", () => {
   expect(checkCapabilities(libvirt)).toMatchObject({
     status: "ok",
     subject: "driver libvirt",
-    detail: expect.stringMatching(/^it can stop .*; it cannot save a machine and clone it, .*add disks to a machine$/),
+    detail: expect.stringMatching(
+      /^it can stop .*, add disks to a machine, .*; it cannot save a machine and clone it, .*$/,
+    ),
   });
   expect(featureAnnotations()["org.hyper.runv.driver.libvirt"]).toBe(
-    "pause,freePageReporting,hotplugNic,hotplugCpu,hotplugMemory",
+    "pause,freePageReporting,hotplugNic,hotplugDisk,hotplugCpu,hotplugMemory",
   );
 });

@@ -10,6 +10,7 @@ import { drivers } from "../../src/hypervisor";
 import { identityOf } from "../../src/linux/identity";
 import type { Config } from "../support/bundle";
 import { ConsoleSocket } from "../support/console-socket";
+import { fileIn, makeImage, onDisk } from "../support/disk-image";
 import { inNamespace, type Lab, makeLab, type Station } from "../support/lab";
 import type { Rig } from "../support/rig";
 import { sharedRig } from "../support/shared";
@@ -167,6 +168,23 @@ for (const driver of driversUnderTest()) {
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         expect(await total()).toBeGreaterThan(before + (200 << 10));
       } else expect([code, stderr]).toEqual([1, expect.stringContaining(`driver ${driver.name} cannot`)]);
+    });
+
+    runvTest("an image is the root file system, or its driver says that it cannot", async (rig) => {
+      const image = await makeImage(rig.directory);
+      const script = "echo written >/word; head -1 /proc/mounts; ls /sys/block";
+      const result = await rig.runv([
+        "run",
+        "-b",
+        await rig.bundle(onDisk(image, ["sh", "-c", script])),
+        rig.id("disk"),
+      ]);
+      if (!capabilities?.hotplugDisk) {
+        expect(result.stderr).toContain(`the driver ${driver.name} cannot add disks to a machine`);
+        return;
+      }
+      expect(result).toEqual({ code: 0, stdout: expect.stringMatching(/^\/dev\/vda \/ ext4 rw.*\nvda\n/), stderr: "" });
+      expect(await fileIn(image, "/word")).toBe("written\n");
     });
 
     runvTest("kill sends signals, and ends a container", async ({ runv, spawn, bundle, id }) => {

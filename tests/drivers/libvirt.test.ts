@@ -4,6 +4,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { identityOf } from "../../src/linux/identity";
 import { output } from "../support/command";
+import { fileIn, makeImage, onDisk } from "../support/disk-image";
+import { processesOf } from "../support/processes";
 import { type Rig, runvTest } from "../support/rig";
 import { until } from "../support/until";
 import { type Daemons, libvirt, startLibvirt } from "./support/libvirt";
@@ -72,6 +74,30 @@ describe.skipIf(missing !== undefined)("libvirt", () => {
     expect(await output("virsh", "-c", daemons.uri, "vcpucount", id, "--live", "--current")).toBe("2\n\n");
     expect(readFileSync(`/proc/${partsOf(rig, id).machine}/cgroup`, "utf8")).not.toContain("/machine/");
     expect((await rig.runv(["delete", "--force", id])).code).toBe(0);
+  });
+
+  runvTest("a disk goes with its container, and so does its server", async (rig) => {
+    const first = await run(rig, "first");
+    const { pid } = JSON.parse((await rig.runv(["state", first])).stdout);
+    const image = await makeImage(rig.directory);
+    const second = await rig.bundle(
+      onDisk(image, ["sh", "-c", "echo member >/word; echo written; sleep 1000"], ({ linux }) => {
+        for (const namespace of linux.namespaces)
+          if (namespace.type === "network") namespace.path = `/proc/${pid}/ns/net`;
+      }),
+    );
+    const disks = () => output("virsh", "-c", daemons.uri, "domblklist", first);
+    const servers = () => processesOf(rig.name).filter((line) => line.includes("qemu-storage-daemon")).length;
+    const member = rig.spawn([...flags(), "run", "-b", second, rig.id("second")]);
+    const { value } = await member.stdout.getReader().read();
+    expect(Buffer.from(value!).toString()).toBe("written\n");
+    expect(await disks()).toMatch(/ vda +disk/);
+    expect(servers()).toBe(1);
+    expect((await rig.runv(["delete", "--force", rig.id("second")])).code).toBe(0);
+    await until("the disk is gone", async () => !(await disks()).includes("vda"), 60_000);
+    await until("its server has ended", () => servers() === 0, 60_000);
+    expect(await fileIn(image, "/word")).toBe("member\n");
+    expect((await rig.runv(["delete", "--force", first])).code).toBe(0);
   });
 
   runvTest("kill -9 of libvirtd ends its machines: nothing would tie them to their monitors", async (rig) => {

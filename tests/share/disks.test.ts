@@ -1,36 +1,15 @@
 /** Images and block devices of the host as disks of a container: its root file system, and devices that it asks for. */
 import { expect } from "bun:test";
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../support/bundle";
 import { command, output } from "../support/command";
-import { type Rig, runvTest } from "../support/rig";
-import { cachedRootfs } from "../support/rootfs";
+import { fileIn, makeImage, onDisk } from "../support/disk-image";
+import { runvTest } from "../support/rig";
 import { until } from "../support/until";
 
-/** An ext4 image with busybox. */
-async function makeImage({ directory }: Rig, name = "disk.img"): Promise<string> {
-  const path = join(directory, name);
-  writeFileSync(path, "");
-  truncateSync(path, 32 * 2 ** 20);
-  await command("mkfs.ext4", "-q", "-F", "-d", await cachedRootfs("busybox"), path);
-  return path;
-}
-
-/** A file of an image that nobody has open. */
-const fileIn = (image: string, path: string): Promise<string> => output("debugfs", "-R", `cat ${path}`, image);
-
-const onDisk = (image: string, args: string[], change: (config: Config) => void = () => {}) => ({
-  args,
-  change: (config: Config) => {
-    config.annotations = { "org.runv.rootfs.block": image };
-    config.root.readonly = false;
-    change(config);
-  },
-});
-
 runvTest("an image is the root file system, and what was written is there the next time", async (rig) => {
-  const image = await makeImage(rig);
+  const image = await makeImage(rig.directory);
   const script =
     "cat /count 2>&-; mkfifo /fifo 2>&-; echo again >> /count; head -1 /proc/mounts; test -p /fifo && ls /lost+found";
   const bundle = await rig.bundle(onDisk(image, ["sh", "-c", script]));
@@ -46,7 +25,7 @@ runvTest("an image is the root file system, and what was written is there the ne
 });
 
 runvTest("a container in another's machine has a disk of its own, which goes with it", async (rig) => {
-  const image = await makeImage(rig);
+  const image = await makeImage(rig.directory);
   const first = await rig.bundle({ args: ["sleep", "1000"] });
   expect((await rig.runv(["run", "-d", "-b", first, rig.id("first")])).code).toBe(0);
   const { pid } = JSON.parse((await rig.runv(["state", rig.id("first")])).stdout);
@@ -72,7 +51,7 @@ runvTest("a container in another's machine has a disk of its own, which goes wit
 });
 
 runvTest("a block device of the host is a disk, under the name that was asked for", async (rig) => {
-  const image = await makeImage(rig);
+  const image = await makeImage(rig.directory);
   const device = (await output("losetup", "-f", "--show", image)).trim();
   try {
     const minor = Number(device.replace(/\D+/, ""));

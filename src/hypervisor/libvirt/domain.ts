@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { XMLBuilder } from "fast-xml-parser";
-import type { MachineSpec, Nic } from "../driver";
+import type { Disk, MachineSpec, Nic } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
 import { type Accelerator, agentPort, kernelCommandLine } from "../qemu/options";
 import type { Owner } from "./places";
@@ -98,6 +98,21 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
 /** The document for an interface whose other end on the host libvirt makes under a name. */
 export function nicXml(nic: Nic, link: string): string {
   return xml.build({ interface: { "@type": "ethernet", target: { "@dev": link }, ...nicDevice(nic) } });
+}
+
+/** The document for a disk that somebody serves by NBD, under the name `disk`, at a socket. @param target libvirt's name for it */
+export function diskXml({ id, readOnly }: Disk, target: string, socket: string): string {
+  return xml.build({
+    disk: {
+      "@type": "network",
+      "@device": "disk",
+      driver: { "@name": "qemu", "@type": "raw" },
+      source: { "@protocol": "nbd", "@name": "disk", host: { "@transport": "unix", "@socket": socket } },
+      target: { "@dev": target, "@bus": "virtio" },
+      serial: id,
+      ...(readOnly && { readonly: "" }),
+    },
+  });
 }
 
 /** The document for a module of memory. */

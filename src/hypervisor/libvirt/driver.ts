@@ -8,7 +8,7 @@ const capabilities: Capabilities = {
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,
-  hotplugDisk: false,
+  hotplugDisk: true,
   hotplugCpu: true,
   hotplugMemory: true,
 };

@@ -8,7 +8,8 @@ import { noteMachine } from "../orphans";
 import { kvmProblem } from "../qemu/kvm";
 import { findVirtiofsd, startVirtiofsd } from "../virtiofsd";
 import { QemuCgroups } from "./cgroups";
-import { domainXml } from "./domain";
+import { LibvirtDisks } from "./disk";
+import { domainXml, uuidOf } from "./domain";
 import { LibvirtMachine } from "./machine";
 import { accept, listen, makePlaces, type Owner, type Place, removePlaces } from "./places";
 import { Virsh } from "./virsh";
@@ -52,12 +53,13 @@ export async function launch(spec: MachineSpec, options: LibvirtOptions, capabil
     if (qemu === undefined) throw new RunvError("VM_DIED", "libvirt's QEMU ended while the guest was starting");
     const cgroups = new QemuCgroups(qemu.pid);
     cgroups.join();
+    const disks = new LibvirtDisks({ virsh, uuid: uuidOf(spec.name), directory, owner });
     const tidy = async () => {
       for (const action of undo.reverse()) await action();
       rmSync(`/var/log/libvirt/qemu/${spec.label ?? spec.name}.log`, { force: true });
     };
     const machine = new LibvirtMachine(qemu, {
-      ...{ spec, accelerator, capabilities, virsh, cgroups, tidy },
+      ...{ spec, accelerator, capabilities, virsh, cgroups, disks, tidy },
       agent: connections.agent.fd,
       console: connections.console.fd,
     });

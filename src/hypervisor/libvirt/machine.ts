@@ -12,6 +12,7 @@ import type {
   Capabilities,
   Channel,
   ChannelHandlers,
+  Disk,
   Machine,
   MachineExit,
   MachineSize,
@@ -20,6 +21,7 @@ import type {
 } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
 import type { QemuCgroups } from "./cgroups";
+import type { LibvirtDisks } from "./disk";
 import { memoryXml, nicXml, uuidOf } from "./domain";
 import { fetchLink } from "./link";
 import type { Virsh } from "./virsh";
@@ -31,6 +33,7 @@ export interface LibvirtMachineOptions {
   capabilities: Capabilities;
   virsh: Virsh;
   cgroups: QemuCgroups;
+  disks: LibvirtDisks;
   /** The descriptors of its channel and its console. */
   agent: number;
   console: number;
@@ -54,6 +57,7 @@ export class LibvirtMachine implements Machine {
   readonly #qemu: Identity;
   readonly #virsh: Virsh;
   readonly #cgroups: QemuCgroups;
+  readonly #disks: LibvirtDisks;
   readonly #agent: number;
   #connected = false;
   #size: MachineSize;
@@ -61,7 +65,7 @@ export class LibvirtMachine implements Machine {
   #exit: MachineExit | undefined;
 
   constructor(qemu: Identity, options: LibvirtMachineOptions) {
-    const { spec, accelerator, capabilities, virsh, cgroups, agent, console } = options;
+    const { spec, accelerator, capabilities, virsh, cgroups, disks, agent, console } = options;
     this.pid = qemu.pid;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
@@ -71,6 +75,7 @@ export class LibvirtMachine implements Machine {
     this.#qemu = qemu;
     this.#virsh = virsh;
     this.#cgroups = cgroups;
+    this.#disks = disks;
     this.#agent = agent;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     const log = openConsole(spec.directory);
@@ -80,6 +85,7 @@ export class LibvirtMachine implements Machine {
     this.exited = copyConsole(console, log).then(async () => {
       while (isAlive(qemu)) await Bun.sleep(lookMs);
       await virsh.awaitEnd(this.#uuid);
+      await disks.end();
       stopCutting();
       if (!this.#connected) closeSync(agent);
       await options.tidy();
@@ -127,11 +133,13 @@ export class LibvirtMachine implements Machine {
     await this.#device("detach-device", nicXml(nic, this.#linkOf(id)));
   }
 
-  addDisk(): Promise<void> {
-    return Promise.reject(unsupported(this.driver, "hotplugDisk"));
+  async addDisk(disk: Disk): Promise<void> {
+    await this.#disks.add(disk);
   }
 
-  async removeDisk(): Promise<void> {}
+  async removeDisk(id: string): Promise<void> {
+    await this.#disks.remove(id);
+  }
 
   get size(): MachineSize {
     return this.#size;

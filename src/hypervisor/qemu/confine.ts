@@ -60,7 +60,7 @@ export interface Confinement {
  */
 export const toServe = [0, 1, 2, 3, 4, 27, 31];
 /** A template's memory and /dev/kvm are not everybody's: dac_override. */
-const toOpen = [1];
+export const toOpen = [1];
 /** More than there are; the kernel refuses those it does not know. */
 const lastCapability = 63;
 /** Between systemd's ranges of ids and 2³¹ nobody allocates any; a process id has 22 bits (/proc/sys/kernel/pid_max). */
@@ -78,7 +78,7 @@ export function confine(confinement: Confinement): Program {
   makeJail(p, "qemu", directory, entries);
   setLimits(p, "qemu");
   if (smallPages) keepToSmallPages(p);
-  dropPrivileges(p, servesFiles ? toServe : toOpen);
+  dropPrivileges(p, "qemu", servesFiles ? toServe : toOpen);
   // After the change of ids, which undoes it.
   tie(p, "qemu", parent);
   p.doing(`execute ${command[0]}`);
@@ -205,15 +205,16 @@ export function dropCapabilities(p: Assembler, name: string, kept: readonly numb
   }
 }
 
-function dropPrivileges(p: Assembler, kept: readonly number[]): void {
-  dropCapabilities(p, "qemu", kept);
-  p.doing("give qemu its own user id");
+/** The process has a user id of its own, these capabilities, and no way to get more. */
+export function dropPrivileges(p: Assembler, name: string, kept: readonly number[]): void {
+  dropCapabilities(p, name, kept);
+  p.doing(`give ${name} its own user id`);
   const id = p.add(p.value("getpid", []), firstId);
   p.syscall("setgroups", [0, 0]);
   p.syscall("setresgid", [id, id, id]);
   p.syscall("prctl", [PR_SET_KEEPCAPS, 1, 0, 0, 0]);
   p.syscall("setresuid", [id, id, id]);
-  p.doing("keep the capabilities that qemu needs");
+  p.doing(`keep the capabilities that ${name} needs`);
   const header = p.bytes(new Uint8Array(new Uint32Array([LINUX_CAPABILITY_VERSION_3, 0]).buffer));
   const mask = kept.reduce((bits, capability) => (bits | (1 << capability)) >>> 0, 0);
   p.syscall("capset", [header, p.bytes(new Uint8Array(new Uint32Array([mask, mask, mask, 0, 0, 0]).buffer))]);
