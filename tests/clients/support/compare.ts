@@ -49,14 +49,14 @@ function normal(output: string, name: string): string {
 
 /** What is wrong with a row; undefined if it is as declared. */
 export function problem({ row, outcomes: { runc, runv } }: Compared): string | undefined {
-  const { code = 0, says, differs, machine } = row;
+  const { code = 0, says, differs, host, machine } = row;
   const meets = (outcome: Outcome) =>
     outcome.code === code &&
     (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));
   const same = runv.code === runc.code && runv.output === runc.output;
   if (machine !== undefined && !meets(runc)) return same || meets(runv) ? undefined : `with runv: ${tell(runv)}`;
   if (!meets(runc)) return `with runc: ${tell(runc)}`;
-  if (!same && differs === undefined) {
+  if (!same && differs === undefined && host === undefined) {
     return `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;
   }
   if (same && differs !== undefined) return `it does not differ any more: ${differs}`;
