@@ -22,6 +22,8 @@ export interface LabKind {
   name: string;
   /** QEMU's processor. */
   cpu: string;
+  /** How many at most; as many as are useful if it is not said. */
+  processors?: number;
   memoryMiB: number;
   /** Gets what it needs and this host has not. */
   prepare(parts: Parts, progress: (line: string) => void): Promise<Boot>;

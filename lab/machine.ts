@@ -47,8 +47,11 @@ export async function runMachine(kind: LabKind, machine: Machine, seconds: numbe
   return end;
 }
 
-function qemu({ cpu, memoryMiB }: LabKind, { boot, tree, order, results, console, interactive }: Machine): string[] {
-  const cpus = Math.min(mostProcessors, availableParallelism());
+function qemu(
+  { cpu, processors = mostProcessors, memoryMiB }: LabKind,
+  { boot, tree, order, results, console, interactive }: Machine,
+): string[] {
+  const cpus = Math.min(processors, mostProcessors, availableParallelism());
   return [
     ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
     ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", String(cpus), "-m", `${memoryMiB}M`],

@@ -5,7 +5,7 @@ const project = join(import.meta.dir, "..");
 
 /** Words for the kernel. @param console where it speaks; the first serial port is the shell's */
 export function commandLine(console: string): string {
-  return `console=${console} loglevel=5 panic=-1 reboot=t no_timer_check cryptomgr.notests mitigations=off`;
+  return `console=${console} loglevel=5 panic=-1 reboot=t no_timer_check cryptomgr.notests mitigations=off softlockup_panic=1 watchdog_thresh=60`;
 }
 
 /**
