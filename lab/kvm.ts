@@ -1,6 +1,6 @@
 /**
  * A machine with KVM: QEMU emulates AMD's SVM. An old kernel inside it panics where it sees XSAVE. With two processors the machine itself
- * does, one suite in three: its stack overflows, or one processor waits for the other for ever.
+ * does, now and then: its stack overflows, or one processor waits for the other for ever.
  */
 import type { LabKind } from "./kinds";
 import { commandLine } from "./order";
