@@ -2,7 +2,7 @@
  * The disks of libvirt's QEMU, which runs under libvirt's user and may open nothing of the caller's. So each has a server, a child of the
  * monitor that holds the image, and QEMU speaks NBD with it over a socket.
  */
-import { closeSync } from "node:fs";
+import { closeSync, rmSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import type { Disk } from "../driver";
 import { lastWords } from "../last-words";
@@ -22,8 +22,8 @@ interface Server {
   /** The device's name, for libvirt; the guest gives its own. */
   target: string;
   document: string;
-  /** Ends it. */
-  end(): Promise<void>;
+  /** Ends it. @returns what it said */
+  end(): Promise<string>;
 }
 
 export interface DisksOptions {
@@ -47,19 +47,29 @@ export class LibvirtDisks {
   /** `Machine.addDisk`. @throws RunvError VM_STORAGE_DAEMON_MISSING, VM_STORAGE_DAEMON, VM_LIBVIRT_… */
   async add(disk: Disk): Promise<void> {
     const { virsh, uuid, directory, owner } = this.#options;
+    const program = findStorageDaemon();
     const target = `vd${letters(this.#count++)}`;
     const { path, fd } = listen(`${directory}/${disk.id}`, owner);
-    const server = startServer(disk, fd);
-    closeSync(fd);
+    let server: ReturnType<typeof startServer>;
+    try {
+      server = startServer(program, disk, fd);
+    } finally {
+      closeSync(fd);
+    }
+    const end = async () => {
+      const said = await server.end();
+      rmSync(path, { force: true });
+      return said;
+    };
     const document = diskXml(disk, target, path);
     try {
       await withFile(document, (file) => virsh.run("attach-device", uuid, file, "--live"));
     } catch (cause) {
-      const said = await server.end();
+      const said = await end();
       if (said === "") throw cause;
       throw new RunvError("VM_STORAGE_DAEMON", `serve a disk to libvirt's QEMU: ${said}`, { cause });
     }
-    this.#servers.set(disk.id, { target, document, end: async () => void (await server.end()) });
+    this.#servers.set(disk.id, { target, document, end });
   }
 
   /** `Machine.removeDisk`. */
@@ -88,14 +98,17 @@ function letters(number: number): string {
   return number < 26 ? last : letters(Math.floor(number / 26) - 1) + last;
 }
 
-/** Starts QEMU's storage daemon for an image. @param socket on which it listens */
-function startServer({ fd, device, format, readOnly }: Disk, socket: number): { end(): Promise<string> } {
+/** @throws RunvError VM_STORAGE_DAEMON_MISSING */
+function findStorageDaemon(): string {
   const program = findProgram("qemu-storage-daemon");
-  if (program === undefined) {
-    throw new RunvError("VM_STORAGE_DAEMON_MISSING", "give libvirt's QEMU a disk: no qemu-storage-daemon on PATH", {
-      hint: "apt-get install qemu-system-common (dnf install qemu-img)",
-    });
-  }
+  if (program !== undefined) return program;
+  throw new RunvError("VM_STORAGE_DAEMON_MISSING", "give libvirt's QEMU a disk: no qemu-storage-daemon on PATH", {
+    hint: "apt-get install qemu-system-common (dnf install qemu-img)",
+  });
+}
+
+/** Starts QEMU's storage daemon for an image. @param socket on which it listens */
+function startServer(program: string, { fd, device, format, readOnly }: Disk, socket: number): Pick<Server, "end"> {
   const access = `read-only=${readOnly ? "on" : "off"}`;
   // It opens its descriptor 3 anew, with the access that it is to have.
   const image = `driver=${device ? "host_device" : "file"},node-name=image,filename=/proc/self/fd/3,${access}`;
