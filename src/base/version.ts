@@ -8,17 +8,6 @@ declare const RUNV_COMMIT: string | undefined;
 /** What it calls itself: by a link named runc it stands in for that, whose callers look for the name. */
 export const programName = basename(process.argv0) === "runc" ? "runc" : "runv";
 
-/** In the environment of a process whose command line is another's: the command that it is. */
-export const commandVariable = "RUNV_COMMAND";
-
-/** The words of the command: of `runv ctr ARGS` also by a link named `runv-ctr`, and so with `runv-containerd`. */
-export function commandLine(): string[] {
-  const words = process.env[commandVariable]?.split(" ");
-  if (words !== undefined) return words;
-  const link = /^runv-(containerd|ctr)$/.exec(basename(process.argv0))?.slice(1) ?? [];
-  return [...link, ...process.argv.slice(2)];
-}
-
 export const version = typeof RUNV_VERSION === "string" ? RUNV_VERSION : "2.0.0-dev";
 
 export const commit = typeof RUNV_COMMIT === "string" ? RUNV_COMMIT : "unknown";

@@ -1,6 +1,6 @@
 /** The executable's first file: the command line in, the exit code out. */
 
-import { commandLine } from "../base/version";
+import { commandLine } from "../base/own-command";
 import { dispatch } from "./dispatch";
 import { report } from "./failure";
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Subprocess } from "bun";
+import { commandVariable } from "../base/own-command";
 import { traceVariable } from "../base/trace";
-import { commandVariable } from "../base/version";
 
 const isCompiled = Bun.main.startsWith("/$bunfs/");
 

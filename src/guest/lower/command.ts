@@ -2,7 +2,7 @@
 import { AT_EACCESS, AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, X_OK } from "../../linux/constants";
 import { errnoOf } from "../../linux/errno";
 import type { Process } from "../../oci/process";
-import type { Assembler, Operand, Register } from "../../program/assembler";
+import type { Assembler, Label, Operand, Register } from "../../program/assembler";
 import { failing } from "./failing";
 
 /** What makes a path one that is not there, or may not be looked for. */
@@ -87,7 +87,7 @@ class SharedDirectories {
    * @param into set to −errno when that cannot be opened, before the jump to `otherwise`
    * @returns what the rest of the candidate's path is to be opened from
    */
-  enter(candidate: string, into: Register, otherwise: ReturnType<Assembler["label"]>): { base: Operand; rest: string } {
+  enter(candidate: string, into: Register, otherwise: Label): { base: Operand; rest: string } {
     const p = this.#p;
     let base: Operand = AT_FDCWD;
     let rest = candidate;
