@@ -19,7 +19,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* What the file is called in QEMU's jail: src/hypervisor/qemu/jail.ts. */
+/* What the file is called in QEMU's jail: src/hypervisor/jail.ts. */
 static const char memory[] = "/memory";
 
 static int is_memory(const char *path)

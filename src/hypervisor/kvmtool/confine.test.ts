@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { disassemble } from "../../program/disassembler";
-import { jailEntries } from "../qemu/jail";
+import { jailEntries } from "../jail";
 import { confine, home } from "./confine";
 
 const machine = { kernel: "/k", initrd: "/i", share: { tag: "share", path: "/s" } };

@@ -6,8 +6,8 @@
 import { PR_SET_NO_NEW_PRIVS } from "../../linux/constants";
 import { Assembler } from "../../program/assembler";
 import type { Program } from "../../program/program";
-import { dropCapabilities, makeJail, setLimits, tie, toServe } from "../qemu/confine";
-import type { JailEntry } from "../qemu/jail";
+import { dropCapabilities, makeJail, setLimits, tie, toServe } from "../confinement";
+import type { JailEntry } from "../jail";
 import { loadSignalFilter } from "./filter";
 
 export interface Confinement {

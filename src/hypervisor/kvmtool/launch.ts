@@ -1,15 +1,14 @@
 /** Starts lkvm. */
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
-import { readInit } from "../../image/init-binary";
-import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { unsupported } from "../capabilities";
 import { openConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
-import { inside, jailEntries } from "../qemu/jail";
+import { inside, jailEntries } from "../jail";
 import { kvmProblem } from "../qemu/kvm";
 import { tapOf } from "../qemu/options";
+import { spawnProgram } from "../spawn-program";
 import { confine, home } from "./confine";
 import { findBzImage } from "./kernel";
 import { findLkvm } from "./lkvm";
@@ -68,25 +67,16 @@ export async function launch(spec: MachineSpec, { lkvm: configured, capabilities
 const longestName = 80;
 
 function start(program: Program, directory: string, tap: number | undefined): Child {
-  const [log, code] = [openConsole(directory), memoryFile("runv-program", program.bytes)];
-  init ??= memoryFile("runv-init", readInit());
+  const log = openConsole(directory);
   try {
     // Its standard input is open and never says anything: of a file's end lkvm would make a character.
-    return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
-      stdio: ["pipe", log, "pipe", tap ?? "ignore", code],
-      env: {},
-      cwd: "/",
-    });
+    return spawnProgram(program, ["pipe", log, "pipe", tap ?? "ignore"]);
   } catch (cause) {
     throw new RunvError("VM_LKVM_START", `start lkvm: ${messageOf(cause)}`, { cause });
   } finally {
     closeSync(log);
-    closeSync(code);
   }
 }
-
-/** The guest's init, which also starts programs on the host; made with the first machine and kept. */
-let init: number | undefined;
 
 function noRouter(): RunvError {
   const message = "the driver kvmtool cannot take the host's network for a machine";

@@ -8,6 +8,7 @@ import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
 import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSize, MachineSpec } from "../driver";
 import { lastWords } from "../last-words";
+import { failureOf } from "../spawn-program";
 import { home } from "./confine";
 import { controlSocket, readState, setState } from "./control";
 import type { Listener } from "./vsock";
@@ -57,7 +58,12 @@ export class KvmtoolMachine implements Machine {
       stopCutting();
       if (!this.#connected) listener.close();
       const signal = child.signalCode === null ? null : String(child.signalCode);
-      const exit = { code: child.exitCode, signal, stderr: wordsOf(await said, program) };
+      const words = await said;
+      const exit = {
+        code: child.exitCode,
+        signal,
+        stderr: failureOf(program, child.exitCode, words)?.message ?? words,
+      };
       this.#exit = exit;
       return exit;
     });
@@ -160,11 +166,4 @@ export class KvmtoolMachine implements Machine {
   #refuse(capability: Capability): Promise<never> {
     return Promise.reject(unsupported(this.driver, capability));
   }
-}
-
-/** What lkvm said, or what failed before it was there: `runv-init --exec` says that by numbers. */
-function wordsOf(said: string, program: Program): string {
-  const failed = /runv-init: instruction (\d+): errno (\d+)/.exec(said);
-  if (failed !== null) return program.failure(Number(failed[1]), Number(failed[2])).message;
-  return said;
 }

@@ -4,10 +4,10 @@
  */
 import { closeSync, rmSync } from "node:fs";
 import { RunvError } from "../../base/error";
+import { toOpen } from "../confinement";
 import type { Disk } from "../driver";
 import { lastWords } from "../last-words";
 import { findProgram } from "../programs";
-import { toOpen } from "../qemu/confine";
 import { spawnTied } from "../tied";
 import { diskXml } from "./domain";
 import { listen, type Owner } from "./places";

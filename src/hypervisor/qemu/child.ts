@@ -1,10 +1,9 @@
 /** QEMU as a child of this process. */
 import { closeSync } from "node:fs";
-import { readInit } from "../../image/init-binary";
-import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import type { MachineExit } from "../driver";
 import { lastWords } from "../last-words";
+import { spawnProgram } from "../spawn-program";
 
 /** The descriptors by which QEMU knows what it inherits. */
 export const inherited = {
@@ -47,10 +46,9 @@ export interface Child {
  * loaded before its libraries, the server of its share, its memory
  * @throws what spawning throws, ENOENT and so on
  */
-export function startChild(program: Program, own: OwnDescriptors): Child {
-  init ??= memoryFile("runv-init", readInit());
-  const code = memoryFile("runv-program", program.bytes);
-  const child = spawn(init, own, code);
+export function startChild(program: Program, { console, ...own }: OwnDescriptors): Child {
+  const more = [own.tap, own.vhost, own.preload, own.share, own.memory].map((fd) => fd ?? ("ignore" as const));
+  const child = spawnProgram(program, ["ignore", "ignore", "pipe", "pipe", "pipe", console, ...more]);
   const [, , , qmp, agent] = child.stdio as readonly unknown[] as number[];
   const stderr = lastWords(child.stderr);
   const exited = child.exited.then(async () => ({
@@ -59,25 +57,6 @@ export function startChild(program: Program, own: OwnDescriptors): Child {
     stderr: await stderr,
   }));
   return { pid: child.pid, qmp: qmp!, agent: agent!, exited, kill: () => child.kill("SIGKILL") };
-}
-
-/** The guest's init, which also starts programs on the host; made with the first child and kept. */
-let init: number | undefined;
-
-function spawn(init: number, { console, ...own }: OwnDescriptors, program: number) {
-  try {
-    return Bun.spawn([`/proc/${process.pid}/fd/${init}`, "--exec", String(inherited.program)], {
-      stdio: [
-        ...(["ignore", "ignore", "pipe", "pipe", "pipe", console] as const),
-        ...[own.tap, own.vhost, own.preload, own.share, own.memory].map((fd) => fd ?? ("ignore" as const)),
-        program,
-      ],
-      env: {},
-      cwd: "/",
-    });
-  } finally {
-    closeSync(program);
-  }
 }
 
 /** Closes a descriptor that may be closed already. */

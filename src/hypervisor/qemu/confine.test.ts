@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { disassemble } from "../../program/disassembler";
+import { jailEntries } from "../jail";
 import { confine } from "./confine";
-import { jailEntries } from "./jail";
 
 const root = mkdtempSync(join(tmpdir(), "runv-jail-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

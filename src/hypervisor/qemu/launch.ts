@@ -5,10 +5,11 @@ import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
+import { inside, jailEntries } from "../jail";
+import { failureOf } from "../spawn-program";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
-import { inside, jailEntries } from "./jail";
 import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
@@ -130,10 +131,8 @@ async function notStarted(child: Child, spec: MachineSpec, program: Program, cau
   if (ended === undefined) {
     return new RunvError("VM_QEMU_TIMEOUT", `qemu was started and does not answer${words}`, { cause });
   }
-  // `runv-init --exec`, which prepares the process, says by numbers what failed: docs/guest-protocol.md.
-  const failed = ended.code === 125 ? /runv-init: instruction (\d+): errno (\d+)/.exec(stderr) : null;
-  if (failed !== null) {
-    const failure = program.failure(Number(failed[1]), Number(failed[2]));
+  const failure = failureOf(program, ended.code, stderr);
+  if (failure !== undefined) {
     return new RunvError("VM_QEMU_START", `start qemu: ${failure.message}`, { cause: failure });
   }
   if (kernelRefused.test(stderr)) {

@@ -1,10 +1,10 @@
 /**
- * What QEMU sees of the host's files: its own program and libraries, read-only, the kernel and the initrd, the share, the
+ * What a hypervisor sees of the host's files: its own program and libraries, read-only, the kernel and the initrd, the share, the
  * devices it needs, and of /proc the list of its descriptors. Nothing else exists for it.
  */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { MachineSpec } from "../driver";
+import type { MachineSpec } from "./driver";
 
 /** Something of the host in the jail, or an empty directory to write small files to. */
 export type JailEntry =
