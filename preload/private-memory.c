@@ -52,10 +52,10 @@ static int allocate(int fd, int mode, off_t offset, off_t length)
 /* The names under which QEMU calls them: with musl, with glibc, and with glibc's checks. */
 
 int plain_open(const char *path, int flags, ...) __asm__("open");
-int large_open(const char *path, int flags, ...) __asm__("open64");
 int checked_open(const char *path, int flags) __asm__("__open64_2");
 int plain_fallocate(int fd, int mode, off_t offset, off_t length) __asm__("fallocate");
-int large_fallocate(int fd, int mode, off_t offset, off_t length) __asm__("fallocate64");
+extern __typeof__(plain_open) large_open __asm__("open64") __attribute__((alias("open")));
+extern __typeof__(plain_fallocate) large_fallocate __asm__("fallocate64") __attribute__((alias("fallocate")));
 
 static mode_t mode_in(int flags, va_list rest)
 {
@@ -73,28 +73,12 @@ int plain_open(const char *path, int flags, ...)
 	return open_file(path, flags, mode);
 }
 
-int large_open(const char *path, int flags, ...)
-{
-	va_list rest;
-	mode_t mode;
-
-	va_start(rest, flags);
-	mode = mode_in(flags, rest);
-	va_end(rest);
-	return open_file(path, flags, mode);
-}
-
 int checked_open(const char *path, int flags)
 {
 	return open_file(path, flags, 0);
 }
 
 int plain_fallocate(int fd, int mode, off_t offset, off_t length)
-{
-	return allocate(fd, mode, offset, length);
-}
-
-int large_fallocate(int fd, int mode, off_t offset, off_t length)
 {
 	return allocate(fd, mode, offset, length);
 }
