@@ -9,7 +9,7 @@ import type { SharedSettings } from "../guest/lower/settings";
 import { endOrphan } from "../hypervisor/orphans";
 import { type Identity, identityOf } from "../linux/identity";
 import { findUser } from "../linux/passwd";
-import { descendantsOf, waitForEnd } from "../linux/processes";
+import { waitForEnd, withDescendants } from "../linux/processes";
 import type { Bundle } from "../oci/bundle";
 import { findNamespace } from "../oci/namespaces";
 import type { State } from "../oci/state";
@@ -210,8 +210,7 @@ export class Making {
       const { monitor, machine, client } = this.#claimed;
       this.#client = client;
       // The machine may be some daemon's child; who serves its files is the monitor's.
-      const pids = new Set([monitor.pid, ...(machine ? [machine.pid] : []), ...descendantsOf(monitor.pid)]);
-      for (const pid of pids) joinHostCgroup(this.#cgroup, pid);
+      for (const pid of withDescendants(monitor.pid, machine?.pid)) joinHostCgroup(this.#cgroup, pid);
       this.#network ??= NetworkNamespace.ofMonitor(monitor.pid);
     }
     this.#network ??= NetworkNamespace.open(namespaces);

@@ -23,6 +23,11 @@ export function waitForEnd(identity: Identity, milliseconds: number): boolean {
   return ready !== 0;
 }
 
+/** A process with all that it has started, and another one, which may be among these. */
+export function withDescendants(pid: number, other: number | undefined): ReadonlySet<number> {
+  return new Set([pid, ...(other === undefined ? [] : [other]), ...descendantsOf(pid)]);
+}
+
 /** The processes that a process has started, and those that they have (proc_pid_task_tid_children(5)); none where it has gone. */
 export function descendantsOf(pid: number): number[] {
   return threadsOf(pid)

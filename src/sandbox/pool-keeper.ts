@@ -22,7 +22,7 @@ import { LOCK_EX, LOCK_NB } from "../linux/constants";
 import { type Identity, identityOf } from "../linux/identity";
 import { syscall } from "../linux/local";
 import { inNetworkNamespace } from "../linux/namespaces";
-import { descendantsOf, setPriority } from "../linux/processes";
+import { setPriority, withDescendants } from "../linux/processes";
 import { makeWithLoopback } from "../network/new-namespace";
 import { startBackground } from "./background";
 import { SandboxClient } from "./client";
@@ -206,8 +206,7 @@ export class Keeper {
       const unit = { directory, client, ended: monitor.exited };
       const { monitor: pid, machine } = await client.pool(this.#task.machine);
       // Made with the time that nobody needed; used with as much as others have.
-      const pids = new Set([pid, ...(machine === undefined ? [] : [machine]), ...descendantsOf(pid)]);
-      for (const each of pids) setPriority(each, this.#task.nice);
+      for (const each of withDescendants(pid, machine)) setPriority(each, this.#task.nice);
       this.#failuresInTurn = 0;
       this.#problem = undefined;
       this.#units.add(unit);
