@@ -248,6 +248,7 @@ describe("in one container", () => {
     expect(await look("/p/a/y:/p/none")).toBe(denied);
     expect(await look("/p/none/a:/p/none/b:/p/file/a:/p/file/b")).toBe(missing);
     expect(await look("/p", "./none")).toBe("no such file");
+    expect(await look("/p/b", "")).toBe(missing);
   });
 
   runvTest("ps names processes of the host, and the container's own by name", async (rig) => {

@@ -56,8 +56,9 @@ export function findCommand(p: Assembler, process: Process): Register {
   return command;
 }
 
-/** The paths to try: the command itself when it has a slash, otherwise in each directory of its PATH (execvp(3)). */
+/** The paths to try: the command itself when it has a slash, otherwise in each directory of its PATH (execvp(3)); none for no name. */
 function candidatesOf(name: string, env: readonly string[]): string[] {
+  if (name === "") return [];
   if (name.includes("/")) return [name];
   const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";
   return path.split(":").map((directory) => (directory === "" ? `./${name}` : `${directory}/${name}`));
