@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { endOrphan } from "../hypervisor/orphans";
-import { signalProcess, waitForEnd } from "../linux/processes";
+import { signalProcess, waitForEnd, withDescendants } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { runHooksAnyway } from "./hooks";
@@ -96,8 +96,9 @@ async function leaveMachine(root: string, record: ContainerRecord, heir: Contain
   const { id, shim, monitor, machine, cgroup } = record;
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
   await withSandbox(root, record, (client) => client.forget(id));
-  for (const process of [monitor, machine]) {
-    if (process !== undefined && isInHostCgroup(cgroup, process.pid)) joinHostCgroup(heir.cgroup, process.pid);
+  // Who serves its files, or watches over it, is a child of the monitor's.
+  for (const pid of monitor === undefined ? [] : withDescendants(monitor.pid, machine?.pid)) {
+    if (isInHostCgroup(cgroup, pid)) joinHostCgroup(heir.cgroup, pid);
   }
   await removeHostCgroup(cgroup);
 }
