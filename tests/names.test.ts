@@ -1,21 +1,8 @@
 /** Names that are resolved in a container's namespace, as Docker's are. */
 import { expect } from "bun:test";
-import { join } from "node:path";
 import { inNamespace, makeLab } from "./support/lab";
+import { startResolver } from "./support/resolver";
 import { runvTest } from "./support/rig";
-
-const resolver = join(import.meta.dir, "support/fake-resolver.ts");
-
-/** Starts a resolver in a namespace. */
-async function startResolver(path: string, ...words: string[]): Promise<Bun.Subprocess> {
-  const child = Bun.spawn(["nsenter", `--net=${path}`, process.execPath, resolver, ...words], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  await child.stdout.getReader().read();
-  return child;
-}
 
 runvTest("a resolver at 127.0.0.11 in the namespace answers the guest, also what it must ask others", async (rig) => {
   const lab = await makeLab(rig.name);

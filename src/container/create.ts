@@ -44,11 +44,12 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     sources: sourcesOf(id, trees),
     credit: outputCredit,
-    ...(pod && { joined: pod.joined }),
   };
-  const lower = (settings: SharedSettings, config: Config) => lowerContainer({ ...plan, settings, config });
+  const joined = new Map(pod?.joined);
+  const lower = (settings: SharedSettings, config: Config) => lowerContainer({ ...plan, joined, settings, config });
   const parts: ContainerParts = {
-    lower() {
+    lower(network) {
+      if (network !== undefined) joined.set("network", network);
       const settings = sharedSettings(config);
       return { ...lower(settings, config), settings };
     },

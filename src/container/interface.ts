@@ -18,7 +18,7 @@ export async function changeInterface({ global, id, change }: InterfaceOptions):
     }
     await withSandbox(global.root, record, async (client) => {
       if (change.do === "list") {
-        const rows = (await client.interfaces(change)).map(({ name, mac, addresses, mtu }) => {
+        const rows = (await client.interfaces(id, change)).map(({ name, mac, addresses, mtu }) => {
           return [name, mac, addresses.join(","), String(mtu)];
         });
         print(formatTable(["Name", "Mac", "IP", "Mtu"], rows));
@@ -26,13 +26,13 @@ export async function changeInterface({ global, id, change }: InterfaceOptions):
         const { tapName, ...wanted } = change;
         const tap = openTap(tapName);
         try {
-          await client.interfaces({ ...wanted, pid: process.pid, tap: tap.backend.tap });
+          await client.interfaces(id, { ...wanted, pid: process.pid, tap: tap.backend.tap });
         } finally {
           tap.close();
         }
         print("Add interface successfully.\n");
       } else {
-        await client.interfaces(change);
+        await client.interfaces(id, change);
         const { name } = change;
         print(change.do === "remove" ? `Interface "${name}" is deleted\n` : `Interface "${name}" is updated\n`);
       }

@@ -63,13 +63,25 @@ export interface Lowered extends ContainerPrograms {
 
 /** What a container does with its machine, while that starts and when it has started. */
 export interface ContainerParts {
-  /** Writes its programs: while the machine starts. @throws RunvError what cannot be */
-  lower(): Lowered;
+  /**
+   * Writes its programs: while the machine starts.
+   * @param network the handle of a process whose network namespace in the guest is the container's, where that is not the guest's own
+   * @throws RunvError what cannot be
+   */
+  lower(network: number | undefined): Lowered;
   /** Puts its trees into the sandbox. */
   share(sandbox: SandboxClient): Promise<void>;
   /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
   addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
   view: RootView;
+}
+
+interface Launched {
+  client: SandboxClient;
+  /** Fulfilled when the machine is there. */
+  ready: Promise<MachineInfo>;
+  /** As `ContainerParts.lower` takes it. */
+  network: number | undefined;
 }
 
 /** How long a machine may take to end. */
@@ -89,7 +101,7 @@ export class Making {
   #monitor: Background | undefined;
   #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
-  /** Fulfilled when the monitor has been asked for the machine. */
+  /** Fulfilled when the monitor has been asked for the machine, or has let the container into it. */
   #launched: Promise<unknown> | undefined;
   /** What the pool had for it. */
   #claimed: ClaimedMachine | undefined;
@@ -126,7 +138,9 @@ export class Making {
     const launched = this.#launch(network);
     launched.catch(() => {});
     this.#launched = launched;
-    const lowered = await span("write the container's program", lower);
+    // Its own machine is not waited for.
+    const guestNetwork = this.#member === undefined ? undefined : (await launched).network;
+    const lowered = await span("write the container's program", () => lower(guestNetwork));
     const shim = await this.#startShim(network);
     record = { ...record, shim: shim.identity, settings: lowered.settings };
     writeRecord(root, record);
@@ -139,7 +153,7 @@ export class Making {
       await runHooks("createRuntime", hooks.createRuntime, hookState);
     });
     const machine = await span("wait for the machine", () => ready);
-    await span("network", () => client.network(false));
+    await span("network", () => client.network(this.#options.id, false));
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
       control: controlSocket(this.#directory),
@@ -165,14 +179,18 @@ export class Making {
     return { record, shim };
   }
 
-  /** Connects to the monitor, and asks it for the machine; `ready` is fulfilled when that is there. */
-  async #launch({ kind }: NetworkNamespace): Promise<{ client: SandboxClient; ready: Promise<MachineInfo> }> {
+  /** Connects to the monitor, and asks it for the machine, or to let the container into the one that it has. */
+  async #launch({ kind, fd }: NetworkNamespace): Promise<Launched> {
     const client =
       this.#claimed?.client ?? (await span("start of the monitor", () => SandboxClient.connect(this.#channel())));
     this.#client = client;
-    const ready = this.#member === undefined ? client.launch(this.#machine(kind)) : client.join();
+    if (this.#member !== undefined) {
+      const { machine, network } = await client.join(this.#options.id, fd);
+      return { client, ready: Promise.resolve(machine), network };
+    }
+    const ready = client.launch(this.#machine(kind));
     ready.catch(() => {});
-    return { client, ready };
+    return { client, ready, network: undefined };
   }
 
   /** Leaves nothing of it. */

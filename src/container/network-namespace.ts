@@ -2,19 +2,13 @@
 import { closeSync, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
-import { inNetworkNamespace, isHostNamespace } from "../linux/namespaces";
+import { isHostNamespace } from "../linux/namespaces";
 import { cutStaleCables } from "../network/cable";
+import { HostNamespace } from "../network/host-namespace";
 import { makeWithLoopback, withSocket } from "../network/new-namespace";
 import { findNamespace, type Namespace } from "../oci/namespaces";
 
-export class NetworkNamespace {
-  readonly #fd: number | undefined;
-  #open = true;
-
-  private constructor(fd: number | undefined) {
-    this.#fd = fd;
-  }
-
+export class NetworkNamespace extends HostNamespace {
   /**
    * Makes the namespace that a configuration asks for, or opens the one that it names.
    * @throws RunvError NETWORK_NAMESPACE
@@ -50,25 +44,9 @@ export class NetworkNamespace {
     }
   }
 
-  /** The descriptor of one to give to the machine. */
-  get fd(): number | undefined {
-    return this.#fd;
-  }
-
   /** Whether it is one to give to the machine, or the host's own. */
   get kind(): "namespace" | "host" {
-    return this.#fd === undefined ? "host" : "namespace";
-  }
-
-  /** Starts something in it: what `action` does before its first `await`. */
-  enter<T>(action: () => T): T {
-    return this.#fd === undefined ? action() : inNetworkNamespace(this.#fd, action);
-  }
-
-  /** Lets go of it: it lives on with the processes in it. */
-  close(): void {
-    if (this.#fd !== undefined && this.#open) closeSync(this.#fd);
-    this.#open = false;
+    return this.fd === undefined ? "host" : "namespace";
   }
 }
 

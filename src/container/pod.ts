@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { RunvError } from "../base/error";
-import { isAlive } from "../linux/identity";
+import { type Identity, isAlive } from "../linux/identity";
 import type { Config } from "../oci/config";
 import { findNamespace, type Namespace, type NamespaceType } from "../oci/namespaces";
 import type { Resources } from "../oci/resources";
@@ -20,28 +20,30 @@ export interface Pod {
 }
 
 /**
- * Finds the machine in which the namespaces are that a container asks for; undefined when it is to have one of its own.
+ * Finds the machine in which the namespaces are that a container asks for; undefined when it is to have one of its own. A network namespace may be
+ * another than that of the machine: it gets one more network then.
  * @throws RunvError CONFIG_UNSUPPORTED when they are of several machines
  */
 export function findPod(root: string, namespaces: readonly Namespace[]): Pod | undefined {
-  const wanted = findNamespace(namespaces, "network");
-  const network = wanted === undefined ? "/proc/self/ns/net" : wanted.path;
-  const isShared = wanted?.path !== undefined && !isHosts(wanted.path);
+  const network = networkPath(namespaces);
   const processes = namespaces.flatMap(({ type, path }, index) => {
     const pid = /^\/proc\/(\d+)\/ns\/\w+$/.exec(path ?? "")?.[1];
     return pid === undefined || type === "network" ? [] : [{ type, pid: Number(pid), index }];
   });
+  const isShared = network !== undefined && !isHosts(network);
   if (!isShared && processes.length === 0) return undefined;
   const running = membersOf(root);
-  let member = isShared ? running.find(({ monitor }) => same(networkOf(monitor), network)) : undefined;
+  let member = isShared ? running.find(({ shim }) => same(networkOf(shim), network)) : undefined;
   const joined = new Map<NamespaceType, number>();
   for (const { type, pid, index } of processes) {
     const other = running.find(({ shim }) => shim?.pid === pid);
     if (other?.init === undefined) continue;
     member ??= other;
-    const here = other.sandbox === member.sandbox && same(networkOf(other.monitor), network);
-    if (!here) throw elsewhere(`linux.namespaces[${index}].path`, type, other.id);
+    if (other.sandbox !== member.sandbox) throw elsewhere(`linux.namespaces[${index}].path`, type, other.id, member.id);
     joined.set(type, other.init);
+  }
+  if (member !== undefined && !isShared && network !== undefined && !same(networkOf(member.monitor), network)) {
+    throw hostElsewhere(member.id);
   }
   return member && { member, joined };
 }
@@ -74,8 +76,14 @@ function membersOf(root: string): ContainerRecord[] {
   });
 }
 
-function networkOf(monitor: ContainerRecord["monitor"]): string {
-  return `/proc/${monitor?.pid}/ns/net`;
+/** The network namespace that a container asks for; undefined: a new one. */
+function networkPath(namespaces: readonly Namespace[]): string | undefined {
+  const wanted = findNamespace(namespaces, "network");
+  return wanted === undefined ? "/proc/self/ns/net" : wanted.path;
+}
+
+function networkOf(process: Identity | undefined): string {
+  return `/proc/${process?.pid}/ns/net`;
 }
 
 /** Whether a namespace is the one that this command is in, or that of the machine's first process. */
@@ -94,10 +102,15 @@ function same(one: string, other: string | undefined): boolean {
   }
 }
 
-function elsewhere(field: string, type: NamespaceType, id: string): RunvError {
-  return new RunvError(
-    "CONFIG_UNSUPPORTED",
-    `${field}: the ${type} namespace is of container ${id}, whose virtual machine has another network`,
-    { hint: "containers that share a namespace share a virtual machine, which has one network: share that as well" },
-  );
+function elsewhere(field: string, type: NamespaceType, id: string, member: string): RunvError {
+  const message = `${field}: the ${type} namespace is of container ${id}, which is not in the virtual machine of container ${member}`;
+  const hint = `a container is in one virtual machine: share with ${id}, or with ${member}, or with containers that share a machine with it`;
+  return new RunvError("CONFIG_UNSUPPORTED", message, { hint });
+}
+
+function hostElsewhere(id: string): RunvError {
+  const message = `linux.namespaces: the host's network is for containers whose virtual machine has it, and that of container ${id} has a network of its own`;
+  return new RunvError("CONFIG_UNSUPPORTED", message, {
+    hint: `share the network of ${id} as well, or give this one its own`,
+  });
 }

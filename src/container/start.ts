@@ -24,7 +24,7 @@ export async function start(root: string, id: string): Promise<void> {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
     const result = await withSandbox(root, record, async (client) => {
-      await span("network", () => client.network(true));
+      await span("network", () => client.network(id, true));
       return await span("exec", () => client.go(initOf(record)));
     });
     if (result.at !== "execed") throw failure(record, result);

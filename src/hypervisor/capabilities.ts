@@ -25,7 +25,8 @@ const words: Readonly<Record<Capability, Words>> = {
   },
   hotplugNic: {
     what: "add network interfaces to a running machine",
-    instead: "fill the network namespace before the container is created, with one interface",
+    instead:
+      "fill the network namespace before the container is created, with one interface; containers that share other namespaces share it",
   },
   hotplugDisk: { what: "add disks to a machine", instead: "mount the disk on the host, and the directory as a volume" },
   hotplugCpu: {

@@ -1,7 +1,6 @@
 import { getRandomValues } from "node:crypto";
 import { closeSync } from "node:fs";
 import { RunvError } from "../base/error";
-import type { Guest } from "../guest/guest";
 import type { Machine } from "../hypervisor/driver";
 import { type Address, formatAddress, parseAddress } from "../linux/netlink/address";
 import { ARPHRD_ETHER } from "../linux/netlink/constants";
@@ -10,10 +9,10 @@ import { takeDescriptor } from "../linux/take-descriptor";
 import { changesOf } from "./changes";
 import type { Interface } from "./config";
 import { desiredItems, type Item } from "./desired";
-import { GuestLinks } from "./guest-links";
+import type { GuestNamespace } from "./guest-namespace";
 import { configureNetwork } from "./guest-programs";
 import type { AddInterface, InterfaceInfo, UpdateInterface } from "./interface-requests";
-import { provisionalMac } from "./spare-nic";
+import { type MachineNics, provisionalMac } from "./nics";
 
 interface Extra {
   id: string;
@@ -24,19 +23,19 @@ interface Extra {
   told: Map<string, Item>;
 }
 
-/** Numbers that no other interface of the machine has. */
-const firstNumber = 128;
 const defaultMtu = 1500;
 
-/** Interfaces that somebody has given to a machine by hand, beside those of its network namespace. */
+/** Interfaces that somebody has given to a machine by hand, beside those of a network namespace. */
 export class ExtraInterfaces {
   readonly #machine: Machine;
-  readonly #guest: Guest;
+  readonly #nics: MachineNics;
+  readonly #guest: GuestNamespace;
   readonly #extras = new Map<string, Extra>();
-  #next = firstNumber;
 
-  constructor(machine: Machine, guest: Guest) {
+  /** @param guest the namespace that is to have them */
+  constructor(machine: Machine, nics: MachineNics, guest: GuestNamespace) {
     this.#machine = machine;
+    this.#nics = nics;
     this.#guest = guest;
   }
 
@@ -51,7 +50,7 @@ export class ExtraInterfaces {
 
   /** @param taken names that the guest has already @throws RunvError NETWORK_INTERFACE, NETWORK_GUEST, VM_… */
   async add({ pid, tap: theirs, name, ip, mac, mtu }: AddInterface, taken: readonly string[]): Promise<void> {
-    const number = this.#next++;
+    const number = this.#nics.number();
     const link: Interface = {
       index: number,
       name: name ?? freeName([...taken, ...this.#extras.keys()]),
@@ -70,11 +69,13 @@ export class ExtraInterfaces {
     const tap = takeDescriptor(pid, theirs);
     const id = `nic${number}`;
     try {
-      await this.#machine.addNic({ id, mac: provisionalMac(number), backend: { tap } });
-      const guestIndex = await new GuestLinks(this.#guest).find(provisionalMac(number));
-      const extra: Extra = { id, tap, guestIndex, link, addresses, told: new Map() };
-      await this.#tell(extra, undefined);
-      this.#extras.set(link.name, extra);
+      await this.#nics.inTurn(async () => {
+        await this.#machine.addNic({ id, mac: provisionalMac(number), backend: { tap } });
+        const guestIndex = await this.#guest.take(provisionalMac(number));
+        const extra: Extra = { id, tap, guestIndex, link, addresses, told: new Map() };
+        await this.#tell(extra, undefined);
+        this.#extras.set(link.name, extra);
+      });
     } catch (error) {
       await this.#machine.removeNic(id).catch(() => {});
       closeSync(tap);
@@ -89,6 +90,11 @@ export class ExtraInterfaces {
     await this.#machine.removeNic(extra.id);
     closeSync(extra.tap);
     return this.#extras.delete(name);
+  }
+
+  /** Takes them all away. */
+  async removeAll(): Promise<void> {
+    for (const name of [...this.#extras.keys()]) await this.remove(name);
   }
 
   /** @returns whether it is one of these */
@@ -114,7 +120,7 @@ export class ExtraInterfaces {
     const config = { links: [link], addresses, routes: [], neighbours: [], rules: [] };
     const desired = desiredItems(config, new Map([[link.index, guestIndex]]));
     const pair = { hostIndex: link.index, index: guestIndex, before, after: link };
-    for (const program of configureNetwork(changesOf(extra.told, desired, [pair]))) await this.#guest.call(program);
+    await this.#guest.call(configureNetwork(changesOf(extra.told, desired, [pair]), this.#guest.handle));
     extra.told = desired;
   }
 }

@@ -8,15 +8,18 @@ import { listLinks, watchLinks } from "./guest-programs";
 /** How long a new device may take until the guest has an interface for it. */
 const appearTimeoutMs = 20_000;
 
-/** The guest's own interfaces, as it tells of them. */
+/** The interfaces of a guest's network namespace, as it tells of them. */
 export class GuestLinks {
   readonly #guest: Guest;
+  readonly #namespace: number | undefined;
 
-  constructor(guest: Guest) {
+  /** @param namespace the handle of a process that is in it; undefined: the guest's own */
+  constructor(guest: Guest, namespace?: number) {
     this.#guest = guest;
+    this.#namespace = namespace;
   }
 
-  /** The name of the interface with this address, which is what a file of /sys is called. @throws RunvError GUEST_MISBEHAVES */
+  /** The name of the guest's own interface with this address, which is what a file of /sys is called. @throws RunvError GUEST_MISBEHAVES */
   async nameOf(mac: string): Promise<string> {
     const link = byMac(await this.#guest.call(listLinks()), mac);
     if (link !== undefined && /^[\w.-]{1,15}$/.test(link.name) && !/^\.+$/.test(link.name)) return link.name;
@@ -28,7 +31,7 @@ export class GuestLinks {
    * @throws RunvError NETWORK_GUEST when it does not come
    */
   async find(mac: string): Promise<number> {
-    const process = this.#guest.run(watchLinks());
+    const process = this.#guest.run(watchLinks(this.#namespace));
     let late = false;
     const timer = setTimeout(() => {
       late = true;

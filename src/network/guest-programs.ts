@@ -1,13 +1,14 @@
 /** The programs that configure the guest's network. */
-import { AT_FDCWD } from "../linux/constants";
+import { AT_FDCWD, CLONE_NEWNET } from "../linux/constants";
 import type { ErrnoName } from "../linux/errno";
 import { RTMGRP_LINK } from "../linux/netlink/constants";
-import { getLinks } from "../linux/netlink/link";
+import { getLinks, setLink } from "../linux/netlink/link";
 import type { NetlinkRequest } from "../linux/netlink/message";
-import { Assembler } from "../program/assembler";
+import { Assembler, Pidfd } from "../program/assembler";
 import { writeFile } from "../program/files";
 import { ProgramNetlink } from "../program/netlink";
 import type { Program } from "../program/program";
+import { loopback } from "./config";
 
 /** What the guest's kernel needs, unless its driver has other interfaces. */
 export const networkModules: readonly string[] = ["virtio_net"];
@@ -21,27 +22,60 @@ export type Step = {
 /** So many changes are surely one program. */
 const batch = 500;
 
-/** The programs that make these changes, one after the other. */
-export function configureNetwork(steps: readonly Step[]): Program[] {
+/** What every network namespace begins with. */
+export const setUpLoopback: Step = {
+  doing: "set up the interface lo",
+  request: setLink(loopback, { up: true }),
+  accept: [],
+};
+
+/** Goes to a network namespace of the guest's. @param namespace the handle of a process that is in it; undefined: its own */
+export function enterNetwork(p: Assembler, namespace: number | undefined): void {
+  if (namespace !== undefined) p.syscall("setns", [new Pidfd(namespace), CLONE_NEWNET]);
+}
+
+/** The programs that make these changes, one after the other. @param namespace where, as `enterNetwork` has it */
+export function configureNetwork(steps: readonly Step[], namespace?: number): Program[] {
   const programs: Program[] = [];
   for (let from = 0; from < steps.length; from += batch) {
     const p = new Assembler();
     p.doing("open a netlink socket in the guest");
+    enterNetwork(p, namespace);
     const netlink = new ProgramNetlink(p);
     for (const step of steps.slice(from, from + batch)) {
-      p.doing(`in the guest, ${step.doing}`);
-      if ("request" in step) netlink.change(step.request, step.accept);
-      else writeFile(p, step.file, step.text);
+      change(p, netlink, step);
     }
     programs.push(p.assemble());
   }
   return programs;
 }
 
-/** Puts out the guest's links; stops, and when it goes on waits until links change, and begins again. */
-export function watchLinks(): Program {
+function change(p: Assembler, netlink: ProgramNetlink, step: Step): void {
+  p.doing(`in the guest, ${step.doing}`);
+  if ("request" in step) netlink.change(step.request, step.accept);
+  else writeFile(p, step.file, step.text);
+}
+
+/** Begins in a network namespace of its own, sets its loopback interface up, and stops: as long as the process lives, there is the namespace. */
+export function holdNetwork(): Program {
+  const p = new Assembler();
+  p.doing("open a netlink socket in the guest");
+  change(p, new ProgramNetlink(p), setUpLoopback);
+  p.stop();
+  return p.assemble({ flags: CLONE_NEWNET });
+}
+
+/** Moves an interface of the guest's own network namespace into that of a process of the guest's, under a name that is free there. */
+export function moveToProcess(index: number, pid: number): Program {
+  const request = setLink(index, { namespaceOf: pid, name: "new%d" });
+  return configureNetwork([{ doing: "move an interface to the container's network", request, accept: [] }])[0]!;
+}
+
+/** Puts out the guest's links; stops, and when it goes on waits until links change, and begins again. @param namespace as `enterNetwork` has it */
+export function watchLinks(namespace?: number): Program {
   const p = new Assembler();
   p.doing("look at the guest's network interfaces");
+  enterNetwork(p, namespace);
   const netlink = new ProgramNetlink(p, RTMGRP_LINK);
   const again = p.label();
   p.place(again);

@@ -1,18 +1,9 @@
+/** The interface that a machine has and nobody uses yet. A container that has no network does not see it. */
 import { RunvError } from "../base/error";
 import type { Guest } from "../guest/guest";
 import type { Nic } from "../hypervisor/driver";
-import { setLink } from "../linux/netlink/link";
-import { formatMac } from "../linux/netlink/scalars";
-import { loopback } from "./config";
 import { GuestLinks } from "./guest-links";
-import { configureNetwork, findDevice, setDriver } from "./guest-programs";
-import type { Port } from "./tap";
-
-/** An interface that the machine has and nobody uses yet. A container that has no network does not see it. */
-export interface SpareNic {
-  nic: Nic;
-  port: Port;
-}
+import { configureNetwork, findDevice, setDriver, setUpLoopback } from "./guest-programs";
 
 /**
  * Sets the guest's loopback interface up, and takes the spare interface out of its sight. That holds for every machine, so it is
@@ -21,10 +12,7 @@ export interface SpareNic {
  * @throws RunvError GUEST_…
  */
 export async function prepareNetwork(guest: Guest, spare: Nic | undefined): Promise<string | undefined> {
-  const request = setLink(loopback, { up: true });
-  for (const program of configureNetwork([{ doing: "set up the interface lo", request, accept: [] }])) {
-    await guest.call(program);
-  }
+  for (const program of configureNetwork([setUpLoopback])) await guest.call(program);
   if (spare === undefined || spare.backend === "user") return undefined;
   const name = await new GuestLinks(guest).nameOf(spare.mac);
   const path = Buffer.from(await guest.call(findDevice(name))).toString();
@@ -37,9 +25,4 @@ export async function prepareNetwork(guest: Guest, spare: Nic | undefined): Prom
 /** Brings a hidden device back. */
 export async function showNic(guest: Guest, device: string): Promise<void> {
   await guest.call(setDriver(device, true));
-}
-
-/** The address of a new interface, "runv" and a number, by which it is found in the guest; it gets its own before it is used. */
-export function provisionalMac(number: number): string {
-  return formatMac(Uint8Array.of(0x02, ...Buffer.from("runv"), number & 0xff));
 }

@@ -1,16 +1,15 @@
 import { RunvError } from "../base/error";
-import type { Guest } from "../guest/guest";
 import type { Machine, Nic } from "../hypervisor/driver";
 import { addAddress, parseAddress } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
 import { addRoute, defaultRoute } from "../linux/netlink/route";
 import { parseIp } from "../linux/netlink/scalars";
 import { refused } from "./extra-interfaces";
-import { GuestLinks } from "./guest-links";
+import type { GuestNamespace } from "./guest-namespace";
 import { configureNetwork, type Step } from "./guest-programs";
 import type { InterfaceInfo } from "./interface-requests";
-import type { MachineNetwork } from "./machine-network";
-import { provisionalMac } from "./spare-nic";
+import type { FirstNetwork } from "./machine-network";
+import { type MachineNics, provisionalMac } from "./nics";
 
 /** As QEMU's user networking has them. */
 const guestAddress = "10.0.2.15/24";
@@ -20,15 +19,20 @@ const router = "10.0.2.2";
  * The host's own network for a guest: what the guest connects to, the hypervisor connects to in its place, with the host's
  * addresses, routes and names. What listens in the guest is not seen from outside.
  */
-export class UserNetwork implements MachineNetwork {
-  #guest: Guest | undefined;
+export class UserNetwork implements FirstNetwork {
+  readonly #number: number;
+  #guest: GuestNamespace | undefined;
   #done = false;
 
-  firstNic(): Nic {
-    return { id: "nic0", mac: provisionalMac(0), backend: "user" };
+  constructor(nics: MachineNics) {
+    this.#number = nics.number();
   }
 
-  attach(_: Machine, guest: Guest): void {
+  firstNic(): Nic {
+    return { id: `nic${this.#number}`, mac: this.#mac, backend: "user" };
+  }
+
+  attach(_: Machine, guest: GuestNamespace): void {
     this.#guest = guest;
   }
 
@@ -39,20 +43,28 @@ export class UserNetwork implements MachineNetwork {
   async sync(): Promise<void> {
     if (this.#guest === undefined) throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
     if (this.#done) return;
-    const index = await new GuestLinks(this.#guest).find(provisionalMac(0));
-    for (const program of configureNetwork(stepsFor(index))) await this.#guest.call(program);
+    const index = await this.#guest.take(this.#mac);
+    await this.#guest.call(configureNetwork(stepsFor(index)));
     this.#done = true;
   }
 
   list(): InterfaceInfo[] {
-    return [{ name: "eth0", mac: provisionalMac(0), addresses: [guestAddress], mtu: 1500 }];
+    return [{ name: "eth0", mac: this.#mac, addresses: [guestAddress], mtu: 1500 }];
   }
 
   async update(): Promise<void> {
     throw refused("the interface of a container on the host's network is the hypervisor's own, and stays as it is");
   }
 
+  /** Its interface stays: what the hypervisor stands for is nobody else's. */
+  async leave(): Promise<void> {}
+
   close(): void {}
+
+  /** It keeps the address that it begins with. */
+  get #mac(): string {
+    return provisionalMac(this.#number);
+  }
 }
 
 function stepsFor(index: number): Step[] {

@@ -1,4 +1,4 @@
-/** Told of changes in the network namespace that this process is in. */
+/** Told of changes in a network namespace. */
 import { AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from "../linux/constants";
 import { syscall } from "../linux/local";
 import {
@@ -11,6 +11,7 @@ import {
   RTMGRP_NEIGH,
 } from "../linux/netlink/constants";
 import { sockaddrNetlink } from "../linux/netlink/socket-address";
+import type { HostNamespace } from "./host-namespace";
 
 const groups =
   RTMGRP_LINK | RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE;
@@ -19,11 +20,12 @@ const groups =
  * Calls `changed` whenever something of the namespace changes.
  * @returns a function that stops watching
  */
-export async function watchNetwork(changed: () => void): Promise<() => void> {
+export async function watchNetwork(host: HostNamespace, changed: () => void): Promise<() => void> {
   let stopped = false;
   let socket: { terminate(): void };
   const open = async () => {
-    const fd = syscall("socket", AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    const fd = host.enter(() => syscall("socket", AF_NETLINK, type, NETLINK_ROUTE));
     const address = sockaddrNetlink(groups);
     syscall("bind", fd, address, address.length);
     socket = await Bun.connect({ fd, socket: { data: changed, drain() {}, close: lost, error: lost } });

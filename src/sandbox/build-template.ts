@@ -5,7 +5,7 @@ import { unsupported } from "../hypervisor/capabilities";
 import type { Machine } from "../hypervisor/driver";
 import { CLONE_NEWNET } from "../linux/constants";
 import { syscall } from "../linux/local";
-import { openNetwork } from "../network";
+import { Networks } from "../network/networks";
 import { enterShareNamespace } from "../share/namespace";
 import { detachTree } from "../share/tree";
 import { planBoot } from "./boot";
@@ -32,7 +32,7 @@ export async function buildTemplate(
   makeSandbox(sandbox);
   enterShareNamespace(`${sandbox}/share`);
   if (request.network === "namespace") syscall("unshare", CLONE_NEWNET);
-  const network = openNetwork(request.network, driver.nics);
+  const network = new Networks(request.network, driver.nics);
   const late: { machine?: Machine } = {};
   const started = (machine: Machine) => {
     late.machine = machine;

@@ -11,6 +11,7 @@ import {
   ControlType,
   type DiskRequest,
   type GoResult,
+  type Joined,
   type LaunchRequest,
   type MachineInfo,
   type PooledPids,
@@ -102,10 +103,14 @@ export class SandboxClient {
     return (await this.#request({ op: "disk", pid: process.pid, ...disk })) as GuestDisk;
   }
 
-  /** Joins a machine that runs already, and keeps it alive until this connection ends. */
-  async join(): Promise<MachineInfo> {
-    await this.hold();
-    return await this.info();
+  /**
+   * Joins a machine that runs already with a container, and keeps it alive until this connection ends.
+   * @param namespace the container's network namespace, a descriptor of this process; undefined: it has the machine's own network
+   * @throws RunvError GUEST_…
+   */
+  async join(container: string, namespace: number | undefined): Promise<Joined> {
+    const given = namespace === undefined ? undefined : { pid: process.pid, fd: namespace };
+    return (await this.#request({ op: "join", container, namespace: given })) as Joined;
   }
 
   /** Ends what is left in the machine of a container that is gone. */
@@ -118,14 +123,14 @@ export class SandboxClient {
     return (await this.#request({ op: "go", handle })) as GoResult;
   }
 
-  /** Gives the guest what the network namespace holds. @param complete what is not there now is not to be expected soon */
-  async network(complete: boolean): Promise<void> {
-    await this.#request({ op: "network", complete });
+  /** Gives the guest what a container's network namespace holds. @param complete what is not there now is not to be expected soon */
+  async network(container: string, complete: boolean): Promise<void> {
+    await this.#request({ op: "network", container, complete });
   }
 
-  /** Lists or changes the guest's network interfaces. @returns what there is then */
-  async interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
-    return (await this.#request({ op: "interface", change })) as InterfaceInfo[];
+  /** Lists or changes a container's network interfaces. @returns what there is then */
+  async interfaces(container: string, change: InterfaceChange): Promise<InterfaceInfo[]> {
+    return (await this.#request({ op: "interface", container, change })) as InterfaceInfo[];
   }
 
   /** Gives the machine at least this size. @returns what it has then @throws RunvError UNSUPPORTED, VM_FULL, VM_QMP_… */

@@ -71,6 +71,21 @@ export interface HoldRequest {
   op: "hold";
 }
 
+/** A container comes into the machine, which lives as long as this connection. Answers with `Joined`. */
+export interface JoinRequest {
+  op: "join";
+  container: string;
+  /** A descriptor of process `pid`: the container's network namespace. Undefined: it has the machine's own network. */
+  namespace?: { pid: number; fd: number } | undefined;
+}
+
+/** What a container finds in the machine that it joins. */
+export interface Joined {
+  machine: MachineInfo;
+  /** The handle of a process whose network namespace is the container's; undefined: that is the guest's own. */
+  network?: number | undefined;
+}
+
 /** The client does not want that any more. */
 export interface LetGoRequest {
   op: "let-go";
@@ -112,16 +127,18 @@ export interface GoRequest {
   handle: number;
 }
 
-/** Gives the guest what the network namespace holds now. */
+/** Gives the guest what a container's network namespace holds now. */
 export interface NetworkRequest {
   op: "network";
+  container: string;
   /** What is not there now is not to be expected soon. */
   complete: boolean;
 }
 
-/** Lists or changes the guest's network interfaces. */
+/** Lists or changes a container's network interfaces. */
 export interface InterfaceRequest {
   op: "interface";
+  container: string;
   change: InterfaceChange;
 }
 
@@ -147,6 +164,7 @@ export type Request =
   | PoolRequest
   | ClaimRequest
   | HoldRequest
+  | JoinRequest
   | LetGoRequest
   | ShareRequest
   | DiskRequest

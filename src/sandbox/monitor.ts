@@ -14,8 +14,7 @@ import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { takeDescriptor } from "../linux/take-descriptor";
-import { changeInterfaces, ExtraInterfaces, type MachineNetwork, openNetwork } from "../network";
-import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
+import { Networks } from "../network/networks";
 import { enterShareNamespace } from "../share/namespace";
 import { attachTree, detachTree, detachTrees } from "../share/tree";
 import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
@@ -31,6 +30,8 @@ import {
   type DiskRequest,
   describe,
   type Envelope,
+  type Joined,
+  type JoinRequest,
   type LaunchRequest,
   type MachineInfo,
   type PooledPids,
@@ -63,8 +64,7 @@ class Monitor {
   readonly #clients = new Map<number, MonitorClient>();
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
-  #network: MachineNetwork | undefined;
-  #extras: ExtraInterfaces | undefined;
+  #networks: Networks | undefined;
   #disks: Disks | undefined;
   #initrd = "";
   #last = monitorNumber;
@@ -132,6 +132,8 @@ class Monitor {
       case "hold":
         client.holds = true;
         return undefined;
+      case "join":
+        return await this.#join(client, request);
       case "let-go":
         client.holds = false;
         if (!this.#held()) void this.#end();
@@ -146,9 +148,9 @@ class Monitor {
       case "go":
         return await this.#switch.go(request.handle);
       case "network":
-        return await span("network: sync", () => this.#network?.sync(request.complete));
+        return await span("network: sync", () => this.#allNetworks().sync(request.container, request.complete));
       case "interface":
-        return await this.#interfaces(request.change);
+        return await this.#allNetworks().change(request.container, request.change);
       case "grow":
         return await this.#grow(request);
       case "outOfMemory":
@@ -161,9 +163,9 @@ class Monitor {
   async #launch(request: LaunchRequest | PoolRequest): Promise<MachineInfo> {
     this.#initrd = request.initrd;
     const driver = await chooseDriver(request.driver, request.driverOptions);
-    const network = openNetwork(request.network, driver.nics);
-    this.#network = network;
-    this.#sandbox = await boot(request, driver, network.firstNic(), this.#directory, {
+    const networks = new Networks(request.network, driver.nics);
+    this.#networks = networks;
+    this.#sandbox = await boot(request, driver, networks.firstNic(), this.#directory, {
       started: (machine) => {
         this.#machine = machine;
       },
@@ -171,7 +173,7 @@ class Monitor {
       close: () => void this.#end("its agent's channel has closed"),
     });
     trimWhenSettled();
-    network.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
+    networks.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
     return this.#info();
   }
@@ -198,7 +200,7 @@ class Monitor {
     openLog(log);
     if (trace !== undefined) traceOn(trace);
     try {
-      if (namespace !== undefined) this.#moveTo(namespace.pid, namespace.fd);
+      if (namespace !== undefined) withDescriptor(namespace, (fd) => this.#networks?.moveTo(fd));
     } catch (error) {
       // It may be half in one and half in the other.
       void this.#end();
@@ -208,13 +210,17 @@ class Monitor {
     return this.#pids();
   }
 
-  #moveTo(pid: number, fd: number): void {
-    const namespace = takeDescriptor(pid, fd);
-    try {
-      this.#network?.moveTo(namespace);
-    } finally {
-      closeSync(namespace);
-    }
+  async #join(client: MonitorClient, { container, namespace }: JoinRequest): Promise<Joined> {
+    client.holds = true;
+    const networks = this.#allNetworks();
+    const join = (fd?: number) => networks.join(container, fd);
+    const network = await (namespace === undefined ? join() : withDescriptor(namespace, join));
+    return { machine: this.#info(), network };
+  }
+
+  #allNetworks(): Networks {
+    if (this.#networks === undefined) throw starting();
+    return this.#networks;
   }
 
   async #unpark(): Promise<MachineInfo> {
@@ -227,6 +233,7 @@ class Monitor {
   async #forget(id: string): Promise<void> {
     if (this.#sandbox === undefined) throw starting();
     await endContainer(this.#sandbox.guest, id);
+    await this.#networks?.leave(id);
     await this.#disks?.remove(id);
     detachTrees(`${this.#directory}/share/${id}`);
   }
@@ -236,13 +243,6 @@ class Monitor {
     const { machine, guest } = this.#sandbox;
     this.#disks ??= new Disks(machine, guest, this.#initrd);
     return await this.#disks.add(request);
-  }
-
-  async #interfaces(change: InterfaceChange): Promise<InterfaceInfo[]> {
-    if (this.#sandbox === undefined || this.#network === undefined) throw starting();
-    const { machine, guest } = this.#sandbox;
-    this.#extras ??= new ExtraInterfaces(machine, guest);
-    return await changeInterfaces(this.#network, this.#extras, change);
   }
 
   async #outOfMemory(cgroup: readonly string[]): Promise<void> {
@@ -301,7 +301,7 @@ class Monitor {
     if (lost !== undefined && exit !== undefined) {
       log.warn(`the virtual machine is lost: ${lost}; the hypervisor's end: ${wordsOf(exit)}`);
     }
-    this.#network?.close();
+    this.#networks?.close();
     this.#ended.resolve();
   }
 }
@@ -313,4 +313,14 @@ function wordsOf({ code, signal, stderr }: MachineExit): string {
 
 function starting(): RunvError {
   return new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
+}
+
+/** Does something with another process's descriptor: what `action` does before its first `await`. */
+function withDescriptor<T>({ pid, fd }: { pid: number; fd: number }, action: (fd: number) => T): T {
+  const own = takeDescriptor(pid, fd);
+  try {
+    return action(own);
+  } finally {
+    closeSync(own);
+  }
 }

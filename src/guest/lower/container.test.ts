@@ -86,6 +86,42 @@ test("namespaces of other containers of the machine are joined, others refused",
   expect(lowerContainer(planOf(minimal({ namespaces: [{ type: "network", path: "/n" }] }))).outer).toBeUndefined();
 });
 
+test("a network namespace of the guest's is entered before its sysctls are set, and by every further process", () => {
+  const namespaces = [{ type: "network" }, { type: "ipc", path: "/proc/5/ns/ipc" }, { type: "uts" }];
+  const config = minimal({ namespaces, sysctl: { "net.core.somaxconn": "1" } });
+  const joined = new Map([
+    ["ipc", 3],
+    ["network", 9],
+  ] as const);
+  const text = textOf(config, { joined });
+  const at = ["setns(pidfd of 9, 1073741824)", "somaxconn", "setns(pidfd of 3, 134217728)"].map((what) =>
+    text.indexOf(what),
+  );
+  expect(at).toEqual(at.toSorted((a, b) => a - b));
+  expect(at[0]).toBeGreaterThan(0);
+  const further = { id: "c", init: 7, namespaces: config.linux.namespaces, process: config.process, credit: 1 };
+  const flags = 0x40000000 | 0x08000000 | 0x04000000 | 0x00020000;
+  expect(disassemble(lowerExec({ ...further, settings: {} }))).toContain(`setns(pidfd of 7, ${flags})`);
+});
+
+test("with a user namespace of its own a container joins none of others", () => {
+  const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
+  const namespaces = [{ type: "network" }, { type: "user" }, { type: "ipc" }];
+  const config = minimal({ namespaces, uidMappings: ids, gidMappings: ids });
+  const refused = (joined: ContainerPlan["joined"]) => () => lowerContainer(planOf(config, { joined: joined! }));
+  const message = "linux.namespaces[1]: a container with a user namespace of its own cannot join namespaces of another";
+  expect(refused(new Map([["network", 9]]))).toThrow(message);
+  expect(refused(new Map([["ipc", 3]]))).toThrow(message);
+  expect(
+    refused(
+      new Map([
+        ["network", 9],
+        ["user", 3],
+      ]),
+    ),
+  ).not.toThrow();
+});
+
 test("a time namespace is entered once its clocks are set", () => {
   const timeOffsets = { boottime: { secs: -5 }, monotonic: { secs: 1, nanosecs: 2 } };
   const text = textOf(minimal({ namespaces: [{ type: "time" }], timeOffsets }));

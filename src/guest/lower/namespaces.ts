@@ -3,13 +3,13 @@ import { CLONE_NEWNS } from "../../linux/constants";
 import { type Namespace, type NamespaceType, namespaceKinds } from "../../oci/namespaces";
 
 /**
- * Namespaces that a container's first process is cloned into; a user namespace owns the others then. The network is the machine's:
- * the machine is in the container's network namespace on the host. The cgroup namespace is entered once the process is in its
+ * Namespaces that a container's first process is cloned into; a user namespace owns the others then. The network is the machine's root's:
+ * the guest's own, or one that the process joins first of all. The cgroup namespace is entered once the process is in its
  * cgroup, the time namespace once its clocks are set.
  */
 const cloned: readonly NamespaceType[] = ["pid", "uts", "ipc", "user"];
 
-/** The namespaces of other processes of the machine that a container joins: for each type the process's handle. */
+/** The namespaces of other processes of the guest that a container joins: for each type the process's handle. */
 export type JoinedNamespaces = ReadonlyMap<NamespaceType, number>;
 
 /** Where a container's first process is to live. */
@@ -20,25 +20,29 @@ export interface NamespacePlan {
   cgroup: boolean;
   time: boolean;
   user: boolean;
-  /** Processes whose namespaces it enters, with the bits for setns(2); the pid namespace is not among them. */
+  /** Processes whose namespaces it enters, with the bits for setns(2); pid and network namespaces are not among them. */
   joins: ReadonlyMap<number, number>;
   /** The process in whose pid namespace it is born; 0 for none. */
   pid: number;
+  /** The process whose network namespace it enters; 0 for none: it stays in the guest's own. */
+  network: number;
 }
 
 /**
  * Sorts the namespaces of a container.
  * @param joined what the paths in them stand for
- * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces
+ * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and for joining with a user namespace of
+ *   its own, which has no power over the others
  */
 export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedNamespaces = new Map()): NamespacePlan {
   let clone = CLONE_NEWNS;
-  let pid = 0;
+  let [pid, network] = [0, 0];
   const joins = new Map<number, number>();
   for (const [index, { type, path }] of namespaces.entries()) {
     const { flag } = namespaceKinds[type];
     const handle = joined.get(type);
     if (handle !== undefined && type === "pid") pid = handle;
+    else if (handle !== undefined && type === "network") network = handle;
     else if (handle !== undefined) joins.set(handle, (joins.get(handle) ?? 0) | flag);
     else if (path !== undefined && type !== "network") {
       const field = `linux.namespaces[${index}].path`;
@@ -46,13 +50,23 @@ export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedN
     } else if (cloned.includes(type)) clone |= flag;
   }
   const own = (type: NamespaceType) => has(namespaces, type) && !joined.has(type);
-  return { clone, cgroup: own("cgroup"), time: own("time"), user: own("user"), joins, pid };
+  if (own("user") && (network !== 0 || joins.size > 0)) throw ownUser(namespaces);
+  return { clone, cgroup: own("cgroup"), time: own("time"), user: own("user"), joins, pid, network };
 }
 
 /** The bits for setns(2) with which a further process enters all namespaces of the first but its pid namespace. */
 export function enterFlags(namespaces: readonly Namespace[]): number {
-  const types: NamespaceType[] = ["uts", "ipc", "user", "cgroup", "time"];
+  const types: NamespaceType[] = ["uts", "ipc", "user", "cgroup", "time", "network"];
   return types.reduce((flags, type) => flags | (has(namespaces, type) ? namespaceKinds[type].flag : 0), CLONE_NEWNS);
+}
+
+function ownUser(namespaces: readonly Namespace[]): RunvError {
+  const field = `linux.namespaces[${namespaces.findIndex(({ type }) => type === "user")}]`;
+  return new RunvError(
+    "CONFIG_UNSUPPORTED",
+    `${field}: a container with a user namespace of its own cannot join namespaces of another container`,
+    { hint: "join its user namespace as well, or leave the user namespace out" },
+  );
 }
 
 /** Whether the container has a namespace of this type to itself. */

@@ -1,5 +1,5 @@
 /** The cgroup and the namespaces of a container's first process, which begins in those that it was cloned into. */
-import { AT_FDCWD, CLONE_NEWTIME, O_CLOEXEC, O_RDONLY } from "../../linux/constants";
+import { AT_FDCWD, CLONE_NEWNET, CLONE_NEWTIME, O_CLOEXEC, O_RDONLY } from "../../linux/constants";
 import type { Config } from "../../oci/config";
 import { Assembler, Pidfd } from "../../program/assembler";
 import { close } from "../../program/files";
@@ -9,6 +9,10 @@ import { argument, lowerLimits, lowerOuter, self } from "./outer";
 
 /** Brings the process to its cgroup and into its namespaces. @returns the program for what it cannot do itself */
 export function lowerPlace(p: Assembler, id: string, config: Config, namespaces: NamespacePlan): Program | undefined {
+  if (namespaces.network !== 0) {
+    p.doing("enter the container's network namespace");
+    p.syscall("setns", [new Pidfd(namespaces.network), CLONE_NEWNET]);
+  }
   if (namespaces.time) {
     p.doing("make a time namespace");
     p.syscall("unshare", [CLONE_NEWTIME]);

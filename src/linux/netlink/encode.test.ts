@@ -45,6 +45,11 @@ const cases: [command: string, request: NetlinkRequest, sent: string][] = [
     "2c00000010000500SSSSSSSS000000000000000003000000 00000000 00000000 090003006574683000000000",
   ],
   [
+    "ip link set v0 netns 4711",
+    setLink(index, { namespaceOf: 4711 }),
+    "2800000010000500SSSSSSSS000000000000000003000000 00000000 00000000 0800130067120000",
+  ],
+  [
     "ip link set v0 addrgenmode none",
     setLink(index, { noLinkLocal: true }),
     "3000000010000500SSSSSSSS000000000000000003000000 00000000 00000000 10001a000c000a000500080001000000",

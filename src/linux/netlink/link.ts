@@ -12,6 +12,7 @@ import {
   IFLA_MASTER,
   IFLA_MTU,
   IFLA_NET_NS_FD,
+  IFLA_NET_NS_PID,
   IN6_ADDR_GEN_MODE_NONE,
   RTM_GETLINK,
   RTM_NEWLINK,
@@ -55,6 +56,8 @@ export interface LinkChange {
   noLinkLocal?: boolean;
   /** A descriptor of the network namespace that it is to be in. */
   namespace?: number;
+  /** A process in whose network namespace it is to be. */
+  namespaceOf?: number;
 }
 
 const headerSize = 16;
@@ -77,13 +80,14 @@ export function getLinks(): NetlinkRequest {
 /** Changes a link. */
 export function setLink(
   index: number,
-  { name, mac, mtu, up, arp, noLinkLocal, namespace }: LinkChange,
+  { name, mac, mtu, up, arp, noLinkLocal, namespace, namespaceOf }: LinkChange,
 ): NetlinkRequest {
   const attributes: Attribute[] = [];
   if (mac !== undefined) attributes.push([IFLA_ADDRESS, parseMac(mac)!]);
   if (name !== undefined) attributes.push([IFLA_IFNAME, text(name)]);
   if (mtu !== undefined) attributes.push([IFLA_MTU, u32(mtu)]);
   if (namespace !== undefined) attributes.push([IFLA_NET_NS_FD, u32(namespace)]);
+  if (namespaceOf !== undefined) attributes.push([IFLA_NET_NS_PID, u32(namespaceOf)]);
   if (noLinkLocal === true) {
     const mode: Attribute = [IFLA_INET6_ADDR_GEN_MODE, Uint8Array.of(IN6_ADDR_GEN_MODE_NONE)];
     attributes.push([IFLA_AF_SPEC, [[AF_INET6, [mode]]]]);

@@ -2,7 +2,8 @@ import type { Guest } from "../../guest/guest";
 import type { GuestProcess } from "../../guest/process";
 import { SIGKILL } from "../../linux/signals";
 import { stdinWindow } from "../../wire/frame";
-import { serveConnection } from "./guest-programs";
+import type { HostNamespace } from "../host-namespace";
+import { type Place, serveConnection } from "./guest-programs";
 
 const credit = 64 << 10;
 /** More connections at once are no name resolution. */
@@ -10,38 +11,45 @@ const mostConnections = 32;
 
 /** Carries TCP connections between the guest and a server. Each is a program in the guest, one of which waits for the next. */
 export class Connections {
-  #connections = 0;
+  /** Those that are carried. */
+  readonly #carried = new Set<GuestProcess>();
+  #waiting: GuestProcess | undefined;
 
+  /** @param host where the server is, which has the guest's address and port */
   constructor(
     private readonly guest: Guest,
-    private readonly server: { ip: string; port: number },
-    private readonly listen: { ip: string; port: number },
+    private readonly place: Place,
+    private readonly host: HostNamespace,
   ) {}
 
-  /** Waits for connections until the guest is gone, or its kernel refuses to listen. */
+  /** Waits for connections until it is closed, the guest is gone, or its kernel refuses to listen. */
   async serve(): Promise<void> {
     for (;;) {
       const connection = new Connection();
-      const program = serveConnection(this.listen.ip, this.listen.port, credit);
-      const process = this.guest.run(program, connection.listener);
+      const process = this.guest.run(serveConnection(this.place, credit), connection.listener);
+      this.#waiting = process;
       connection.process = process;
       if ((await process.next()).at !== "stopped") return;
-      if (this.#connections >= mostConnections) process.signal(SIGKILL);
+      if (this.#carried.size >= mostConnections) process.signal(SIGKILL);
       else void this.#carry(connection, process);
     }
   }
 
+  close(): void {
+    for (const process of [...this.#carried, this.#waiting]) process?.signal(SIGKILL);
+  }
+
   async #carry(connection: Connection, process: GuestProcess): Promise<void> {
-    this.#connections++;
+    this.#carried.add(process);
     try {
-      await connection.connect(this.server);
+      await connection.connect(this.place, this.host);
       process.go();
       await process.exited;
     } catch {
       process.signal(SIGKILL);
     } finally {
       connection.close();
-      this.#connections--;
+      this.#carried.delete(process);
     }
   }
 }
@@ -72,22 +80,18 @@ class Connection {
     },
   };
 
-  async connect({ ip, port }: { ip: string; port: number }): Promise<void> {
-    this.#socket = await Bun.connect({
-      hostname: ip,
-      port,
-      allowHalfOpen: true,
-      socket: {
-        data: (_, bytes: Uint8Array) => {
-          this.#toGuest.push(bytes.slice());
-          this.#fill();
-        },
-        drain: () => this.#drain(),
-        end: () => this.#end(),
-        close: () => this.#end(),
-        error: () => this.#end(),
+  async connect({ ip, port }: { ip: string; port: number }, host: HostNamespace): Promise<void> {
+    const socket = {
+      data: (_: unknown, bytes: Uint8Array) => {
+        this.#toGuest.push(bytes.slice());
+        this.#fill();
       },
-    });
+      drain: () => this.#drain(),
+      end: () => this.#end(),
+      close: () => this.#end(),
+      error: () => this.#end(),
+    };
+    this.#socket = await host.enter(() => Bun.connect({ hostname: ip, port, allowHalfOpen: true, socket }));
     this.#drain();
   }
 

@@ -1,6 +1,7 @@
 import type { GuestProcess } from "../../guest/process";
 import { viewOf } from "../../linux/netlink/message";
 import { stdinWindow } from "../../wire/frame";
+import type { HostNamespace } from "../host-namespace";
 import { addressAt, addressSize, payloadAt, recordSize } from "./guest-programs";
 
 /** A server that says nothing for so long says nothing any more. */
@@ -11,13 +12,16 @@ const mostQuestions = 256;
 /** Carries datagrams between the guest and a server: each question has a socket of its own, so that answers find their way. */
 export class Datagrams {
   readonly #server: { ip: string; port: number };
+  readonly #host: HostNamespace;
   #process: GuestProcess | undefined;
   #rest: Buffer = Buffer.alloc(0);
   #credit = stdinWindow;
   #questions = 0;
 
-  constructor(server: { ip: string; port: number }) {
+  /** @param host where the server is */
+  constructor(server: { ip: string; port: number }, host: HostNamespace) {
     this.#server = server;
+    this.#host = host;
   }
 
   /** The guest's program that listens. */
@@ -50,16 +54,12 @@ export class Datagrams {
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, answerTimeoutMs);
     try {
-      const socket = await Bun.udpSocket({
-        connect: { hostname: this.#server.ip, port: this.#server.port },
-        socket: {
-          data: (_, answer) => {
-            this.#answer(answer, from);
-            resolve();
-          },
-          error: () => resolve(),
-        },
-      });
+      const data = (_: unknown, answer: Uint8Array) => {
+        this.#answer(answer, from);
+        resolve();
+      };
+      const connect = { hostname: this.#server.ip, port: this.#server.port };
+      const socket = await this.#host.enter(() => Bun.udpSocket({ connect, socket: { data, error: () => resolve() } }));
       socket.send(question);
       await answered;
       socket.close();

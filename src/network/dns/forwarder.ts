@@ -4,7 +4,9 @@
  * the guest's network is bent for it.
  */
 import { readFileSync } from "node:fs";
-import type { Guest } from "../../guest/guest";
+import { SIGKILL } from "../../linux/signals";
+import type { GuestNamespace } from "../guest-namespace";
+import type { HostNamespace } from "../host-namespace";
 import { Connections } from "./connections";
 import { Datagrams } from "./datagrams";
 import { serveDatagrams } from "./guest-programs";
@@ -15,40 +17,52 @@ const credit = 64 << 10;
 const docker = "127.0.0.11";
 
 export class NameForwarder {
-  readonly #guest: Guest;
-  readonly #served = new Set<string>();
+  readonly #host: HostNamespace;
+  readonly #guest: GuestNamespace;
+  /** By the addresses that are served: what ends it. */
+  readonly #served = new Map<string, () => void>();
 
-  constructor(guest: Guest) {
+  constructor(host: HostNamespace, guest: GuestNamespace) {
+    this.#host = host;
     this.#guest = guest;
   }
 
-  /** Serves the resolvers that there are now in this process's namespace. @returns whether there are any */
+  /** Serves the resolvers that there are now in the host's namespace. @returns whether there are any */
   update(): boolean {
-    for (const ip of localResolvers()) {
-      if (this.#served.has(ip)) continue;
-      this.#served.add(ip);
-      this.#serve(ip);
+    for (const ip of this.#host.enter(localResolvers)) {
+      if (!this.#served.has(ip)) this.#served.set(ip, this.#serve(ip));
     }
     return this.#served.size > 0;
   }
 
-  #serve(ip: string): void {
-    const server = { ip, port: dnsPort };
-    const datagrams = new Datagrams(server);
-    const process = this.#guest.run(serveDatagrams(ip, dnsPort, credit), {
+  close(): void {
+    for (const end of this.#served.values()) end();
+    this.#served.clear();
+  }
+
+  #serve(ip: string): () => void {
+    const { guest, handle: namespace } = this.#guest;
+    const place = { ip, port: dnsPort, namespace };
+    const datagrams = new Datagrams(place, this.#host);
+    const process = guest.run(serveDatagrams(place, credit), {
       data: (_, bytes) => datagrams.take(bytes),
       credit: (bytes) => datagrams.grant(bytes),
     });
     datagrams.attach(process);
     // It ends with the guest, or when the container itself listens there.
     process.next().catch(() => {});
-    new Connections(this.#guest, server, server).serve().catch(() => {});
+    const connections = new Connections(guest, place, this.#host);
+    connections.serve().catch(() => {});
+    return () => {
+      process.signal(SIGKILL);
+      connections.close();
+    };
   }
 }
 
-/** Loopback addresses, other than the usual one, at which somebody in this namespace resolves names. */
+/** Loopback addresses, other than the usual one, at which somebody resolves names in the namespace that this thread is in. */
 function localResolvers(): string[] {
-  return listeners(readFileSync("/proc/self/net/udp", "latin1"));
+  return listeners(readFileSync("/proc/thread-self/net/udp", "latin1"));
 }
 
 /** Of /proc/net/udp (proc_net(5)), the addresses of `localResolvers`. */

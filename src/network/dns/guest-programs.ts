@@ -15,6 +15,7 @@ import { parseIp } from "../../linux/netlink/scalars";
 import { type Address, Assembler, type Label, type Register } from "../../program/assembler";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
+import { enterNetwork } from "../guest-programs";
 
 /**
  * A datagram on its way between guest and host: its length (4 bytes, and 4 that are zero), the guest's struct sockaddr_in, and what is
@@ -29,11 +30,18 @@ export const addressSize = 16;
 const [stdin, stdout] = [0, 1];
 const bothWays = { stdio: Stdio.stdin | Stdio.stdout };
 
+/** Where the guest listens. */
+export interface Place {
+  ip: string;
+  port: number;
+  /** In which of its network namespaces: the handle of a process that is in it; undefined: its own. */
+  namespace: number | undefined;
+}
+
 /** Takes datagrams at an address and puts them out; sends what comes in as answers. */
-export function serveDatagrams(ip: string, port: number, credit: number): Program {
+export function serveDatagrams(place: Place, credit: number): Program {
   const p = new Assembler();
-  p.doing(`listen for names at ${ip} in the guest`);
-  const socket = bound(p, SOCK_DGRAM, ip, port);
+  const socket = bound(p, SOCK_DGRAM, place);
   const [query, answer] = [p.zeroed(1 << 16), p.zeroed(recordSize)];
   const length = p.zeroed(8);
   const received = p.register();
@@ -58,10 +66,9 @@ export function serveDatagrams(ip: string, port: number, credit: number): Progra
 }
 
 /** Waits for a connection, stops, and carries it. */
-export function serveConnection(ip: string, port: number, credit: number): Program {
+export function serveConnection(place: Place, credit: number): Program {
   const p = new Assembler();
-  p.doing(`listen for names at ${ip} in the guest`);
-  const listener = bound(p, SOCK_STREAM, ip, port);
+  const listener = bound(p, SOCK_STREAM, place);
   p.syscall("listen", [listener, 16]);
   const connection = p.value("accept4", [listener, 0, 0, SOCK_CLOEXEC]);
   p.syscall("close", [listener]);
@@ -89,7 +96,9 @@ export function serveConnection(ip: string, port: number, credit: number): Progr
   return p.assemble({ ...bothWays, credit });
 }
 
-function bound(p: Assembler, type: number, ip: string, port: number): Register {
+function bound(p: Assembler, type: number, { ip, port, namespace }: Place): Register {
+  p.doing(`listen for names at ${ip} in the guest`);
+  enterNetwork(p, namespace);
   const socket = p.value("socket", [AF_INET, type | SOCK_CLOEXEC, 0]);
   const one = p.bytes(Uint8Array.of(1, 0, 0, 0));
   p.syscall("setsockopt", [socket, SOL_SOCKET, SO_REUSEADDR, one, 4]);

@@ -13,7 +13,7 @@ const dnsPort = 53;
 /** The last 1024 ports: above those that Linux takes by itself (ip_local_port_range, 32768 to 60999). */
 const ports = { port: 0xfc00, mask: 0xfc00 };
 
-/** Lets answers to questions that are asked in this process's namespace come in at an interface. @throws NetlinkError */
+/** Lets answers to questions that are asked in this thread's namespace come in at an interface. @throws NetlinkError */
 export function letNamesThrough(socket: NetlinkSocket, { index, name }: Link, port: Port): void {
   writeFileSync("/proc/sys/net/ipv4/ip_local_port_range", `${ports.port} ${0xffff}`);
   const doing = `let answers to the namespace's resolver in at ${name}`;

@@ -112,6 +112,11 @@ export const podman = table("podman", "containers and pods", [
     /[12]/,
   ],
   [
+    "run --pid container:, --ipc container:",
+    `${p} p run -d --name $N busybox sleep 12345 >/dev/null; p run --rm --pid container:$N --network none busybox sh -c 'ps -o args | grep -c ^sleep; ls /sys/class/net'; p run --rm --ipc container:$N busybox ls /sys/class/net${gone}`,
+    "1\nlo\neth0\nlo",
+  ],
+  [
     "play kube",
     `${p} printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: %s}\\nspec:\\n  containers:\\n  - {name: one, image: localhost/busybox, command: [sh, -c, "echo played; sleep 100"]}\\n' $N > /tmp/$N; p play kube /tmp/$N >/dev/null 2>&1; eventually sh -c "podman logs $N-one | grep played"; p logs $N-one; p pod rm -f -t 0 $N >/dev/null 2>&1; rm /tmp/$N`,
     "played",
