@@ -17,6 +17,12 @@ export const commandLine: readonly string[] = [
   "reboot=t",
   // Half of all instructions of a boot of Debian's kernel are tests of its cryptography: 0.4 s under TCG.
   "cryptomgr.notests",
+  // A grace period of RCU in microseconds instead of a dozen milliseconds. A container's start waits for several, as unmounting and joining a
+  // cgroup do; what makes them dear are many processors at work, and who would be disturbed by it: nobody but the container.
+  "rcupdate.rcu_expedited=1",
+  // The security modules that need no profiles loaded from outside. Debian's kernel has AppArmor and TOMOYO too, which would be asked at
+  // every file and process and have nothing to say.
+  "lsm=landlock,lockdown,yama",
 ];
 
 /**
