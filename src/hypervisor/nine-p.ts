@@ -9,6 +9,9 @@ import type { GuestMount } from "./driver";
 export const nineCaches = ["mmap", "loose"] as const;
 export type NineCache = (typeof nineCaches)[number];
 
+/** The largest message that the guest's transport over virtio carries (net/9p/trans_virtio.c). It would say so, at length, if it were told more. */
+const messageSize = 512_000;
+
 /**
  * A share over 9P2000.L, as QEMU and kvmtool serve it and Linux mounts it. Programs can be executed and files mapped shared. Each user of
  * the guest is attached with its own id, so that the files it creates are its own on the host too: so QEMU has it, and kvmtool does not.
@@ -17,7 +20,7 @@ export type NineCache = (typeof nineCaches)[number];
 export function nineP(transport: "virtio" | "xen", cache: NineCache = "mmap"): GuestMount {
   return {
     type: "9p",
-    options: `trans=${transport},version=9p2000.L,cache=${cache},msize=524288`,
+    options: `trans=${transport},version=9p2000.L,cache=${cache},msize=${messageSize}`,
     modules: [`9pnet_${transport}`, "9p"],
   };
 }
