@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,7 @@ struct process *processes[MAX_PROCESSES];
 unsigned process_count;
 
 static int null = -1; /* /dev/null */
+static struct stat own_program; /* init's: its device and inode number */
 static struct rlimit descriptors; /* RLIMIT_NOFILE as init found it */
 
 struct process *find_process(uint32_t handle)
@@ -90,6 +92,7 @@ void prepare_processes(void)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		die("cannot open /dev/null: %m");
+	stat("/proc/self/exe", &own_program);
 	raise_descriptors();
 }
 
@@ -271,9 +274,14 @@ static bool never_executed(pid_t pid)
 	char path[32];
 	char text[512];
 	char *field;
+	struct stat program;
 	ssize_t n;
 	int fd;
 
+	/* Mostly this tells, for less. The dead have no program any more. */
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	if (stat(path, &program) == 0 && (program.st_dev != own_program.st_dev || program.st_ino != own_program.st_ino))
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
