@@ -2,7 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { BoundSource } from "../guest/lower/bind";
-import { sharePath } from "../guest/prepare";
+import { sharePath } from "../guest/places";
 import { SystemError, syscall } from "../linux/local";
 import { mountsBelow } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";

@@ -3,13 +3,9 @@ import { Assembler } from "../program/assembler";
 import { close, writeFile, writeText } from "../program/files";
 import type { Program } from "../program/program";
 import { repeatedly } from "../program/repeat";
+import { lowerUsualFilters } from "./lower/device-filter";
+import { cgroupPath, rootPath, sharePath } from "./places";
 
-/** Where the guest mounts what the host shares with it. */
-export const sharePath = "/run/share";
-/** An empty directory on which a container's root file system is mounted, in its own mount namespace. */
-export const rootPath = "/run/root";
-/** Where the guest's cgroup v2 hierarchy is. */
-export const cgroupPath = "/sys/fs/cgroup";
 /** Controllers that containers may be limited by; a kernel without one does not have its files. */
 const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
 
@@ -25,7 +21,7 @@ export function loadModules(paths: readonly string[]): Program {
   return p.assemble();
 }
 
-/** Makes a guest ready for containers, as far as all are alike: cgroups with their controllers, places to mount on. */
+/** Makes a guest ready for containers, as far as all are alike: cgroups with their controllers, places to mount on, device filters. */
 export function prepareGuest(): Program {
   const p = new Assembler();
   const secure = MS_NOSUID | MS_NODEV | MS_NOEXEC;
@@ -39,6 +35,7 @@ export function prepareGuest(): Program {
   for (const path of [sharePath, rootPath]) {
     p.syscall("mkdirat", [AT_FDCWD, p.text(path), 0o700], { accept: ["EEXIST"] });
   }
+  lowerUsualFilters(p);
   return p.assemble();
 }
 

@@ -26,6 +26,8 @@ export interface EbpfInstruction {
 
 /** bpf(2): commands, and what its attributes name. */
 export const BPF_PROG_LOAD = 5;
+export const BPF_OBJ_PIN = 6;
+export const BPF_OBJ_GET = 7;
 export const BPF_PROG_ATTACH = 8;
 export const BPF_PROG_TYPE_CGROUP_DEVICE = 15;
 export const BPF_CGROUP_DEVICE = 6;

@@ -3,7 +3,7 @@ import { AT_FDCWD, O_CLOEXEC, O_WRONLY } from "../../linux/constants";
 import type { Resources } from "../../oci/resources";
 import type { Assembler } from "../../program/assembler";
 import { close, writeText } from "../../program/files";
-import { cgroupPath } from "../prepare";
+import { cgroupPath } from "../places";
 import { lowerDeviceFilter } from "./device-filter";
 import { cgroupFiles } from "./resources";
 

@@ -65,7 +65,10 @@ export function deviceList(rules: readonly DeviceRule[]): DeviceList {
     if (exception.access === 0) exceptions.delete(key);
     else exceptions.set(key, exception);
   }
-  return { allow: allowed, exceptions: [...exceptions.values()] };
+  return {
+    allow: allowed,
+    exceptions: [...exceptions].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, exception]) => exception),
+  };
 }
 
 function numberOf(value: number | undefined): number | undefined {

@@ -13,7 +13,7 @@ import {
 import { propagationFlags } from "../../oci/mount-options";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
-import { rootPath } from "../prepare";
+import { rootPath } from "../places";
 import { setAttributes, setPropagation } from "./mount-calls";
 import { openInRoot } from "./root";
 
