@@ -156,7 +156,7 @@ static void serve_processes(void)
 		if (i == next)
 			first = kept;
 		if (is_over(processes[i]))
-			free(processes[i]);
+			free_process(processes[i]);
 		else
 			processes[kept++] = processes[i];
 	}

@@ -98,6 +98,9 @@ struct process *find_process(uint32_t handle);
 /* Starts a process for the program of a RUN, and tells STARTED or REFUSED. Needs REPLY_SPACE. */
 void run_process(uint32_t handle, const uint8_t *payload, size_t length);
 
+/* Forgets a process that is over, and no more in the table. */
+void free_process(struct process *p);
+
 /* Waits for each child that has died: processes of the host's, and orphans, of which nobody else is the parent. */
 void reap(void);
 

@@ -5,6 +5,7 @@ import type { Program } from "../program/program";
 import { repeatedly } from "../program/repeat";
 import { lowerUsualFilters } from "./lower/device-filter";
 import { cgroupPath, rootPath, sharePath } from "./places";
+import { lowerWake } from "./wake";
 
 /** Controllers that containers may be limited by; a kernel without one does not have its files. */
 const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
@@ -59,16 +60,32 @@ export function reportFreePages(): Program {
   return p.assemble();
 }
 
-/**
- * Mounts what the host shares, and takes the host's name, which a container without one of its own sees, as under runc.
- * @param how its file system's type and options, as mount(8) has them; whether its device may come a little later
- */
-export function joinHost(
-  name: string,
-  tag: string,
-  { type, options, late }: { type: string; options: string; late?: boolean },
-): Program {
+/** What a guest mounts of the host, and its own name. */
+export interface Host {
+  /** The host's: a container without a name of its own sees it, as under runc. */
+  name: string;
+  /** The name by which the share is mounted. */
+  tag: string;
+  /** Its file system's type and options, as mount(8) has them; whether its device may come a little later. */
+  share: { type: string; options: string; late?: boolean };
+}
+
+/** Mounts what the host shares, and takes the host's name. */
+export function joinHost(host: Host): Program {
   const p = new Assembler();
+  lowerJoin(p, host);
+  return p.assemble();
+}
+
+/** What a clone does first: it becomes a machine of its own, and joins the host. */
+export function wakeAndJoin(host: Host): Program {
+  const p = new Assembler();
+  lowerWake(p);
+  lowerJoin(p, host);
+  return p.assemble();
+}
+
+function lowerJoin(p: Assembler, { name, tag, share: { type, options, late } }: Host): void {
   p.doing("take the host's name");
   p.syscall("sethostname", [p.text(name), Buffer.byteLength(name)]);
   p.doing(`mount the host's share (${type})`);
@@ -77,7 +94,6 @@ export function joinHost(
     // As long as there is no such tag.
     repeatedly(p, (again) => p.syscall("mount", mount, { accept: ["EINVAL"], otherwise: again }));
   } else p.syscall("mount", mount);
-  return p.assemble();
 }
 
 /** Has the guest write back what it holds of the share. */

@@ -13,6 +13,12 @@ const entropyBytes = 64;
  */
 export function wake(): Program {
   const p = new Assembler();
+  lowerWake(p);
+  return p.assemble();
+}
+
+/** The same as the beginning of a program. */
+export function lowerWake(p: Assembler): void {
   p.doing("set the clock of the new machine");
   const now = BigInt(Date.now());
   const timespec = new BigInt64Array([now / 1000n, (now % 1000n) * 1_000_000n]);
@@ -25,5 +31,4 @@ export function wake(): Program {
   p.syscall("ioctl", [random, RNDADDENTROPY, p.bytes(pool)]);
   p.syscall("ioctl", [random, RNDRESEEDCRNG]);
   close(p, random);
-  return p.assemble();
 }

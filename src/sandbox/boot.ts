@@ -1,4 +1,3 @@
-import { hostname } from "node:os";
 import { span } from "../base/trace";
 import { joinHost } from "../guest/prepare";
 import type { Driver, MachineSpec, Nic } from "../hypervisor/driver";
@@ -6,7 +5,16 @@ import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
 import { networkModules } from "../network/guest-programs";
 import { startClone } from "./clone";
-import { type BootPlan, connect, greeting, prepare, type Sandbox, type SandboxHandlers, shareTag } from "./connect";
+import {
+  type BootPlan,
+  connect,
+  greeting,
+  hostOf,
+  prepare,
+  type Sandbox,
+  type SandboxHandlers,
+  shareTag,
+} from "./connect";
 import type { LaunchRequest } from "./messages";
 import { modulesFor } from "./modules";
 import { mostFor } from "./shape";
@@ -63,8 +71,7 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     const connection = await connect(machine, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
-    const join = joinHost(hostname(), shareTag, driver.guestMount);
-    await span("guest: join the host", () => connection.guest.call(join));
+    await span("guest: join the host", () => connection.guest.call(joinHost(hostOf(driver))));
     return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();

@@ -1,14 +1,12 @@
 /** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { hostname } from "node:os";
 import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { span } from "../base/trace";
-import { joinHost } from "../guest/prepare";
-import { wake } from "../guest/wake";
+import { wakeAndJoin } from "../guest/prepare";
 import type { ImageManifest } from "../image/manifest";
-import { type BootPlan, connect, type Sandbox, shareTag } from "./connect";
+import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
 import { type Template, TemplateStore } from "./template-store";
 
@@ -50,8 +48,7 @@ async function clone({ driver, spec, handlers }: BootPlan, template: Template): 
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
-    const join = joinHost(hostname(), shareTag, driver.guestMount);
-    await span("guest: wake, join the host", () => Promise.all([guest.call(wake()), guest.call(join)]));
+    await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(driver))));
     return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();

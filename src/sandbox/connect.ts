@@ -1,6 +1,7 @@
+import { hostname } from "node:os";
 import { RunvError } from "../base/error";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
-import { loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
+import { type Host, loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
 import { prepareNetwork } from "../network/spare-nic";
 import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
@@ -54,6 +55,11 @@ export async function prepare(guest: Guest, { driver, modules, spec }: BootPlan)
   await guest.call(prepareGuest());
   if (driver.capabilities.freePageReporting) await guest.call(reportFreePages());
   return await prepareNetwork(guest, spec.nic);
+}
+
+/** What a driver's guest joins. */
+export function hostOf({ guestMount }: Driver): Host {
+  return { name: hostname(), tag: shareTag, share: guestMount };
 }
 
 /** The channel to a guest. */
