@@ -139,17 +139,20 @@ static bool is_over(const struct process *p)
 	return !p->handle && p->out[STDOUT].fd < 0 && p->out[STDERR].fd < 0;
 }
 
-/* Serves all processes, and forgets those that are over. Who found no space comes first the next time. */
+/* Serves all processes, and forgets those that are over. Who found no space comes first once there is some. */
 static void serve_processes(void)
 {
-	unsigned next = process_count;
+	unsigned next = first;
 	unsigned kept = 0;
+	bool starved = false;
 
 	for (unsigned i = 0; i < process_count; i++) {
 		unsigned index = (first + i) % process_count;
 
-		if (!serve_process(processes[index]) && next == process_count)
+		if (!serve_process(processes[index]) && !starved) {
 			next = index;
+			starved = true;
+		}
 	}
 	first = 0;
 	for (unsigned i = 0; i < process_count; i++) {

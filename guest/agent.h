@@ -17,11 +17,15 @@
 
 enum {
 	MAX_PROCESSES = 4096,
-	/*
-	 * The payload of a frame of output. With its header it is as much as a pipe holds, and two of a virtio port's writes of
-	 * 32 KiB.
-	 */
+	/* The payload of a frame of output. With its header it is two of a virtio port's writes of 32 KiB. */
 	DATA_SIZE = MAX_FROM_GUEST - sizeof(struct frame),
+	/* How many of these are read of an output at once. */
+	OUTPUT_FRAMES = 8,
+	/*
+	 * What the pipe of an output holds once its process has filled it: such a process and init take fewer turns, and one that
+	 * copies a file into it (sendfile(2)) reads that in fewer pieces. 9p brings 512,000 bytes at a time.
+	 */
+	WIDE_PIPE = OUTPUT_FRAMES * MAX_FROM_GUEST,
 };
 
 /* What of a process is polled. The first three are streams, numbered as in frames. */
@@ -52,6 +56,7 @@ struct output {
 	bool stalled; /* has something to read but no credit */
 	bool asleep; /* a terminal that nobody has open now */
 	bool watched; /* wake_on_change() is in force */
+	bool widened; /* its pipe holds WIDE_PIPE */
 };
 
 struct process {

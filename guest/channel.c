@@ -19,8 +19,8 @@ enum {
 	IN_CHUNK = 64 << 10,
 	/* A virtio port hands out at most a page per read(2), however much has come. */
 	PORT_READ = 4096,
-	/* Two of the largest frames, so that reading goes on beside writing, and the frames that announce and end things. */
-	OUT_SIZE = 2 * (HEADER + MAX_FROM_GUEST) + 4096,
+	/* Twice what is read of an output at once, so that reading goes on beside writing, and the frames that announce and end things. */
+	OUT_SIZE = 2 * OUTPUT_FRAMES * (HEADER + MAX_FROM_GUEST) + 4096,
 };
 
 static struct {

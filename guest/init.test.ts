@@ -13,6 +13,8 @@ import { encodeU32, FrameType, stdinWindow } from "../src/wire/frame";
 import { startInit, type TestProcess } from "./testing";
 
 const pipes = Stdio.stdin | Stdio.stdout | Stdio.stderr;
+/** fcntl(2). */
+const F_GETPIPE_SZ = 1032;
 const mebi = 1 << 20;
 const directory = mkdtempSync(join(tmpdir(), "runv-init-"));
 const binary = join(directory, "init");
@@ -433,6 +435,29 @@ describe("processes", () => {
     await stalled.end();
   });
 
+  test("a pipe that was found full holds more from then on", async () => {
+    const full = 64 << 10;
+    const process = init.run(
+      program(
+        (p) => {
+          p.syscall("write", [1, p.zeroed(full), full]);
+          p.stop();
+          const before = p.value("fcntl", [1, F_GETPIPE_SZ, 0]);
+          p.stop();
+          answer(p, before, p.value("fcntl", [1, F_GETPIPE_SZ, 0]));
+        },
+        { stdio: Stdio.stdout, credit: 0 },
+      ),
+    );
+    await process.frame(FrameType.stopped);
+    process.go();
+    await process.until(() => process.frames.filter((f) => f.type === FrameType.stopped).length === 2);
+    process.credit(1, mebi);
+    await process.until(() => process.text().length === full);
+    process.go();
+    expect(numbers(await process.end())).toEqual([full, 8 * full]);
+  });
+
   test("EXIT does not wait for output that has no credit; what is in the pipe follows", async () => {
     const process = init.run(shell("echo 0123456789; exit 3", { stdio: pipes, credit: 4 }));
     process.generous = false;
@@ -498,17 +523,20 @@ describe("processes", () => {
   }, 60_000);
 
   test("busy streams get their turns", async () => {
-    const size = 8 * mebi;
-    const script = `echo; echo >&2; read line; head -c ${size} /dev/zero & head -c ${size} /dev/zero >&2; wait`;
-    const all = Array.from({ length: 3 }, () => init.run(shell(script, { stdio: pipes, credit: size })));
-    // All are there before one begins.
-    for (const process of all) for (const stream of [1, 2]) await process.frame(FrameType.data, stream);
-    for (const process of all) process.write("\n");
-    const received = () => all.flatMap((process) => [1, 2].map((s) => Buffer.concat(process.output[s]!).length));
-    await Promise.race(all.map((process) => process.end()));
-    expect(Math.min(...received())).toBeGreaterThan(128 * 1024);
+    const script = "yes & yes >&2; wait";
+    const all = Array.from({ length: 3 }, () => init.run(shell(script, { stdio: pipes, credit: 8 * mebi })));
+    const streams = all.flatMap((process) => [1, 2].map((stream) => ({ process, frames: process.output[stream]! })));
+    const grown = async (counts: number[], by: number) => {
+      for (const [i, { process, frames }] of streams.entries()) {
+        await process.until(() => frames.length >= counts[i]! + by);
+      }
+      return streams.map(({ frames }, i) => frames.length - counts[i]!);
+    };
+    await grown([0, 0, 0, 0, 0, 0], 1);
+    const begun = streams.map(({ frames }) => frames.length);
+    expect(Math.max(...(await grown(begun, 50)))).toBeLessThan(1000);
+    for (const process of all) for (const stream of [1, 2]) process.eof(stream);
     for (const process of all) await process.end();
-    expect(received()).toEqual(all.flatMap(() => [size + 1, size + 1]));
   }, 60_000);
 
   test("a handle is free again after CLOSED, and refused before", async () => {

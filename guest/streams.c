@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 void close_fd(int *fd)
@@ -208,21 +209,47 @@ static void look_at_output(struct process *p, struct output *o)
 		nothing_read(p, o, look.revents & (POLLHUP | POLLERR));
 }
 
-/* Sends a frame of output, which is read to where it is sent from. */
+/* Lays out frames where they are sent from, as many as have space and credit. Returns how many. */
+static int lay_out(struct iovec payloads[OUTPUT_FRAMES], uint64_t credit)
+{
+	uint8_t *payload = channel_payload();
+	size_t space = channel_room() + sizeof(struct frame);
+	int count;
+
+	for (count = 0; count < OUTPUT_FRAMES && credit && space >= MAX_FROM_GUEST; count++) {
+		payloads[count].iov_base = payload;
+		payloads[count].iov_len = credit < DATA_SIZE ? credit : DATA_SIZE;
+		credit -= payloads[count].iov_len;
+		payload += MAX_FROM_GUEST;
+		space -= MAX_FROM_GUEST;
+	}
+	return count;
+}
+
+/* Sends output, which is read to where it is sent from. */
 static bool send_output(struct process *p, struct output *o, unsigned stream)
 {
+	struct iovec payloads[OUTPUT_FRAMES];
 	ssize_t n;
 
 	if (!channel_space(DATA_SIZE))
 		return false;
 	/* Reading a terminal's master that nobody has open at the other side gives EIO: pty(7). */
-	n = read(o->fd, channel_payload(), o->credit < DATA_SIZE ? o->credit : DATA_SIZE);
-	if (n > 0) {
-		stop_watching(o);
-		channel_put(p->handle, FRAME_DATA, stream, (size_t)n);
-		o->credit -= (uint64_t)n;
-	} else if (n == 0 || errno != EINTR) {
-		nothing_read(p, o, n == 0 || errno != EAGAIN);
+	n = readv(o->fd, payloads, lay_out(payloads, o->credit));
+	if (n <= 0) {
+		if (n == 0 || errno != EINTR)
+			nothing_read(p, o, n == 0 || errno != EAGAIN);
+		return true;
+	}
+	stop_watching(o);
+	/* If the kernel refuses, it goes on as it is. */
+	if (n > DATA_SIZE && !o->widened)
+		fcntl(o->fd, F_SETPIPE_SZ, WIDE_PIPE);
+	o->widened |= n > DATA_SIZE;
+	o->credit -= (uint64_t)n;
+	for (size_t left = (size_t)n, length; left; left -= length) {
+		length = left < DATA_SIZE ? left : DATA_SIZE;
+		channel_put(p->handle, FRAME_DATA, stream, length);
 	}
 	return true;
 }

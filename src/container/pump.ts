@@ -6,7 +6,7 @@ import { syscall } from "../linux/local";
 import { stdinWindow } from "../wire/frame";
 
 /** Bytes of output that may be under way from the guest on each stream. */
-export const outputCredit = 256 << 10;
+export const outputCredit = 512 << 10;
 const readSize = 32 << 10;
 
 /**
@@ -105,6 +105,7 @@ export class OutputPump {
   #waiting: Uint8Array[] = [];
   #writing = false;
   #broken = false;
+  #owed = 0;
   #idle: (() => void) | undefined;
 
   constructor(
@@ -157,10 +158,18 @@ export class OutputPump {
       } else if (from + length < bytes.length) {
         this.#write(bytes, from + length);
       } else {
-        this.process.credit(this.stream, bytes.length);
+        this.#grant(bytes.length);
         this.#done();
       }
     });
+  }
+
+  /** Grants what was taken, a quarter of the window at a time: each frame to the guest wakes it up. */
+  #grant(bytes: number): void {
+    this.#owed += bytes;
+    if (this.#owed < outputCredit / 4) return;
+    this.process.credit(this.stream, this.#owed);
+    this.#owed = 0;
   }
 
   #done(): void {
