@@ -233,7 +233,8 @@ class Monitor {
   async #forget(id: string): Promise<void> {
     if (this.#sandbox === undefined) throw starting();
     await endContainer(this.#sandbox.guest, id);
-    await this.#networks?.leave(id);
+    // A device that QEMU or the guest does not let go of keeps no container from being deleted.
+    await this.#networks?.leave(id).catch((error) => log.warn(`take the network of ${id} away: ${messageOf(error)}`));
     await this.#disks?.remove(id);
     detachTrees(`${this.#directory}/share/${id}`);
   }

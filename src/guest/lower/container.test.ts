@@ -104,22 +104,14 @@ test("a network namespace of the guest's is entered before its sysctls are set, 
   expect(disassemble(lowerExec({ ...further, settings: {} }))).toContain(`setns(pidfd of 7, ${flags})`);
 });
 
-test("with a user namespace of its own a container joins none of others", () => {
+test("with a user namespace a container joins none of others", () => {
   const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
   const namespaces = [{ type: "network" }, { type: "user" }, { type: "ipc" }];
   const config = minimal({ namespaces, uidMappings: ids, gidMappings: ids });
   const refused = (joined: ContainerPlan["joined"]) => () => lowerContainer(planOf(config, { joined: joined! }));
-  const message = "linux.namespaces[1]: a container with a user namespace of its own cannot join namespaces of another";
-  expect(refused(new Map([["network", 9]]))).toThrow(message);
-  expect(refused(new Map([["ipc", 3]]))).toThrow(message);
-  expect(
-    refused(
-      new Map([
-        ["network", 9],
-        ["user", 3],
-      ]),
-    ),
-  ).not.toThrow();
+  const message = "linux.namespaces[1]: a container with a user namespace cannot join namespaces of another container";
+  for (const type of ["network", "ipc", "user"] as const) expect(refused(new Map([[type, 3]]))).toThrow(message);
+  expect(refused(new Map())).not.toThrow();
 });
 
 test("a time namespace is entered once its clocks are set", () => {

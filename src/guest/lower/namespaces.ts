@@ -31,8 +31,8 @@ export interface NamespacePlan {
 /**
  * Sorts the namespaces of a container.
  * @param joined what the paths in them stand for
- * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and for joining with a user namespace of
- *   its own, which has no power over the others
+ * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and where a user namespace is to be joined, or
+ *   others with one
  */
 export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedNamespaces = new Map()): NamespacePlan {
   let clone = CLONE_NEWNS;
@@ -50,23 +50,23 @@ export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedN
     } else if (cloned.includes(type)) clone |= flag;
   }
   const own = (type: NamespaceType) => has(namespaces, type) && !joined.has(type);
-  if (own("user") && (network !== 0 || joins.size > 0)) throw ownUser(namespaces);
+  if (joined.size > 0 && has(namespaces, "user")) throw withUser(namespaces);
   return { clone, cgroup: own("cgroup"), time: own("time"), user: own("user"), joins, pid, network };
+}
+
+/** A user namespace has no power over namespaces that were made outside of it, nor over a mount namespace that its process has been cloned into. */
+function withUser(namespaces: readonly Namespace[]): RunvError {
+  const field = `linux.namespaces[${namespaces.findIndex(({ type }) => type === "user")}]`;
+  const message = `${field}: a container with a user namespace cannot join namespaces of another container`;
+  return new RunvError("CONFIG_UNSUPPORTED", message, {
+    hint: "leave the user namespace out, of both (Docker: --userns host)",
+  });
 }
 
 /** The bits for setns(2) with which a further process enters all namespaces of the first but its pid namespace. */
 export function enterFlags(namespaces: readonly Namespace[]): number {
   const types: NamespaceType[] = ["uts", "ipc", "user", "cgroup", "time", "network"];
   return types.reduce((flags, type) => flags | (has(namespaces, type) ? namespaceKinds[type].flag : 0), CLONE_NEWNS);
-}
-
-function ownUser(namespaces: readonly Namespace[]): RunvError {
-  const field = `linux.namespaces[${namespaces.findIndex(({ type }) => type === "user")}]`;
-  return new RunvError(
-    "CONFIG_UNSUPPORTED",
-    `${field}: a container with a user namespace of its own cannot join namespaces of another container`,
-    { hint: "join its user namespace as well, or leave the user namespace out" },
-  );
 }
 
 /** Whether the container has a namespace of this type to itself. */

@@ -117,6 +117,19 @@ export const limits = table("docker", "limits and privileges", [
     run --pid container:$N --network $N busybox sh -c 'ps -o args; until nc -w 2 '$N'-web 80 | grep box; do sleep 0.2; done'`,
     /sleep 54321.*box/s,
   ],
+  [
+    "run --ipc container:, rm -f of that container",
+    `up --name $N-first --ipc shareable busybox sleep 1000; up --name $N --ipc container:$N-first busybox sleep 1000
+    docker rm -f $N-first >/dev/null; docker exec $N sh -c 'ping -c 1 -W 5 172.17.0.1 | grep -c "1 packets received"'`,
+    "1",
+  ],
+  [
+    "run --pid container:, network connect, disconnect",
+    `docker network create $N >/dev/null; up --name $N-first busybox sleep 1000; up --name $N --pid container:$N-first busybox sleep 1000
+    docker network connect $N $N; eventually docker exec $N ip link show eth1; docker exec $N-first ls /sys/class/net
+    docker network disconnect $N $N; gone() { ! docker exec $N ip link show eth1; }; eventually gone; docker exec $N ls /sys/class/net`,
+    "eth0\nlo\neth0\nlo",
+  ],
   ["run --uts host", "run --uts host busybox hostname | wc -l", "1"],
   ["run --cgroupns private", "run --cgroupns private busybox cat /proc/self/cgroup | head -1 | cut -d: -f3", "/"],
   ["run --cgroup-parent", "run --cgroup-parent /$N busybox true"],
