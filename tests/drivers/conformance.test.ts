@@ -29,6 +29,7 @@ for (const driver of driversUnderTest()) {
   let prepared: Prepared | undefined;
   let lab: Lab;
   let station: Station;
+  let other: Station;
 
   describe(`driver ${driver.name}`, () => {
     const flags = () => ["--driver", driver.name, ...(prepared?.flags ?? [])];
@@ -38,6 +39,8 @@ for (const driver of driversUnderTest()) {
         lab = await makeLab(rig.name);
         station = await lab.station();
         await lab.plug(station, "eth0", 11);
+        other = await lab.station();
+        await lab.plug(other, "eth0", 13);
         await startMain(withFlags(rig, flags()), station);
       },
       async () => {
@@ -146,6 +149,25 @@ for (const driver of driversUnderTest()) {
       if (capabilities?.hotplugNic) await until("eth1 comes", async () => same(await names(), added), patience);
       await station.ip("link", "del", "eth1");
       await until("eth1 goes", async () => same(await names(), before), patience);
+    });
+
+    runvTest("a container in another one's pid namespace has its own network, where the driver can", async (rig) => {
+      const { pid } = JSON.parse((await rig.runv(["state", rig.id("main")])).stdout);
+      const bundle = await rig.bundle({
+        args: ["sh", "-c", "ps -o args | grep -c '^sleep 100000'; ip -o -4 addr show eth0; ping -c 1 10.9.0.1"],
+        change: (config) => {
+          inNamespace(config, other.path);
+          for (const namespace of config.linux.namespaces) {
+            if (namespace.type === "pid") namespace.path = `/proc/${pid}/ns/pid`;
+          }
+        },
+      });
+      const { stdout, stderr } = await rig.runv(["run", "-b", bundle, rig.id("joined")]);
+      if (capabilities?.hotplugNic) {
+        expect(stderr).toBe("");
+        expect(stdout).toMatch(/^1\n.*inet 10\.9\.0\.13\/24.* 0% packet loss/s);
+      } else expect(stderr).toContain(`the driver ${driver.name} cannot add network interfaces`);
+      expect(await other.run("tc", "qdisc")).not.toContain("ingress");
     });
 
     runvTest("what a guest frees goes back to the host, where the driver can", async (rig) => {
