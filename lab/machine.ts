@@ -20,11 +20,12 @@ export interface Machine {
   interactive: boolean;
 }
 
-/** How QEMU ended. */
+/** How a machine ended. */
 interface End {
-  code: number | null;
   /** It took too long. */
-  killed: boolean;
+  late: boolean;
+  /** To be said of one that has not ended as it should: why, and how long it worked. */
+  how: string;
 }
 
 /** Runs a machine to its end. Its output is this process's. */
@@ -35,16 +36,27 @@ export async function runMachine(kind: LabKind, machine: Machine, seconds: numbe
   const child = Bun.spawn(["setpriv", "--pdeathsig", "KILL", "--", ...qemu(kind, machine)], {
     stdio: [interactive ? "inherit" : "ignore", "inherit", "inherit", 1],
   });
-  const end = { code: null, killed: false } as End;
-  const timer = setTimeout(() => {
-    end.killed = true;
+  let late = false;
+  let why: string | undefined;
+  const end = (reason: string) => {
+    why ??= reason;
     child.kill("SIGKILL");
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    end(`was ended after ${seconds} s`);
   }, seconds * 1000);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill("SIGKILL"));
-  end.code = await child.exited;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => end(`was ended, for lab/run got ${signal}`));
+  }
+  const code = await child.exited;
   clearTimeout(timer);
   restore();
-  return end;
+  const byItself = `ended by itself (qemu: exit code ${code})`;
+  why ??= child.signalCode === null ? byItself : `was ended by ${child.signalCode}, which lab/run did not send`;
+  // One that stood still has next to none.
+  const busy = Math.round(Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6);
+  return { late, how: `${why}, with ${busy} s of processor time used` };
 }
 
 function qemu(

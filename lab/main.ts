@@ -61,16 +61,12 @@ async function run(kind: LabKind, command: string[], seconds: number, wanted: st
     for (const [file, text] of Object.entries(files)) writeFileSync(join(order, file), text);
     const console = join(scratch, "console");
     const interactive = command.length === 0;
-    const { code, killed } = await runMachine(kind, { boot, tree, order, results, console, interactive }, seconds);
-    if (killed) {
-      progress(`the machine was ended after ${seconds} s`);
-      return timedOut;
-    }
+    const { how, late } = await runMachine(kind, { boot, tree, order, results, console, interactive }, seconds);
     const said = read(join(order, "exit"));
     if (said !== undefined) return Number(said);
-    progress(`the machine ended by itself (qemu: exit code ${code}); the end of its console:`);
+    progress(`the machine ${how}; the end of its console:`);
     progress((read(console) ?? "").split("\n").slice(-40).join("\n"));
-    return failed;
+    return late ? timedOut : failed;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
