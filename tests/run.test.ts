@@ -96,6 +96,11 @@ describe("in one container", () => {
     expect(variables.findLast((line) => line.startsWith("FROM="))).toBe("FROM=flag");
   });
 
+  runvTest("nothing wakes the guest's kernel that can be left", async ({ runv, id }) => {
+    const settings = ["vm/compaction_proactiveness", "kernel/watchdog"].map((name) => `/proc/sys/${name}`);
+    expect((await runv(["exec", id("main"), "cat", ...settings])).stdout).toBe("0\n0\n");
+  });
+
   runvTest("exec takes a directory, a user, groups and capabilities", async ({ runv, id }) => {
     const flags = ["--cwd", "/tmp", "--user", "1000:1001", "-g", "7", "-g", "8", "--cap", "CAP_SYS_PTRACE"];
     const script = "pwd; id -u; id -g; id -G; grep -E '^(CapBnd|NoNewPrivs)' /proc/self/status";

@@ -20,6 +20,15 @@ export function writeFile(p: Assembler, path: string, text: string, options: Sys
   close(p, fd);
 }
 
+/** Writes text to a file that a kernel may not have, or may not take it. */
+export function tryToWrite(p: Assembler, path: string, text: string): void {
+  const end = p.label();
+  const fd = p.value("openat", [AT_FDCWD, p.text(path), O_WRONLY | O_CLOEXEC], { accept: "any", otherwise: end });
+  writeText(p, fd, text, { accept: "any" });
+  close(p, fd);
+  p.place(end);
+}
+
 /** Puts out the beginning of a file: as much as one read(2) of `most` bytes gives. */
 export function outputFile(p: Assembler, path: string, most: number): void {
   const buffer = p.zeroed(most);
