@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { Ebpf, type EbpfInstruction } from "../../linux/ebpf";
+import { Ebpf, type EbpfInstruction, encodeEbpf } from "../../linux/ebpf";
 import { readConfig } from "../../oci/config";
 import type { DeviceRule } from "../../oci/devices";
-import { deviceFilter } from "./device-filter";
+import { deviceFilter, usualFilter } from "./device-filter";
 
 /** Runs a filter as the kernel would. */
 function run(program: readonly EbpfInstruction[], context: readonly number[]): number {
@@ -78,9 +78,24 @@ test("a rule for all devices forgets those before it", () => {
   expect(allows([denyAll, { allow: true, type: "a" }], "b 8:0 rw")).toBe(true);
 });
 
+/** The rules in a config.json that a client wrote. */
+function rulesOf(config: string): readonly DeviceRule[] {
+  const text = readFileSync(new URL(`../../../tests/configs/${config}.json`, import.meta.url), "utf8");
+  return readConfig(JSON.parse(text)).linux.resources!.devices;
+}
+
 test("Docker's rules", () => {
-  const text = readFileSync(new URL("../../../tests/configs/docker-plain.json", import.meta.url), "utf8");
-  const rules = readConfig(JSON.parse(text)).linux.resources!.devices;
+  const rules = rulesOf("docker-plain");
   expect(allows(rules, "c 1:9 rw")).toBe(true);
   expect(allows(rules, "b 254:0 r")).toBe(false);
+});
+
+test("what clients write is a filter that the guest has, unless there are devices of one's own", () => {
+  const ready = (config: string) => usualFilter(encodeEbpf(deviceFilter(rulesOf(config))));
+  const [docker, podman] = [ready("docker-plain"), ready("podman-plain")];
+  expect([docker, podman]).toEqual([expect.any(String), expect.any(String)]);
+  expect(docker).not.toBe(podman);
+  expect([ready("docker-limits"), ready("ctr-plain")]).toEqual([docker, docker]);
+  expect(ready("cri-2-container")).toBe(podman);
+  expect([ready("docker-device"), ready("docker-privileged")]).toEqual([undefined, undefined]);
 });

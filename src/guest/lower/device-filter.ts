@@ -78,8 +78,8 @@ export function lowerUsualFilters(p: Assembler): void {
   p.place(end);
 }
 
-/** @returns where the guest may have a filter of this code */
-function usualFilter(code: Uint8Array): string | undefined {
+/** @returns where the guest may have a filter of this code, the struct bpf_insns that are loaded */
+export function usualFilter(code: Uint8Array): string | undefined {
   const index = usual.findIndex((rules) => Buffer.compare(encodeEbpf(deviceFilter(rules)), code) === 0);
   return index < 0 ? undefined : filterPath(index);
 }
