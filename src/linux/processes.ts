@@ -18,9 +18,20 @@ export function waitForEnd(identity: Identity, milliseconds: number): boolean {
     pollfd.setInt32(0, pidfd, true);
     pollfd.setInt16(4, POLLIN, true);
     const timeout = new BigInt64Array([BigInt(Math.floor(milliseconds / 1000)), BigInt((milliseconds % 1000) * 1e6)]);
-    return syscall("ppoll", new Uint8Array(pollfd.buffer), 1, new Uint8Array(timeout.buffer), 0, 8);
+    return poll(new Uint8Array(pollfd.buffer), new Uint8Array(timeout.buffer));
   });
   return ready !== 0;
+}
+
+/** Waits for a struct pollfd, through signals that come meanwhile: the kernel leaves in `timeout` what is left of it (ppoll(2)). */
+function poll(pollfd: Uint8Array, timeout: Uint8Array): number {
+  for (;;) {
+    try {
+      return syscall("ppoll", pollfd, 1, timeout, 0, 8);
+    } catch (error) {
+      if (!(error instanceof SystemError && error.code === "EINTR")) throw error;
+    }
+  }
 }
 
 /** A process with all that it has started, and another one, which may be among these. */
