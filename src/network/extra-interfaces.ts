@@ -10,7 +10,6 @@ import { changesOf } from "./changes";
 import type { Interface } from "./config";
 import { desiredItems, type Item } from "./desired";
 import type { GuestNamespace } from "./guest-namespace";
-import { configureNetwork } from "./guest-programs";
 import type { AddInterface, InterfaceInfo, UpdateInterface } from "./interface-requests";
 import { type MachineNics, provisionalMac } from "./nics";
 
@@ -120,7 +119,7 @@ export class ExtraInterfaces {
     const config = { links: [link], addresses, routes: [], neighbours: [], rules: [] };
     const desired = desiredItems(config, new Map([[link.index, guestIndex]]));
     const pair = { hostIndex: link.index, index: guestIndex, before, after: link };
-    await this.#guest.call(configureNetwork(changesOf(extra.told, desired, [pair]), this.#guest.handle));
+    await this.#guest.configure(changesOf(extra.told, desired, [pair]));
     extra.told = desired;
   }
 }

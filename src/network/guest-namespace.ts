@@ -6,9 +6,8 @@ import { RunvError } from "../base/error";
 import type { Guest } from "../guest/guest";
 import type { GuestProcess } from "../guest/process";
 import { SIGKILL } from "../linux/signals";
-import type { Program } from "../program/program";
 import { GuestLinks } from "./guest-links";
-import { holdNetwork, moveToProcess } from "./guest-programs";
+import { configureNetwork, holdNetwork, moveToProcess, type Step } from "./guest-programs";
 
 export class GuestNamespace {
   readonly guest: Guest;
@@ -40,9 +39,9 @@ export class GuestNamespace {
     return this.#holder?.handle;
   }
 
-  /** Runs programs in the guest, one after the other; each goes to the namespace by itself. @throws RunvError GUEST_… */
-  async call(programs: readonly Program[]): Promise<void> {
-    for (const program of programs) await this.guest.call(program);
+  /** Makes changes in it. @throws RunvError GUEST_… */
+  async configure(steps: readonly Step[]): Promise<void> {
+    for (const program of configureNetwork(steps, this.handle)) await this.guest.call(program);
   }
 
   /**

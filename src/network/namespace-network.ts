@@ -12,7 +12,6 @@ import { desiredItems, type Item } from "./desired";
 import { NameForwarder } from "./dns/forwarder";
 import { addressOf, refused } from "./extra-interfaces";
 import type { GuestNamespace } from "./guest-namespace";
-import { configureNetwork } from "./guest-programs";
 import type { HostNamespace } from "./host-namespace";
 import type { InterfaceInfo, UpdateInterface } from "./interface-requests";
 import type { FirstNetwork } from "./machine-network";
@@ -148,7 +147,7 @@ export class NamespaceNetwork implements FirstNetwork {
       return [{ hostIndex: after.index, index, before, after }];
     });
     const desired = desiredItems(config, guestIndex);
-    await guest.call(configureNetwork(changesOf(this.#told, desired, links), guest.handle));
+    await guest.configure(changesOf(this.#told, desired, links));
     this.#told = desired;
     for (const link of config.links) all.get(link.index)!.told = link;
   }

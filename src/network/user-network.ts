@@ -6,7 +6,7 @@ import { addRoute, defaultRoute } from "../linux/netlink/route";
 import { parseIp } from "../linux/netlink/scalars";
 import { refused } from "./extra-interfaces";
 import type { GuestNamespace } from "./guest-namespace";
-import { configureNetwork, type Step } from "./guest-programs";
+import type { Step } from "./guest-programs";
 import type { InterfaceInfo } from "./interface-requests";
 import type { FirstNetwork } from "./machine-network";
 import { type MachineNics, provisionalMac } from "./nics";
@@ -44,7 +44,7 @@ export class UserNetwork implements FirstNetwork {
     if (this.#guest === undefined) throw new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
     if (this.#done) return;
     const index = await this.#guest.take(this.#mac);
-    await this.#guest.call(configureNetwork(stepsFor(index)));
+    await this.#guest.configure(stepsFor(index));
     this.#done = true;
   }
 
