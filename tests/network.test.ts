@@ -203,6 +203,20 @@ labTest("what is plugged between create and start is there when the container be
   expect(output).toContain(" 0% packet loss");
 });
 
+labTest("a tap is kept in a namespace made for the machine, and goes with its interface", async (rig, lab) => {
+  const { runv, bundle, id } = rig;
+  const made = await bundle({ args: ["sleep", "100"], change: (config) => inNamespace(config, undefined) });
+  expect((await runv(["run", "-d", "-b", made, id("own")])).code).toBe(0);
+  const { pid } = JSON.parse((await runv(["state", id("own")])).stdout) as { pid: number };
+  const within = (...words: string[]) => lab.hub.run("nsenter", "-t", String(pid), "-n", ...words);
+  expect(await within("ip", "-d", "link", "show", "type", "tun")).toContain("persist on");
+  await lab.hub.ip("link", "add", "port7", "type", "veth", "peer", "name", "eth0", "netns", String(pid));
+  await within("ip", "link", "set", "eth0", "up");
+  await until("the guest has eth0", async () => (await inside(rig, "own", "ip -o link")).includes("eth0"));
+  await lab.hub.ip("link", "del", "port7");
+  await until("its tap is gone", async () => (await within("ip", "link", "show", "type", "tun")) === "");
+});
+
 labTest("a prestart hook fills the namespace of the pid that it is given", async (rig, lab) => {
   const script = `pid=$(sed 's/.*"pid":\\([0-9]*\\).*/\\1/')
     ip -n ${rig.name}-hub link add port6 type veth peer name eth0 netns $pid
@@ -222,7 +236,8 @@ labTest("a prestart hook fills the namespace of the pid that it is given", async
   expect(stdout).toStartWith("2\n");
   expect(stdout).toContain(" 10.9.0.6/24 ");
   expect(stdout).toContain(" 0% packet loss");
-  expect(await lab.hub.ip("-br", "link")).not.toContain("port6");
+  // The kernel removes a namespace when it comes to it.
+  await until("the namespace is gone", async () => !(await lab.hub.ip("-br", "link")).includes("port6"));
 });
 
 labTest("interfaces are added, listed, updated and removed by hand", async (rig, lab) => {

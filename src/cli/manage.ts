@@ -15,7 +15,7 @@ directory of the global option --template; remove-template removes all that are 
   args: [1, 1],
   hidden: true,
   async run({ args: [word], global }) {
-    if (word === "create-template") await build(global, { network: "namespace" });
+    if (word === "create-template") await build(global, { network: "new" });
     else if (word === "remove-template") {
       const store = await openTemplates(global);
       for (const { key } of store.list()) store.drop(key);

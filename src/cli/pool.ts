@@ -72,7 +72,7 @@ async function start({ size, cpus, memory }: Given, global: GlobalOptions): Prom
     driverOptions,
     startTimeoutMs,
     templates,
-    network: "namespace",
+    network: "new",
     ...shape,
   } as const;
   const { directory, reserveMiB } = pool;

@@ -73,11 +73,7 @@ export async function openTemplates(global: GlobalOptions) {
 /** Makes the template for machines of this size. @returns its key */
 export async function build(
   global: GlobalOptions,
-  {
-    cpus,
-    memoryMiB,
-    network,
-  }: { cpus?: number | undefined; memoryMiB?: number | undefined; network: "namespace" | "host" },
+  { cpus, memoryMiB, network }: { cpus?: number | undefined; memoryMiB?: number | undefined; network: "new" | "host" },
 ): Promise<string> {
   const [{ settings, templateSettings }, { buildTemplate }] = await Promise.all([
     import("../sandbox/settings"),
@@ -93,7 +89,7 @@ async function buildOne({ cpus, memory, "host-network": host }: Given, global: G
   for (const [name, value] of Object.entries({ cpus, memory })) {
     if ((value ?? 1) < 1) throw usage(`--${name} must be above 0`);
   }
-  print(`${await build(global, { cpus, memoryMiB: memory, network: host ? "host" : "namespace" })}\n`);
+  print(`${await build(global, { cpus, memoryMiB: memory, network: host ? "host" : "new" })}\n`);
 }
 
 async function list({ format, quiet }: Given, global: GlobalOptions): Promise<void> {

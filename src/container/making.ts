@@ -220,7 +220,7 @@ export class Making {
     this.#network = named;
     if (isPooled && named?.kind !== "host") {
       makeSandboxes(this.#options.global.root);
-      this.#claimed = await claimMachine(pool.directory, this.#machine("namespace"), this.#directory, named?.fd, () =>
+      this.#claimed = await claimMachine(pool.directory, this.#machine("new"), this.#directory, named?.fd, () =>
         this.#monitorLog(false),
       );
     }

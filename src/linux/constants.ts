@@ -177,6 +177,7 @@ export const CGROUP2_SUPER_MAGIC = 0x63677270;
 
 /** linux/if_tun.h */
 export const TUNSETIFF = 0x400454ca;
+export const TUNSETPERSIST = 0x400454cb;
 export const IFF_TAP = 0x2;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;

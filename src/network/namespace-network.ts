@@ -42,10 +42,11 @@ export class NamespaceNetwork implements FirstNetwork {
   #stopWatching: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(nics: MachineNics, host: HostNamespace) {
+  /** @param own whether the namespace was made for the machine */
+  constructor(nics: MachineNics, host: HostNamespace, own = false) {
     this.#nics = nics;
     this.#host = host;
-    this.#plugs = new Plugs(nics, host);
+    this.#plugs = new Plugs(nics, host, own);
   }
 
   firstNic(): Nic | undefined {

@@ -16,6 +16,9 @@ import { NamespaceNetwork } from "./namespace-network";
 import { MachineNics } from "./nics";
 import { UserNetwork } from "./user-network";
 
+/** Whose the network namespace is with which a machine is made: its own, somebody else's, or the host's. */
+export type NetworkKind = "new" | "given" | "host";
+
 /** A network of a machine that runs, and the ids of the containers that have it. */
 interface Used {
   network: MachineNetwork;
@@ -32,12 +35,16 @@ export class Networks {
   readonly #others = new Map<string, Used>();
 
   /**
-   * @param kind the first is that of the namespace in which this process is, or, where that is the host's own, a router in the hypervisor
+   * @param kind the first is that of the namespace in which this process is, which is new or somebody else's; or, where that is the host's own,
+   *   a router in the hypervisor
    * @param madeOf what the machine's driver makes interfaces of
    */
-  constructor(kind: "namespace" | "host", madeOf: Driver["nics"]) {
+  constructor(kind: NetworkKind, madeOf: Driver["nics"]) {
     this.#nics = new MachineNics(madeOf);
-    this.#first = kind === "host" ? new UserNetwork(this.#nics) : new NamespaceNetwork(this.#nics, new HostNamespace());
+    this.#first =
+      kind === "host"
+        ? new UserNetwork(this.#nics)
+        : new NamespaceNetwork(this.#nics, new HostNamespace(), kind === "new");
   }
 
   /** The interface for the machine to boot with: see `FirstNetwork`. */

@@ -30,17 +30,20 @@ export class Plugs {
   readonly all = new Map<number, Plugged>();
   /** The interface that the machine boots with, until something is found to join it to. */
   #spare: NicWithPort | undefined;
+  /** The namespace was made for the machine: what is left in it goes with it. */
+  #own: boolean;
 
-  constructor(nics: MachineNics, host: HostNamespace) {
+  constructor(nics: MachineNics, host: HostNamespace, own: boolean) {
     this.#nics = nics;
     this.#host = host;
+    this.#own = own;
   }
 
   /** An interface to boot with, if there can be one. */
   makeSpare(): Nic | undefined {
     if (this.#nics.madeOf === "link") return undefined;
     try {
-      this.#spare = this.#nics.make();
+      this.#spare = this.#make();
       return this.#spare.nic;
     } catch (error) {
       // It may never be needed; if it is, making it will be tried again, and fail with a word.
@@ -51,7 +54,9 @@ export class Plugs {
 
   /** Takes it to another network namespace, a descriptor. @throws NetlinkError */
   moveSpare(namespace: number): void {
+    this.#own = false;
     if (this.#spare === undefined) return;
+    this.#spare.port.keep(false);
     const { name } = this.#spare.port;
     const { netlink } = this.#host;
     netlink.change(
@@ -67,7 +72,7 @@ export class Plugs {
    */
   async plug(link: Interface, machine: Machine, namespace: GuestNamespace, hidden: string | undefined): Promise<void> {
     const spare = this.#spare;
-    const { nic, port } = spare ?? this.#host.enter(() => this.#nics.make());
+    const { nic, port } = spare ?? this.#host.enter(() => this.#make());
     const byDriver = this.#nics.madeOf === "link";
     try {
       if (byDriver) await this.#addByDriver(machine, nic, port);
@@ -82,6 +87,12 @@ export class Plugs {
       if (!(error instanceof RunvError && error.code === "NETWORK_BUSY")) cutCable(this.#host.netlink, link.index);
       throw error;
     }
+  }
+
+  #make(): NicWithPort {
+    const made = this.#nics.make();
+    if (this.#own) made.port.keep(true);
+    return made;
   }
 
   /** Takes one from the guest. */

@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import type { NicBackend, TapBackend } from "../hypervisor/driver";
-import { IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF } from "../linux/constants";
+import { IFF_NO_PI, IFF_TAP, IFF_VNET_HDR, TUNSETIFF, TUNSETPERSIST } from "../linux/constants";
 import { syscall } from "../linux/local";
 
 /** The ports of machines are called so, with a number. */
@@ -11,17 +11,22 @@ export const portPattern = /^runv\d+$/;
 export interface Port {
   name: string;
   backend: NicBackend;
+  /**
+   * Whether it stays when its machine has ended, until its namespace goes: the kernel takes a dozen milliseconds to remove an interface, for
+   * which the end of the last process that has it would wait. @throws SystemError
+   */
+  keep(kept: boolean): void;
   /** Lets go of it; it goes with the machine's interface. */
   close(): void;
 }
 
 /** A port that the driver makes, when it adds the machine's interface. */
 export function driversPort(name: string): Port {
-  return { name, backend: { link: name }, close: () => {} };
+  return { name, backend: { link: name }, keep: () => {}, close: () => {} };
 }
 
 /**
- * Makes a tap in the network namespace that this thread is in. It goes with the last copy of its descriptor. Where the kernel has
+ * Makes a tap in the network namespace that this thread is in. It goes with the last copy of its descriptor, unless it is kept. Where the kernel has
  * /dev/vhost-net, it is used: then frames do not pass through the hypervisor's process.
  * @throws RunvError NETWORK_TAP
  */
@@ -34,7 +39,12 @@ export function makeTap(name: string): Port & { backend: TapBackend } {
     new DataView(request.buffer).setUint16(16, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
     syscall("ioctl", fd, TUNSETIFF, request);
     const tap = fd;
-    return { name, backend: { tap, vhost: hasVhost() }, close: () => closeSync(tap) };
+    const keep = (kept: boolean) => void syscall("ioctl", tap, TUNSETPERSIST, kept ? 1 : 0);
+    const close = () => {
+      keep(false);
+      closeSync(tap);
+    };
+    return { name, backend: { tap, vhost: hasVhost() }, keep, close };
   } catch (cause) {
     if (fd !== undefined) closeSync(fd);
     throw new RunvError("NETWORK_TAP", `make the tap ${name}: ${messageOf(cause)}`, {

@@ -31,7 +31,7 @@ export async function buildTemplate(
   const sandbox = sandboxDirectory(root, newSandbox());
   makeSandbox(sandbox);
   enterShareNamespace(`${sandbox}/share`);
-  if (request.network === "namespace") syscall("unshare", CLONE_NEWNET);
+  if (request.network === "new") syscall("unshare", CLONE_NEWNET);
   const network = new Networks(request.network, driver.nics);
   const late: { machine?: Machine } = {};
   const started = (machine: Machine) => {

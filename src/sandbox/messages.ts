@@ -11,6 +11,7 @@ import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
+import type { NetworkKind } from "../network/networks";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
 export const ControlType = {
@@ -33,8 +34,8 @@ export interface LaunchRequest {
   initrd: string;
   cpus: number;
   memoryMiB: number;
-  /** The monitor is in a network namespace that the machine is to be given, or in the host's own. */
-  network: "namespace" | "host";
+  /** Whose the network namespace is that the monitor is in. */
+  network: NetworkKind;
   /** The templates to clone from and to add to; undefined: boot. */
   templates?: TemplateSettings | undefined;
   driverOptions: DriverOptions;
@@ -42,7 +43,7 @@ export interface LaunchRequest {
   startTimeoutMs?: number | undefined;
 }
 
-/** Starts the machine ahead of time, and keeps it for a `claim` as long as this connection lives. Its network is a namespace. */
+/** Starts the machine ahead of time, and keeps it for a `claim` as long as this connection lives. Its network namespace is new. */
 export interface PoolRequest extends Omit<LaunchRequest, "op"> {
   op: "pool";
 }

@@ -18,7 +18,7 @@ beforeEach(() => {
   directory = mkdtempSync("/tmp/runv-pool-");
   for (const name of ["kernel", "initrd"]) writeFileSync(`${directory}/${name}`, name);
   const [kernel, initrd] = [`${directory}/kernel`, `${directory}/initrd`];
-  machine = { kernel, initrd, driver: "auto", driverOptions: {}, cpus: 1, memoryMiB: 128, network: "namespace" };
+  machine = { kernel, initrd, driver: "auto", driverOptions: {}, cpus: 1, memoryMiB: 128, network: "new" };
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
