@@ -7,8 +7,4 @@ labTest({
   driver: "kvm",
   also: ["kvm-inside.ts", "../drivers/errors.test.ts"],
   isHere: () => kvmProblem() === undefined,
-  missing: () =>
-    kvmProblem() === undefined || process.env.RUNV_TEST_LAB === "kvm"
-      ? undefined
-      : "it needs KVM; or RUNV_TEST_LAB=kvm, for the lab's, whose emulated processor goes wrong in one suite of two",
 });
