@@ -1,5 +1,5 @@
 /**
- * What a hypervisor sees of the host's files: its own program and libraries, read-only, the kernel and the initrd, the share, the
+ * What a hypervisor sees of the host's files: its own program and libraries, read-only, the kernel and the initrd if it boots, the share, the
  * devices it needs, and of /proc the list of its descriptors. Nothing else exists for it.
  */
 import { lstatSync, readlinkSync, realpathSync } from "node:fs";
@@ -27,7 +27,7 @@ const stores = ["/nix", "/gnu"];
  * @param root where the host's files are; for tests
  */
 export function jailEntries(
-  spec: Pick<MachineSpec, "kernel" | "initrd" | "share" | "memory">,
+  spec: Pick<MachineSpec, "kernel" | "initrd" | "share" | "memory" | "restore">,
   binary: string,
   devices: readonly string[],
   root = "/",
@@ -38,7 +38,9 @@ export function jailEntries(
   // By these names 9p changes modes and extended attributes.
   entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
   entries.push(...devices.map((path) => bind(path, path, "file", true)));
-  entries.push(bind(inside.kernel, spec.kernel, "file"), bind(inside.initrd, spec.initrd, "file"));
+  if (spec.restore === undefined) {
+    entries.push(bind(inside.kernel, spec.kernel, "file"), bind(inside.initrd, spec.initrd, "file"));
+  }
   // A clone must not change its template: preload/private-memory.c.
   if (spec.memory !== undefined) entries.push(bind(inside.memory, spec.memory.path, "file", spec.memory.write));
   if (spec.share !== undefined) {

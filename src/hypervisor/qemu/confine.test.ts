@@ -38,6 +38,8 @@ test("the jail holds the system, the machine's files and nothing else", () => {
       ({ path }) => path === "/memory",
     );
   for (const write of [true, false]) expect(memory(write)).toMatchObject({ source: "/m", writable: write });
+  const clones = jailEntries({ ...machine, restore: 3 }, "/usr/bin/env", [], root).map(({ path }) => path);
+  expect(clones.filter((path) => path === "/kernel" || path === "/initrd")).toEqual([]);
   const writable = entries.flatMap((entry) => ("writable" in entry && entry.writable ? [entry.path] : []));
   expect(writable).toEqual(["/dev/kvm", "/share"]);
 });

@@ -72,7 +72,7 @@ function jailed(
   virtiofs: VirtioFs | undefined,
 ): Program {
   const { share, ...machine } = spec;
-  const { kernel, initrd } = spec;
+  const { kernel, initrd, restore } = spec;
   const served = virtiofs === undefined ? share : undefined;
   const file = virtiofs?.memory === undefined ? spec.memory : undefined;
   const args = qemuArguments({
@@ -80,7 +80,7 @@ function jailed(
     kernel: inside.kernel,
     initrd: inside.initrd,
     ...(served && { share: { ...served, path: inside.share } }),
-    ...(share && virtiofs?.server && spec.restore === undefined && { share: { tag: share.tag } }),
+    ...(share && virtiofs?.server && restore === undefined && { share: { tag: share.tag } }),
     ...(spec.memory && { memory: file === undefined ? copiedMemory : { ...file, path: inside.memory } }),
     sharesMemory: virtiofs !== undefined,
     version,
@@ -91,7 +91,12 @@ function jailed(
     parent: process.pid,
     directory: spec.directory,
     entries: jailEntries(
-      { kernel, initrd, ...(served && { share: served }), ...(file && { memory: file }) },
+      {
+        ...{ kernel, initrd },
+        ...(restore !== undefined && { restore }),
+        ...(served && { share: served }),
+        ...(file && { memory: file }),
+      },
       binary,
       accelerator === "kvm" ? ["/dev/kvm"] : [],
     ),

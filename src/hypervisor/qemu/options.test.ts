@@ -60,6 +60,12 @@ test("the guest's kernel", () => {
   expect(given("-append")[0]).toContain("no_timer_check mitigations=off");
 });
 
+test("what is restored boots no kernel", () => {
+  const options = ["-kernel", "-initrd", "-append", "-incoming"];
+  expect(options.map((option) => given(option, { restore: 9 }).length)).toEqual([0, 0, 0, 1]);
+  expect(options.map((option) => given(option).length)).toEqual([1, 1, 1, 0]);
+});
+
 test("room to grow", () => {
   const size = { cpus: 1, memoryMiB: 128 };
   expect(given("-smp", size)).toEqual(["1"]);

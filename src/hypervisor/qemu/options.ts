@@ -65,7 +65,7 @@ export function reportsFreePages(version: QemuVersion): boolean {
 
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
-  const { name, version, accelerator, descriptors, kernel, initrd, share, nic } = machine;
+  const { name, version, accelerator, descriptors, share, nic } = machine;
   const changes = versions.filter(
     ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
@@ -96,8 +96,15 @@ export function qemuArguments(machine: QemuMachine): string[] {
     share === undefined ? [] : shareOptions(share, machine),
     nic === undefined ? [] : nicOptions(nic, descriptors),
     changes.flatMap(({ device }) => (device === undefined ? [] : ["-device", device])),
-    ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")],
+    bootOptions(machine),
   ].flat();
+}
+
+/** What the machine boots from; one that is restored has booted, and QEMU would read and lay out the kernel all the same. */
+function bootOptions(machine: QemuMachine): string[] {
+  const { kernel, initrd, restore } = machine;
+  if (restore !== undefined) return [];
+  return ["-kernel", kernel, "-initrd", initrd, "-append", kernelCommandLine(machine).join(" ")];
 }
 
 /** The name of the virtio port at which the guest's init looks for its channel. */
