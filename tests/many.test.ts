@@ -17,7 +17,6 @@ function countsOf(rig: Rig, templates: string): Record<string, number> {
   const counts: Record<string, number> = {
     sandboxes: readdirSync(join(rig.root, ".sandboxes")).length,
     templates: readdirSync(templates, { recursive: true }).length,
-    descriptors: readdirSync("/proc/self/fd").length,
     mounts: readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
       .filter((line) => line.includes(rig.name)).length,
