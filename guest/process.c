@@ -94,7 +94,8 @@ void prepare_processes(void)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		die("cannot open /dev/null: %m");
-	stat("/proc/self/exe", &own_program);
+	if (stat("/proc/self/exe", &own_program) < 0)
+		die("cannot look at init's own program: %m");
 	raise_descriptors();
 }
 
