@@ -1,13 +1,8 @@
-/** The host's end of the guest protocol for tests of init: starts one and keeps what it says of each process. */
-import { FrameDecoder } from "../src/wire/decoder";
-import { decodeU32, encodeFrame, encodeU32, type Frame, FrameType, maxFromGuest } from "../src/wire/frame";
+/** What a test of init sees of one process, and does to it. */
+import { decodeU32, encodeU32, type Frame, FrameType } from "../../src/wire/frame";
+import type { TestAgent } from "./agent";
 
 const names = new Map<number, string>(Object.entries(FrameType).map(([name, type]) => [type, name]));
-
-/** What the channel to init needs to be: Bun's sockets are, and so is a test's own. */
-export interface Channel {
-  write(bytes: Uint8Array): number;
-}
 
 /** One process, as init tells of it. */
 export class TestProcess {
@@ -106,80 +101,4 @@ export class TestProcess {
   resize(rows: number, columns: number): void {
     this.agent.send(FrameType.resize, this.handle, new Uint8Array(Uint16Array.of(rows, columns, 0, 0).buffer));
   }
-}
-
-/** init, on the other end of a channel. */
-export class TestAgent {
-  readonly hello = Promise.withResolvers<Frame>();
-  readonly ended = Promise.withResolvers<void>();
-  readonly #decoder = new FrameDecoder(maxFromGuest);
-  readonly #processes = new Map<number, TestProcess>();
-  #unsent: Uint8Array[] = [];
-  #channel: Channel | undefined;
-  #handles = 0;
-
-  /** The handlers for a socket of Bun. */
-  readonly handlers = {
-    data: (_: unknown, bytes: Uint8Array) => this.take(bytes),
-    drain: () => this.#drain(),
-    close: () => this.ended.resolve(),
-    error: (_: unknown, error: Error) => this.ended.reject(error),
-  };
-
-  attach(channel: Channel): void {
-    this.#channel = channel;
-    this.#drain();
-  }
-
-  take(bytes: Uint8Array): void {
-    this.#decoder.push(bytes, (view) => {
-      const frame = { ...view, payload: new Uint8Array(view.payload) };
-      if (frame.type === FrameType.hello) this.hello.resolve(frame);
-      else this.#processes.get(frame.process)?.take(frame);
-    });
-  }
-
-  send(type: number, process: number, payload?: Uint8Array, stream?: number): void {
-    this.#unsent.push(encodeFrame(type, process, payload, stream));
-    this.#drain();
-  }
-
-  /** Sends a program, or whatever else these bytes are. */
-  run(program: { bytes: Uint8Array } | Uint8Array, handle = ++this.#handles): TestProcess {
-    const process = new TestProcess(this, handle);
-    this.#processes.set(handle, process);
-    this.send(FrameType.run, handle, program instanceof Uint8Array ? program : program.bytes);
-    return process;
-  }
-
-  #drain(): void {
-    while (this.#channel !== undefined && this.#unsent.length > 0) {
-      const bytes = this.#unsent[0]!;
-      const sent = Math.max(0, this.#channel.write(bytes));
-      if (sent < bytes.length) {
-        this.#unsent[0] = bytes.subarray(sent);
-        return;
-      }
-      this.#unsent.shift();
-    }
-  }
-}
-
-/** Starts an init that serves a socketpair. */
-export async function startInit(
-  binary: string,
-): Promise<TestAgent & { child: Bun.Subprocess; stop(): Promise<number> }> {
-  const child = Bun.spawn([binary, "--fd", "3"], {
-    stdio: ["ignore", "inherit", "inherit", "pipe"],
-    env: { ...process.env, ASAN_OPTIONS: "detect_leaks=1" },
-  });
-  const agent = new TestAgent();
-  const socket = await Bun.connect({ fd: child.stdio[3] as unknown as number, socket: agent.handlers } as never);
-  agent.attach(socket as Channel);
-  await agent.hello.promise;
-  const stop = () => {
-    (socket as Bun.Socket).end();
-    return child.exited;
-  };
-  return Object.assign(agent, { child, stop });
 }

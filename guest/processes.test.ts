@@ -1,0 +1,154 @@
+/** How processes begin and end, and what the host hears of them. */
+import { expect, test } from "bun:test";
+import { readlinkSync } from "node:fs";
+import * as linux from "../src/linux/constants";
+import { errnoOf } from "../src/linux/errno";
+import { Pidfd } from "../src/program/assembler";
+import { Stdio } from "../src/program/instruction";
+import { FrameType } from "../src/wire/frame";
+import { useInit } from "./testing/init";
+import { answer, exec, exit, mebi, numbers, pipes, program, shell } from "./testing/programs";
+
+const { init, run } = useInit();
+
+test("signals have their default dispositions and none is blocked", async () => {
+  const process = await init.run(shell("exec cat /proc/self/status")).end();
+  expect(process.text().match(/Sig(Blk|Ign|Cgt):\t0{16}\n/g)).toHaveLength(3);
+});
+
+test("exit statuses and signals are told as wait(2) encodes them", async () => {
+  for (const [script, status] of [
+    ["exit 0", 0],
+    ["exit 7", 7 << 8],
+    ["exit 255", 255 << 8],
+    ["kill -9 $$", 9],
+    ["kill -15 $$", 15],
+  ] as const) {
+    const process = await init.run(shell(script)).end();
+    expect([process.numbers(FrameType.exit), script]).toEqual([[status], script]);
+  }
+});
+
+test("each EXECED is told, even of a process that is dead by then", async () => {
+  const all = Array.from({ length: 50 }, () => init.run(program((p) => exec(p, ["/bin/true"]))));
+  for (const process of all) expect((await process.end()).order).toBe("started execed exit closed");
+});
+
+test("an execve that fails is an instruction that fails, and other candidates follow", async () => {
+  const missing = await run((p) => exec(p, ["/does/not/exist"]));
+  expect(missing.numbers(FrameType.failed)).toEqual([0, errnoOf("ENOENT")]);
+  const found = await run((p) => {
+    for (const path of ["/does/not/exist", "/bin/true"]) {
+      p.syscall("execve", [p.text(path), p.vector(["true"]), p.vector([])], { accept: ["ENOENT"] });
+    }
+    p.fail(2);
+  });
+  expect(found.order).toBe("started execed exit closed");
+});
+
+test("orphans are reaped", async () => {
+  const process = await init.run(shell("sleep 0 & echo $!", { stdio: Stdio.stdout, credit: mebi })).end();
+  const orphan = Number(process.text());
+  const wait = await run((p) => {
+    const again = p.label();
+    const gone = p.label();
+    const millisecond = p.bytes(new Uint8Array(BigUint64Array.of(0n, 1_000_000n).buffer));
+    p.place(again);
+    p.syscall("kill", [orphan, 0], { accept: ["ESRCH"], otherwise: gone });
+    p.syscall("clock_nanosleep", [0, 0, millisecond, 0]);
+    p.jump(again);
+    p.place(gone);
+  });
+  expect(wait.story).toBe("started done exit closed");
+});
+
+test("200 at once", async () => {
+  const all = Array.from({ length: 200 }, (_, i) =>
+    init.run(shell(`read line; echo $line ${i}; exit ${i}`, { stdio: pipes, credit: mebi })),
+  );
+  for (const process of all) await process.frame(FrameType.execed);
+  for (const process of all) process.write("line\n");
+  for (const [i, process] of all.entries()) {
+    await process.end();
+    expect([process.text(), process.numbers(FrameType.exit)]).toEqual([`line ${i}\n`, exit(i)]);
+  }
+}, 60_000);
+
+test("a handle is free again after CLOSED, and refused before", async () => {
+  const process = init.run(
+    program((p) => p.stop()),
+    4_000_000,
+  );
+  await process.frame(FrameType.stopped);
+  const twice = await init
+    .run(
+      program(() => {}),
+      4_000_000,
+    )
+    .end();
+  expect(twice.numbers(FrameType.refused)).toEqual([errnoOf("EEXIST"), 2]);
+  const killer = await run((p) => p.syscall("pidfd_send_signal", [new Pidfd(4_000_000), 9, 0, 0]));
+  expect(killer.story).toBe("started done exit closed");
+  await twice.until(() => twice.story.endsWith("closed"));
+  for (let i = 0; i < 3; i++) {
+    expect(
+      (
+        await init
+          .run(
+            program(() => {}),
+            4_000_000,
+          )
+          .end()
+      ).story,
+    ).toBe("started done exit closed");
+  }
+});
+
+test("frames for handles that are not in use are ignored", async () => {
+  const process = await run(() => {});
+  process.write("x");
+  process.eof();
+  process.eof(1);
+  process.credit(1, 5);
+  process.go();
+  process.signal(9);
+  process.resize(1, 1);
+  init.send(99, process.handle);
+  init.send(FrameType.data, 0);
+  expect((await run(() => {})).story).toBe("started done exit closed");
+});
+
+test("signals reach a process that runs", async () => {
+  const process = init.run(shell("trap 'echo got; exit 5' TERM; echo ready; while :; do sleep 0.01; done"));
+  await process.until(() => process.text() === "ready\n");
+  process.signal(15);
+  await process.end();
+  expect([process.text(), process.numbers(FrameType.exit)]).toEqual(["ready\ngot\n", exit(5)]);
+});
+
+test("a clone's flags, and joining the pid namespace of another process", async () => {
+  const first = init.run(
+    program(
+      (p) => {
+        answer(p, p.value("getpid", []));
+        p.stop();
+      },
+      { flags: linux.CLONE_NEWPID | linux.CLONE_NEWUTS },
+    ),
+  );
+  await first.frame(FrameType.stopped);
+  expect(numbers(first)).toEqual([1]);
+  const [pid] = first.numbers(FrameType.started);
+  expect(readlinkSync(`/proc/${pid}/ns/pid`)).not.toBe(readlinkSync("/proc/self/ns/pid"));
+  expect(readlinkSync(`/proc/${pid}/ns/uts`)).not.toBe(readlinkSync("/proc/self/ns/uts"));
+  const second = await run((p) => answer(p, p.value("getpid", []), p.value("kill", [1, 0])), { join: first.handle });
+  expect(numbers(second)).toEqual([2, 0]);
+  // init is back in its own.
+  const third = await run((p) => answer(p, p.value("getpid", [])));
+  expect(numbers(third)).toEqual(third.numbers(FrameType.started));
+  // The death of its pid 1 ends the namespace: nothing can be born there.
+  first.signal(9);
+  await first.end();
+  const late = await run(() => {}, { join: first.handle });
+  expect(late.numbers(FrameType.refused)).toEqual([errnoOf("ESRCH"), 4]);
+});

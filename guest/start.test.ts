@@ -1,0 +1,52 @@
+/** The ways init is started, and what it says at first. */
+import { expect, test } from "bun:test";
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errnoOf } from "../src/linux/errno";
+import type { Assembler } from "../src/program/assembler";
+import { initBinary, useInit } from "./testing/init";
+import { program, shell } from "./testing/programs";
+
+const { init, directory } = useInit();
+
+test("hello tells the version, the machine and the kernel", async () => {
+  const { payload, process: handle } = await init.hello.promise;
+  const view = new DataView(payload.buffer);
+  expect(handle).toBe(0);
+  expect([view.getUint32(0, true), view.getUint32(4, true)]).toEqual([1, process.arch === "x64" ? 62 : 183]);
+  expect(Buffer.from(payload.subarray(8)).toString()).toBe(
+    (await Bun.file("/proc/sys/kernel/osrelease").text()).trim(),
+  );
+});
+
+/** Runs a program with `--exec`. */
+async function alone(bytes: Uint8Array): Promise<{ code: number; out: string; err: string }> {
+  const file = join(directory, "program");
+  writeFileSync(file, bytes);
+  const fd = openSync(file, "r");
+  const child = Bun.spawn([initBinary(), "--exec", "3"], { stdio: ["ignore", "pipe", "pipe", fd] });
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  closeSync(fd);
+  return { code, out, err };
+}
+
+test("--exec runs a program in this very process", async () => {
+  expect(await alone(shell("ls /proc/$$/fd; exit 4").bytes)).toEqual({ code: 4, out: "0\n1\n2\n", err: "" });
+  expect(await alone(program((p) => p.output(p.text("text"), 4)).bytes)).toEqual({ code: 0, out: "text", err: "" });
+});
+
+test("--exec tells which instruction failed", async () => {
+  const failing = program((p) => {
+    p.syscall("getpid", []);
+    p.syscall("close", [99999]);
+  });
+  expect(await alone(failing.bytes)).toEqual({ code: 125, out: "", err: "runv-init: instruction 1: errno 9\n" });
+  for (const write of [(p: Assembler) => p.stop(), (p: Assembler) => p.give(1)]) {
+    expect((await alone(program(write).bytes)).err).toBe(`runv-init: instruction 0: errno ${errnoOf("ENOTCONN")}\n`);
+  }
+  expect(await alone(new Uint8Array(3))).toEqual({ code: 125, out: "", err: "runv-init: malformed program\n" });
+});
