@@ -1,11 +1,13 @@
 /** The ways init is started, and what it says at first. */
 import { expect, test } from "bun:test";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, copyFileSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import * as linux from "../src/linux/constants";
 import { errnoOf } from "../src/linux/errno";
 import type { Assembler } from "../src/program/assembler";
+import { FrameType } from "../src/wire/frame";
 import { initBinary, useInit } from "./testing/init";
-import { program, shell } from "./testing/programs";
+import { exit, mebi, pipes, program, shell } from "./testing/programs";
 
 const { init, directory } = useInit();
 
@@ -49,4 +51,26 @@ test("--exec tells which instruction failed", async () => {
     expect((await alone(program(write).bytes)).err).toBe(`runv-init: instruction 0: errno ${errnoOf("ENOTCONN")}\n`);
   }
   expect(await alone(new Uint8Array(3))).toEqual({ code: 125, out: "", err: "runv-init: malformed program\n" });
+});
+
+test("without /proc, which tells what processes have executed, it does not serve", async () => {
+  // A root without /proc, for the static init. Who is not root may change its root in a user namespace of its own.
+  const root = join(directory, "root");
+  mkdirSync(join(root, "dev"), { recursive: true });
+  writeFileSync(join(root, "dev/null"), "");
+  copyFileSync(join(import.meta.dir, "../dist/init"), join(root, "init"));
+  const flags = process.getuid?.() === 0 ? 0 : linux.CLONE_NEWUSER;
+  const blind = init.run(
+    program(
+      (p) => {
+        p.syscall("chroot", [p.text(root)]);
+        p.syscall("execve", [p.text("/init"), p.vector(["init", "--fd", "0"]), p.vector([])]);
+      },
+      { flags, stdio: pipes, credit: mebi },
+    ),
+  );
+  blind.eof();
+  await blind.end();
+  expect(blind.text(2)).toBe("runv-init: cannot look at init's own program: No such file or directory\n");
+  expect(blind.numbers(FrameType.exit)).toEqual(exit(125));
 });
