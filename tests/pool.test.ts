@@ -1,7 +1,9 @@
 /** Machines that are ready before anybody wants them: whose they become, how they are replaced, and what a crash of their keeper does. */
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { identityOf } from "../src/linux/identity";
+import { descendantsOf } from "../src/linux/processes";
 import { inNamespace, makeLab } from "./support/lab";
 import { type Rig, runvTest } from "./support/rig";
 import { until } from "./support/until";
@@ -100,4 +102,14 @@ runvTest("a machine follows into a network namespace that has a name", async (ri
     await runv(rig, "pool", "stop");
     await lab.remove();
   }
+});
+
+runvTest("a keeper whose directory is removed ends, with its machines", async (rig) => {
+  expect((await runv(rig, "pool", "start", "--size", "1")).code).toBe(0);
+  const { keeper } = await status(rig);
+  const parts = [keeper.pid, ...descendantsOf(keeper.pid)];
+  expect(parts.length).toBeGreaterThan(2);
+  rmSync(poolOf(rig), { recursive: true });
+  await until("they are gone", () => !parts.some((pid) => identityOf(pid)), patience);
+  expect(existsSync(poolOf(rig))).toBe(false);
 });

@@ -1,7 +1,6 @@
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { RunvError } from "../base/error";
-import { LOCK_EX, LOCK_NB } from "../linux/constants";
-import { SystemError, syscall } from "../linux/local";
+import { isStill, tryLock } from "../linux/file-lock";
 import { containerDirectory } from "./store";
 
 /**
@@ -24,15 +23,7 @@ export async function withLock<T>(root: string, id: string, action: () => T | Pr
 
 /** Waits without blocking: in a daemon it may be this very process that holds the lock. Nothing tells that it is free. */
 async function lock(fd: number): Promise<void> {
-  for (;;) {
-    try {
-      syscall("flock", fd, LOCK_EX | LOCK_NB);
-      return;
-    } catch (error) {
-      if (!(error instanceof SystemError) || error.code !== "EAGAIN") throw error;
-      await Bun.sleep(5);
-    }
-  }
+  while (!tryLock(fd)) await Bun.sleep(5);
 }
 
 function open(directory: string): number {
@@ -41,9 +32,4 @@ function open(directory: string): number {
   } catch (cause) {
     throw new RunvError("CONTAINER_UNKNOWN", "container does not exist", { cause });
   }
-}
-
-function isStill(fd: number, path: string): boolean {
-  const [held, now] = [fstatSync(fd), statSync(path, { throwIfNoEntry: false })];
-  return held.ino === now?.ino && held.dev === now.dev;
 }

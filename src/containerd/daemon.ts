@@ -4,8 +4,7 @@ import { dirname } from "node:path";
 import { RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { GlobalOptions } from "../base/settings";
-import { LOCK_EX, LOCK_NB } from "../linux/constants";
-import { SystemError, syscall } from "../linux/local";
+import { tryLock } from "../linux/file-lock";
 import { EventLog } from "./event-log";
 import { handlers } from "./handlers";
 import { ProcessStore } from "./process-store";
@@ -82,13 +81,8 @@ function makeDirectory(path: string): void {
 /** Two daemons with the same containers would tell of each end twice. The lock is held as long as this process lives. */
 function takeLock(directory: string): void {
   const fd = openSync(`${directory}/.lock`, "w", 0o600);
-  try {
-    syscall("flock", fd, LOCK_EX | LOCK_NB);
-  } catch (cause) {
-    if (!(cause instanceof SystemError) || cause.code !== "EAGAIN") throw cause;
-    throw new RunvError("DAEMON_RUNNING", `another runv-containerd has ${directory}`, {
-      cause,
-      hint: "--containerd-dir and --state-dir give this one directories of its own",
-    });
-  }
+  if (tryLock(fd)) return;
+  throw new RunvError("DAEMON_RUNNING", `another runv-containerd has ${directory}`, {
+    hint: "--containerd-dir and --state-dir give this one directories of its own",
+  });
 }

@@ -2,25 +2,13 @@
  * The pool's keeper: one process for each shape of machine. It starts machines ahead of time, at the lowest priority, and holds them
  * until somebody takes them; with the keeper its machines end, but for those that were taken.
  */
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Subprocess } from "bun";
-import { messageOf, RunvError } from "../base/error";
+import { messageOf } from "../base/error";
 import { commit, version } from "../base/version";
 import { chooseDriver } from "../hypervisor";
 import { consoleName } from "../hypervisor/console";
-import { LOCK_EX, LOCK_NB } from "../linux/constants";
 import { type Identity, identityOf } from "../linux/identity";
-import { syscall } from "../linux/local";
 import { inNetworkNamespace } from "../linux/namespaces";
 import { setPriority, withDescendants } from "../linux/processes";
 import { makeWithLoopback } from "../network/new-namespace";
@@ -28,6 +16,7 @@ import { startBackground } from "./background";
 import { SandboxClient } from "./client";
 import { makeSandbox, monitorLog, newSandbox, removeSandbox } from "./paths";
 import {
+  lockFile,
   type PooledMachine,
   type PoolStatus,
   poolKey,
@@ -36,6 +25,7 @@ import {
   statusFile,
   unitDirectory,
 } from "./pool";
+import { PoolLock } from "./pool-lock";
 
 /** What a keeper is to do. */
 export interface KeeperTask {
@@ -68,7 +58,7 @@ export class Keeper {
   readonly #task: KeeperTask;
   readonly #shape: string;
   readonly #self: Identity;
-  readonly #lock: number;
+  readonly #lock: PoolLock;
   readonly #units = new Set<Unit>();
   readonly #stopped = Promise.withResolvers<void>();
   #key = "";
@@ -91,28 +81,14 @@ export class Keeper {
     this.#task = task;
     this.#shape = shapeDirectory(task.pool, task.machine);
     this.#self = identityOf(process.pid)!;
-    mkdirSync(this.#shape, { recursive: true, mode: 0o700 });
-    this.#lock = openSync(`${this.#shape}/lock`, "w", 0o600);
-    try {
-      syscall("flock", this.#lock, LOCK_EX | LOCK_NB);
-    } catch {
-      closeSync(this.#lock);
-      const { cpus, memoryMiB } = task.machine;
-      throw new RunvError(
-        "POOL_RUNNING",
-        `a pool of machines with ${cpus} CPUs and ${memoryMiB} MiB is there already`,
-        {
-          hint: "runv pool status; runv pool stop",
-        },
-      );
-    }
+    this.#lock = new PoolLock(this.#shape);
     // What is left of a keeper that was killed: its machines ended with it.
     for (const unit of this.#unitNames()) removeSandbox(`${this.#shape}/${unit}`);
     setPriority(process.pid, lowest);
   }
 
   /**
-   * Keeps the pool until `stop`.
+   * Keeps the pool until `stop`, or until its directory is found to be removed.
    * @param first is called when the first machine is ready
    * @throws RunvError when the first one does not start; nothing is left then
    */
@@ -134,9 +110,7 @@ export class Keeper {
 
   async #end(): Promise<void> {
     await this.#drop(this.#units.size);
-    for (const name of readdirSync(this.#shape)) {
-      if (name === statusFile || name === "lock") rmSync(`${this.#shape}/${name}`);
-    }
+    if (this.#lock.isHeld) for (const name of [statusFile, lockFile]) rmSync(`${this.#shape}/${name}`, { force: true });
     tryToRemove(this.#shape);
     tryToRemove(this.#task.pool);
   }
@@ -167,8 +141,12 @@ export class Keeper {
     return `${poolKey(machine)} ${binary} ${hypervisor}`;
   }
 
-  /** Starts a machine if one is missing, and says how things are. */
+  /** Starts a machine if one is missing, and says how things are. Where nobody can find the pool any more, it ends. */
   #tend(): void {
+    if (!this.#lock.isHeld) {
+      this.stop();
+      return;
+    }
     const missing = this.#units.size < this.#task.size;
     const waits = this.#waitsForMemory || this.#headStart || performance.now() < this.#notBefore;
     const may = !this.#stopping && !waits;
@@ -209,9 +187,9 @@ export class Keeper {
       for (const each of withDescendants(pid, machine)) setPriority(each, this.#task.nice);
       this.#failuresInTurn = 0;
       this.#problem = undefined;
+      writeFileSync(readyMark(directory), "");
       this.#units.add(unit);
       void client.closed.then(() => this.#gone(unit));
-      writeFileSync(readyMark(directory), "");
     } catch (error) {
       monitor.kill("SIGKILL");
       await monitor.exited;
@@ -259,7 +237,8 @@ export class Keeper {
   }
 
   #unitNames(): string[] {
-    return readdirSync(this.#shape).filter((name) => name !== statusFile && name !== "lock" && !name.startsWith("."));
+    if (!this.#lock.isHeld) return [];
+    return readdirSync(this.#shape).filter((name) => ![statusFile, lockFile].includes(name) && !name.startsWith("."));
   }
 
   #writeStatus(): void {

@@ -31,6 +31,8 @@ export interface PoolStatus {
 
 const readyFile = "ready";
 export const statusFile = "status.json";
+/** Its keeper has it locked. */
+export const lockFile = "lock";
 
 /** The directory of a shape. */
 export function shapeDirectory(pool: string, { cpus, memoryMiB }: Pick<PooledMachine, "cpus" | "memoryMiB">): string {

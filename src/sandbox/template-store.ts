@@ -5,8 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { LOCK_EX, LOCK_NB } from "../linux/constants";
-import { SystemError, syscall } from "../linux/local";
+import { tryLock, waitForLock } from "../linux/file-lock";
 import {
   type Description,
   describe,
@@ -68,7 +67,7 @@ export class TemplateStore {
    * @throws what `build` throws; nothing is left then
    */
   async make(shape: Shape, build: (files: TemplateFiles) => Promise<unknown>): Promise<Template | undefined> {
-    return await this.#locked(LOCK_EX | LOCK_NB, () => this.#makeAlone(shape, build));
+    return await this.#locked(tryLock, () => this.#makeAlone(shape, build));
   }
 
   /**
@@ -76,17 +75,18 @@ export class TemplateStore {
    * @returns the template, and whether it had to be made
    */
   async makeInTurn(shape: Shape, build: (files: TemplateFiles) => Promise<unknown>) {
-    return (await this.#locked(LOCK_EX, async () => {
+    return (await this.#locked(waitForLock, async () => {
       const found = this.find(shape.key);
       return { template: found ?? (await this.#makeAlone(shape, build)), made: found === undefined };
     }))!;
   }
 
-  async #locked<T>(how: number, action: () => T | Promise<T>): Promise<T | undefined> {
+  /** @param take `tryLock` or `waitForLock` @returns what `action` does; undefined when the lock is not to be had */
+  async #locked<T>(take: (fd: number) => boolean, action: () => T | Promise<T>): Promise<T | undefined> {
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
     const lock = openSync(`${this.directory}/.lock`, "w", 0o600);
     try {
-      return takeLock(lock, how) ? await action() : undefined;
+      return take(lock) ? await action() : undefined;
     } finally {
       closeSync(lock);
     }
@@ -128,7 +128,7 @@ export class TemplateStore {
 
   /** Removes what no machine will be cloned from. Waits while somebody makes a template. @returns what was removed */
   async collect(): Promise<TemplateInfo[]> {
-    return (await this.#locked(LOCK_EX, () => this.#sweep())) ?? [];
+    return (await this.#locked(waitForLock, () => this.#sweep())) ?? [];
   }
 
   /** Removes what is left of a maker that was killed, what is not good, and the oldest beyond the budget. */
@@ -160,15 +160,5 @@ function readNames(directory: string): string[] {
     return readdirSync(directory);
   } catch {
     return [];
-  }
-}
-
-function takeLock(fd: number, how: number): boolean {
-  try {
-    syscall("flock", fd, how);
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.code === "EAGAIN") return false;
-    throw error;
   }
 }
