@@ -21,6 +21,7 @@ import {
   OPEN_TREE_CLONE,
 } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
+import { takeDescriptor } from "../linux/take-descriptor";
 
 /**
  * Takes a copy of the mount tree at a path.
@@ -34,22 +35,22 @@ export function openTree(path: string, recursive: boolean): number {
 
 /**
  * Attaches the tree that another process holds as descriptor `fd` at `target`, which is made for it.
- * @throws SystemError
+ * @throws SystemError; nothing is at `target` then
  */
 export function attachTree(pid: number, fd: number, target: string, directory: boolean): void {
-  mkdirSync(directory ? target : dirname(target), { recursive: true });
-  if (!directory) writeFileSync(target, "");
-  const pidfd = syscall("pidfd_open", pid, 0);
+  const tree = takeDescriptor(pid, fd);
   try {
-    const tree = syscall("pidfd_getfd", pidfd, fd, 0);
+    restrict(tree);
+    mkdirSync(directory ? target : dirname(target), { recursive: true });
+    if (!directory) writeFileSync(target, "");
     try {
-      restrict(tree);
       syscall("move_mount", tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
-    } finally {
-      syscall("close", tree);
+    } catch (error) {
+      removePoint(target, directory);
+      throw error;
     }
   } finally {
-    syscall("close", pidfd);
+    syscall("close", tree);
   }
 }
 
@@ -84,8 +85,12 @@ export function detachTrees(directory: string): void {
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
     const path = `${directory}/${entry.name}`;
     detachTree(path);
-    if (entry.isDirectory()) rmdirSync(path);
-    else unlinkSync(path);
+    removePoint(path, entry.isDirectory());
   }
   rmdirSync(directory);
+}
+
+function removePoint(path: string, directory: boolean): void {
+  if (directory) rmdirSync(path);
+  else unlinkSync(path);
 }
