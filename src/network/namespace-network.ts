@@ -114,6 +114,8 @@ export class NamespaceNetwork implements FirstNetwork {
 
   async #sync(complete: boolean): Promise<void> {
     const { machine, guest, names, hidden } = this.#running();
+    // First it is listened, then looked: what changes in between is heard.
+    if (complete) this.#stopWatching ??= await watchNetwork(this.#host, () => this.#changed());
     const config = this.#host.enter(() => readNetwork(this.#host.netlink));
     const present = new Set(config.links.map(({ index }) => index));
     const { all } = this.#plugs;
@@ -121,8 +123,6 @@ export class NamespaceNetwork implements FirstNetwork {
     for (const link of config.links) if (!all.has(link.index)) await this.#plugs.plug(link, machine, guest, hidden);
     await this.#configure(config);
     if (names.update()) this.#plugs.letNamesThrough();
-    if (!complete) return;
-    this.#stopWatching ??= await watchNetwork(this.#host, () => this.#changed());
   }
 
   /** Follows the namespace: what changes comes in many pieces. */

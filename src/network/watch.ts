@@ -1,4 +1,6 @@
 /** Told of changes in a network namespace. */
+import { messageOf } from "../base/error";
+import { log } from "../base/log";
 import { AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from "../linux/constants";
 import { syscall } from "../linux/local";
 import {
@@ -29,11 +31,12 @@ export async function watchNetwork(host: HostNamespace, changed: () => void): Pr
     const address = sockaddrNetlink(groups);
     syscall("bind", fd, address, address.length);
     socket = await Bun.connect({ fd, socket: { data: changed, drain() {}, close: lost, error: lost } });
+    if (stopped) socket.terminate();
   };
   // The kernel breaks it off when more happens than there is room for: then anything may have changed.
   const lost = () => {
     if (stopped) return;
-    void open();
+    open().catch((error) => log.warn(`follow the network namespace: ${messageOf(error)}`));
     changed();
   };
   await open();
