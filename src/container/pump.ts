@@ -103,6 +103,8 @@ export class InputPump {
 /** Carries one output of the process to a descriptor, and grants the guest more as it is taken. */
 export class OutputPump {
   #waiting: Uint8Array[] = [];
+  /** How many bytes were taken and are not written yet. */
+  #held = 0;
   #writing = false;
   #broken = false;
   #owed = 0;
@@ -114,9 +116,15 @@ export class OutputPump {
     private readonly process: GuestProcess,
   ) {}
 
-  /** Takes bytes, which are good only now. */
+  /** Takes bytes, which are good only now. A guest that sends more than it has credit for is heard no more. */
   push(bytes: Uint8Array): void {
     if (this.#broken) return;
+    this.#held += bytes.length;
+    if (this.#held > outputCredit) {
+      this.stop();
+      this.process.end(this.stream);
+      return;
+    }
     this.#waiting.push(bytes.slice());
     this.#next();
   }
@@ -158,6 +166,7 @@ export class OutputPump {
       } else if (from + length < bytes.length) {
         this.#write(bytes, from + length);
       } else {
+        this.#held -= bytes.length;
         this.#grant(bytes.length);
         this.#done();
       }

@@ -60,13 +60,22 @@ class Connection {
   #socket: Bun.Socket | undefined;
   #credit = stdinWindow;
   #toServer: Uint8Array[] = [];
+  /** How many bytes the guest has sent that the server has not taken. */
+  #untaken = 0;
   #toGuest: Uint8Array[] = [];
   /** The guest sends no more; the server sends no more. */
   #halfClosed = false;
   #ended = false;
+  #refused = false;
 
   readonly listener = {
     data: (_: number, bytes: Uint8Array) => {
+      if (this.#refused) return;
+      this.#untaken += bytes.length;
+      if (this.#untaken > credit) {
+        this.#refuse();
+        return;
+      }
       this.#toServer.push(bytes.slice());
       this.#drain();
     },
@@ -99,10 +108,19 @@ class Connection {
     this.#socket?.end();
   }
 
+  /** A guest that sends more than it has credit for is heard no more. */
+  #refuse(): void {
+    this.#refused = true;
+    this.#toServer = [];
+    this.process?.signal(SIGKILL);
+    this.close();
+  }
+
   #drain(): void {
     while (this.#socket !== undefined && this.#toServer.length > 0) {
       const bytes = this.#toServer[0]!;
       const taken = Math.max(0, this.#socket.write(bytes));
+      this.#untaken -= taken;
       this.process?.credit(1, taken);
       if (taken < bytes.length) {
         this.#toServer[0] = bytes.subarray(taken);
