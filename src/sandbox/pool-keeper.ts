@@ -173,11 +173,7 @@ export class Keeper {
     writeFileSync(`${directory}/${consoleName}`, "", { mode: 0o600 });
     const log = `${directory}/${monitorLog}`;
     writeFileSync(log, "", { mode: 0o600 });
-    const namespace = makeWithLoopback();
-    const { process: monitor, socket } = inNetworkNamespace(namespace, () =>
-      startBackground(["--log", log, "monitor", directory]),
-    );
-    closeSync(namespace);
+    const { process: monitor, socket } = inNewNetwork(() => startBackground(["--log", log, "monitor", directory]));
     this.#starting = monitor;
     try {
       const client = await SandboxClient.connect({ fd: socket });
@@ -270,6 +266,16 @@ export class Keeper {
     writeFileSync(`${this.#shape}/.status`, text, { mode: 0o600 });
     renameSync(`${this.#shape}/.status`, `${this.#shape}/${statusFile}`);
     this.#written = text;
+  }
+}
+
+/** Does something in a network namespace that is made for it. */
+function inNewNetwork<T>(action: () => T): T {
+  const namespace = makeWithLoopback();
+  try {
+    return inNetworkNamespace(namespace, action);
+  } finally {
+    closeSync(namespace);
   }
 }
 
