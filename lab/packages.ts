@@ -42,7 +42,7 @@ export async function unpackPackages(names: readonly string[], progress: (line: 
 }
 
 /** What `apt-get install --simulate` would install, as NAME=VERSION; what it would only bring up to date is left as it is. */
-export function missingPackages(simulation: string): string[] {
+function missingPackages(simulation: string): string[] {
   return [...simulation.matchAll(/^Inst (\S+) \((\S+)/gm)].map(([, name, version]) => `${name}=${version}`).sort();
 }
 

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { messageOf, RunvError } from "./error";
 
-export const defaultConfigFile = "/etc/runv/config.toml";
+const defaultConfigFile = "/etc/runv/config.toml";
 
 /** `path`: an absolute path. `count`: a whole number of at least one. */
 const keys = {

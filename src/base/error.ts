@@ -21,6 +21,23 @@ export class RunvError extends Error {
   }
 }
 
+/** An error on its way from one process of runv's to another. */
+export interface PackedError {
+  code: string;
+  message: string;
+  hint?: string | undefined;
+}
+
+/** @param code for what is no RunvError */
+export function packError(thrown: unknown, code: string): PackedError {
+  if (thrown instanceof RunvError) return { code: thrown.code, message: thrown.message, hint: thrown.hint };
+  return { code, message: messageOf(thrown) };
+}
+
+export function unpackError({ code, message, hint }: PackedError): RunvError {
+  return new RunvError(code, message, hint === undefined ? {} : { hint });
+}
+
 /** The text of any thrown value, without a stack. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

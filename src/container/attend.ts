@@ -1,9 +1,8 @@
 /** What a command does that stays in the foreground while a process of a container runs. */
 import { signalProcess } from "../linux/processes";
+import { SIGKILL, SIGWINCH } from "../linux/signals";
 import { onSignals } from "./signals";
 import type { ShimHandle } from "./spawn-shim";
-
-const SIGWINCH = 28;
 
 /** Passes on to the process whatever signal comes to this command. */
 export function passSignals({ identity }: ShimHandle): void {
@@ -14,5 +13,5 @@ export function passSignals({ identity }: ShimHandle): void {
 /** Waits for the process's end. @returns its exit code */
 export async function exitCodeOf({ process }: ShimHandle): Promise<number> {
   await process.exited;
-  return process.exitCode ?? 128 + 9;
+  return process.exitCode ?? 128 + SIGKILL;
 }

@@ -30,21 +30,13 @@ export function planHostCgroup(request: HostCgroupRequest): string[] {
   return directories;
 }
 
-/**
- * Makes the container's cgroup in every hierarchy.
- * @returns its directories
- * @throws RunvError CGROUP
- */
-export function makeHostCgroup(request: HostCgroupRequest): string[] {
-  const made: string[] = [];
+/** Makes the container's cgroup in every hierarchy. @throws RunvError CGROUP; some may be made then */
+export function makeHostCgroup(request: HostCgroupRequest): void {
   try {
     for (const hierarchy of writable()) {
-      const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
-      makeCgroup(directory, hierarchy);
-      made.push(directory);
+      makeCgroup(directoryOf(hierarchy, cgroupPath(request, hierarchy.own)), hierarchy);
     }
   } catch (cause) {
-    void removeHostCgroup(made);
     const { code, path } = cause as NodeJS.ErrnoException;
     throw new RunvError("CGROUP", `make the cgroup of ${request.id}: ${path}: ${code}`, {
       cause,
@@ -54,7 +46,6 @@ export function makeHostCgroup(request: HostCgroupRequest): string[] {
           : "runv is started by another user than root: sudo",
     });
   }
-  return made;
 }
 
 /**

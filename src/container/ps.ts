@@ -56,7 +56,7 @@ function pidsOf(snapshot: ProcSnapshot): Set<string> {
  * The header and the lines of these processes, which the column PID names, as runc does it.
  * @throws RunvError PS_NO_PID
  */
-export function onlyProcesses(table: string, pids: ReadonlySet<string>): string {
+function onlyProcesses(table: string, pids: ReadonlySet<string>): string {
   const [header = "", ...lines] = table.split("\n");
   const column = header.trim().split(/\s+/).indexOf("PID");
   if (column < 0) throw new RunvError("PS_NO_PID", "couldn't find PID field in ps output");

@@ -13,7 +13,7 @@ export const ShimType = {
   begin: 96,
   /** JSON: `Ready`. */
   ready: 97,
-  /** JSON: `Failed`. */
+  /** JSON: `PackedError`. */
   failed: 98,
   /** None. */
   release: 99,
@@ -59,12 +59,6 @@ export interface ShimContainer {
 export interface Ready {
   /** The process in the guest. */
   handle: number;
-}
-
-export interface Failed {
-  code: string;
-  message: string;
-  hint?: string | undefined;
 }
 
 /** Packs notes: most instructions share theirs with their neighbours. */

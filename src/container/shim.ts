@@ -3,11 +3,12 @@
  * stdio, forwards signals and window sizes, and ends with the exit code of the process it stands for.
  */
 
-import { messageOf, RunvError } from "../base/error";
+import { packError, RunvError } from "../base/error";
 import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
 import { exitCode, type GuestProcess } from "../guest/process";
+import { SIGKILL } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
@@ -18,19 +19,10 @@ import { type Attended, isFifo, listenForDaemon, openStreams } from "./attended"
 import type { MemoryWatch } from "./memory-watch";
 import { InputPump, OutputPump } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
-import {
-  type Begin,
-  type Failed,
-  type Ready,
-  type ShimContainer,
-  ShimType,
-  shimSocket,
-  unpackNotes,
-} from "./shim-messages";
+import { type Begin, type Ready, type ShimContainer, ShimType, shimSocket, unpackNotes } from "./shim-messages";
 import { onSignals } from "./signals";
 import { type ExitRecord, exitFile } from "./store";
 
-const SIGKILL = 9;
 /** What a process reports whose machine was killed. */
 const lostCode = 128 + SIGKILL;
 
@@ -238,11 +230,7 @@ class Shim {
   }
 
   #fail(error: unknown): void {
-    const failed: Failed =
-      error instanceof RunvError
-        ? { code: error.code, message: error.message, hint: error.hint }
-        : { code: "SHIM_FAILED", message: messageOf(error) };
-    this.#creator?.sendJson(ShimType.failed, failed);
+    this.#creator?.sendJson(ShimType.failed, packError(error, "SHIM_FAILED"));
     this.#creator?.close();
     this.#ended.resolve(1);
   }

@@ -1,12 +1,12 @@
 import type { Subprocess } from "bun";
-import { RunvError } from "../base/error";
+import { type PackedError, RunvError, unpackError } from "../base/error";
 import { type Identity, identityOf } from "../linux/identity";
 import type { Program } from "../program/program";
 import { type BackgroundStdio, startBackground } from "../sandbox/background";
 import { FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
-import { type Begin, type Failed, packNotes, type Ready, ShimType } from "./shim-messages";
+import { type Begin, packNotes, type Ready, ShimType } from "./shim-messages";
 
 /** A shim that a command has started. */
 export class ShimHandle {
@@ -36,7 +36,7 @@ export class ShimHandle {
     const stream = await connectFrames({ fd: socket }, maxToGuest, {
       frame({ type, payload }) {
         if (type === ShimType.ready) outcome.resolve(decodeJson(payload) as Ready);
-        else if (type === ShimType.failed) outcome.reject(asError(decodeJson(payload) as Failed));
+        else if (type === ShimType.failed) outcome.reject(unpackError(decodeJson(payload) as PackedError));
       },
       close: () => outcome.reject(new RunvError("SHIM_LOST", "the container's shim ended before its time")),
     });
@@ -67,11 +67,7 @@ export class ShimHandle {
 
   /** Ends the shim at once. */
   async kill(): Promise<void> {
-    this.process.kill(9);
+    this.process.kill("SIGKILL");
     await this.process.exited;
   }
-}
-
-function asError({ code, message, hint }: Failed): RunvError {
-  return new RunvError(code, message, hint === undefined ? {} : { hint });
 }

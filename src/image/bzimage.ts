@@ -27,7 +27,7 @@ export function bzImageRelease(image: Uint8Array): string | undefined {
 }
 
 /** The compressed kernel in the image. All formats but gzip have the plain size appended: it is cut off. */
-export function payloadOf(image: Uint8Array, what: string): Uint8Array {
+function payloadOf(image: Uint8Array, what: string): Uint8Array {
   const view = viewOf(image);
   if (view.getUint16(at.version, true) < oldestVersion) throw unusable(what, "its boot protocol is older than 2.08");
   const sectors = image[at.setupSectors] || 4;

@@ -17,7 +17,6 @@ export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
 export const O_TRUNC = 0o1000;
-export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = process.arch === "arm64" ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
@@ -26,20 +25,14 @@ export const O_PATH = 0o10000000;
 export const F_OK = 0;
 export const X_OK = 1;
 export const R_OK = 4;
-export const F_SETFD = 2;
 export const F_SETFL = 4;
-export const FD_CLOEXEC = 1;
 
 /** linux/openat2.h: how a path is resolved */
-export const RESOLVE_NO_MAGICLINKS = 0x02;
-export const RESOLVE_NO_SYMLINKS = 0x04;
-export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 /** linux/sched.h */
 export const CLONE_NEWTIME = 0x80;
 export const CLONE_VM = 0x100;
-export const CLONE_FS = 0x200;
 export const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWCGROUP = 0x2000000;
 export const CLONE_NEWUTS = 0x4000000;
@@ -61,7 +54,6 @@ export const MS_NOSYMFOLLOW = 256;
 export const MS_NOATIME = 1024;
 export const MS_NODIRATIME = 2048;
 export const MS_BIND = 4096;
-export const MS_MOVE = 8192;
 export const MS_REC = 16384;
 export const MS_SILENT = 32768;
 export const MS_UNBINDABLE = 1 << 17;
@@ -93,7 +85,6 @@ export const MOUNT_ATTR_RELATIME = 0x0;
 export const MOUNT_ATTR_NOATIME = 0x10;
 export const MOUNT_ATTR_STRICTATIME = 0x20;
 export const MOUNT_ATTR_NODIRATIME = 0x80;
-export const MOUNT_ATTR_IDMAP = 0x100000;
 export const MOUNT_ATTR_NOSYMFOLLOW = 0x200000;
 
 /** linux/stat.h: file types of mknod(2) */
@@ -101,15 +92,11 @@ export const S_IFCHR = 0o20000;
 export const S_IFBLK = 0o60000;
 export const S_IFIFO = 0o10000;
 export const S_IFREG = 0o100000;
-export const S_IFDIR = 0o40000;
-export const S_IFMT = 0o170000;
 
 /** linux/prctl.h */
 export const PR_SET_THP_DISABLE = 41;
 export const PR_SET_PDEATHSIG = 1;
-export const PR_SET_DUMPABLE = 4;
 export const PR_SET_KEEPCAPS = 8;
-export const PR_SET_NAME = 15;
 export const PR_CAPBSET_DROP = 24;
 export const PR_SET_NO_NEW_PRIVS = 38;
 export const PR_CAP_AMBIENT = 47;
@@ -126,7 +113,6 @@ export const TCSETS = 0x5402;
 export const TIOCSCTTY = 0x540e;
 export const TIOCGWINSZ = 0x5413;
 export const TIOCSWINSZ = 0x5414;
-export const TIOCGPTN = 0x80045430;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGPTPEER = 0x5441;
 
@@ -149,9 +135,6 @@ export const SO_REUSEPORT = 15;
 export const SO_PEERCRED = 17;
 export const SCM_RIGHTS = 1;
 
-/** linux/wait.h */
-export const WNOHANG = 1;
-
 /** sys/file.h */
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
@@ -170,10 +153,6 @@ export const MAP_POPULATE = 0x8000;
 
 /** linux/memfd.h */
 export const MFD_CLOEXEC = 1;
-export const MFD_ALLOW_SEALING = 2;
-
-/** linux/magic.h: statfs(2) types */
-export const CGROUP2_SUPER_MAGIC = 0x63677270;
 
 /** linux/if_tun.h */
 export const TUNSETIFF = 0x400454ca;

@@ -50,7 +50,7 @@ export function syscall(name: SyscallName, ...args: Argument[]): number {
 }
 
 /** The bytes of `text` in UTF-8 and a zero byte. */
-export function cString(text: string): Uint8Array {
+function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "utf8");
 }
 

@@ -41,6 +41,7 @@ const signals: Record<string, number> = {
 export const SIGKILL = 9;
 export const SIGTERM = 15;
 export const SIGCHLD = 17;
+export const SIGWINCH = 28;
 
 /**
  * Reads a signal as `kill(1)` and `docker kill` write it: `9`, `KILL`, `SIGKILL`, `sigterm`, `RTMIN+3`, `RTMAX-1`.

@@ -122,7 +122,7 @@ export const recursiveAttributes = table({
 export const mountExtensions = ["tmpcopyup"] as const;
 
 /** Options that map ids between a mount and its source. */
-export const idMapOptions = ["idmap", "ridmap"] as const;
+const idMapOptions = ["idmap", "ridmap"] as const;
 
 /** Options that are known and refused: each mount of a container is a new one, and none maps ids. */
 export const refusedOptions: readonly string[] = [...idMapOptions, "remount"];

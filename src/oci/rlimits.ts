@@ -3,7 +3,7 @@ import { array, checked, type Infer, object } from "./reader";
 import { exactUint64, oneOf } from "./scalars";
 
 /** The resources of setrlimit(2), each at the place of its number (asm-generic/resource.h). */
-export const rlimitNames = [
+const rlimitNames = [
   "RLIMIT_CPU",
   "RLIMIT_FSIZE",
   "RLIMIT_DATA",

@@ -1,5 +1,5 @@
 /** Pieces of programs that work on files by their path. */
-import { AT_FDCWD, O_CLOEXEC, O_RDONLY, O_WRONLY, RLIMIT_NOFILE } from "../linux/constants";
+import { AT_FDCWD, O_CLOEXEC, O_WRONLY, RLIMIT_NOFILE } from "../linux/constants";
 import type { Address, Assembler, Operand, Register, SyscallOptions } from "./assembler";
 
 /** Closes a descriptor and gives its register back. */
@@ -27,16 +27,6 @@ export function tryToWrite(p: Assembler, path: string, text: string): void {
   writeText(p, fd, text, { accept: "any" });
   close(p, fd);
   p.place(end);
-}
-
-/** Puts out the beginning of a file: as much as one read(2) of `most` bytes gives. */
-export function outputFile(p: Assembler, path: string, most: number): void {
-  const buffer = p.zeroed(most);
-  const fd = p.value("openat", [AT_FDCWD, p.text(path), O_RDONLY | O_CLOEXEC]);
-  const length = p.value("read", [fd, buffer, most]);
-  p.output(buffer, length);
-  close(p, fd);
-  p.release(length);
 }
 
 /** Lets the process have many descriptors, where it may. @returns where its own limit is, for `setFileLimit` */

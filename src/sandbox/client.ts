@@ -1,4 +1,4 @@
-import { RunvError } from "../base/error";
+import { RunvError, unpackError } from "../base/error";
 import type { GuestDisk } from "../guest/disks";
 import { Guest } from "../guest/guest";
 import type { MachineSize } from "../hypervisor/driver";
@@ -168,10 +168,8 @@ export class SandboxClient {
     const reply = decodeJson(frame.payload) as Reply;
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if ("error" in reply) {
-      const { code, message, hint } = reply.error;
-      pending?.reject(new RunvError(code, message, hint === undefined ? {} : { hint }));
-    } else pending?.resolve(reply.result);
+    if ("error" in reply) pending?.reject(unpackError(reply.error));
+    else pending?.resolve(reply.result);
   }
 
   #lost(): void {

@@ -6,7 +6,7 @@
  * handles base + 1 to base + 65535. When the client goes, its processes are killed.
  */
 
-import { messageOf, RunvError } from "../base/error";
+import type { PackedError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
@@ -204,12 +204,4 @@ export interface Envelope {
   request: Request;
 }
 
-export type Reply =
-  | { id: number; result: unknown }
-  | { id: number; error: { code: string; message: string; hint?: string | undefined } };
-
-/** An error on its way to another process. */
-export function describe(error: unknown): { code: string; message: string; hint?: string | undefined } {
-  if (error instanceof RunvError) return { code: error.code, message: error.message, hint: error.hint };
-  return { code: "MONITOR_FAILED", message: messageOf(error) };
-}
+export type Reply = { id: number; result: unknown } | { id: number; error: PackedError };

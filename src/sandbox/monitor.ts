@@ -5,7 +5,7 @@
  */
 
 import { closeSync } from "node:fs";
-import { messageOf, RunvError } from "../base/error";
+import { messageOf, packError, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
@@ -28,7 +28,6 @@ import {
   type ClaimRequest,
   ControlType,
   type DiskRequest,
-  describe,
   type Envelope,
   type Joined,
   type JoinRequest,
@@ -117,7 +116,8 @@ class Monitor {
     const { id, request } = envelope;
     this.#handle(client, request).then(
       (result) => client.stream.sendJson(ControlType.reply, { id, result: result ?? null } satisfies Reply),
-      (error) => client.stream.sendJson(ControlType.reply, { id, error: describe(error) } satisfies Reply),
+      (error) =>
+        client.stream.sendJson(ControlType.reply, { id, error: packError(error, "MONITOR_FAILED") } satisfies Reply),
     );
   }
 

@@ -1,12 +1,11 @@
 /** Starts and ends keepers of the pool. */
-import { RunvError } from "../base/error";
+import { type PackedError, packError, RunvError, unpackError } from "../base/error";
 import { signalProcess, waitForEnd } from "../linux/processes";
 import { SIGTERM } from "../linux/signals";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { startBackground } from "./background";
-import { describe } from "./messages";
 import { type PoolStatus, shapeDirectory } from "./pool";
 import { Keeper, type KeeperTask } from "./pool-keeper";
 
@@ -16,7 +15,7 @@ const Say = {
   task: 112,
   /** The first machine is ready. */
   ready: 113,
-  /** JSON: why there will be none. */
+  /** JSON: `PackedError`, why there will be none. */
   failed: 114,
 } as const;
 
@@ -33,9 +32,7 @@ export async function startPool(task: KeeperTask): Promise<void> {
   const stream = await connectFrames({ fd: socket }, maxToGuest, {
     frame({ type, payload }) {
       if (type === Say.ready) resolve();
-      if (type !== Say.failed) return;
-      const { code, message, hint } = decodeJson(payload) as ReturnType<typeof describe>;
-      reject(new RunvError(code, message, hint === undefined ? {} : { hint }));
+      else if (type === Say.failed) reject(unpackError(decodeJson(payload) as PackedError));
     },
     close: () => reject(new RunvError("POOL_LOST", "the keeper of the pool ended before its first machine was ready")),
   });
@@ -59,7 +56,7 @@ export async function runKeeper(): Promise<number> {
     await keeper.run(() => stream.send(Say.ready, 0));
     return 0;
   } catch (error) {
-    stream.sendJson(Say.failed, describe(error));
+    stream.sendJson(Say.failed, packError(error, "POOL_LOST"));
     stream.close();
     return 1;
   }

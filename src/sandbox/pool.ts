@@ -84,7 +84,7 @@ export function listPools(pool: string): PoolStatus[] {
 }
 
 /** What the keeper of a shape says; undefined when there is none that lives. */
-export function poolStatus(shape: string): PoolStatus | undefined {
+function poolStatus(shape: string): PoolStatus | undefined {
   try {
     const status: PoolStatus = JSON.parse(readFileSync(`${shape}/${statusFile}`, "utf8"));
     return isAlive(status.keeper) ? status : undefined;

@@ -1,3 +1,4 @@
+import { SIGKILL } from "../linux/signals";
 import { decodeU32, encodeU32, type Frame, FrameType } from "../wire/frame";
 import type { FrameStream } from "../wire/frame-stream";
 import type { GoResult } from "./messages";
@@ -66,7 +67,7 @@ export class FrameSwitch {
     for (const [process, owner] of this.#owners) {
       if (owner !== client) continue;
       this.#owners.set(process, undefined);
-      this.#toGuest(FrameType.signal, process, encodeU32(9));
+      this.#toGuest(FrameType.signal, process, encodeU32(SIGKILL));
       for (const output of [1, 2]) this.#toGuest(FrameType.eof, process, undefined, output);
     }
   }

@@ -49,7 +49,7 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
   handlers.started(machine);
   try {
     const connection = await connect(machine, { frame: () => {}, close: () => {} });
-    const hello = await greeting(machine, connection, plan.spec.startTimeoutMs);
+    const hello = await greeting(machine, connection, spec.startTimeoutMs);
     const hiddenNic = await prepare(connection.guest, plan);
     await saveTo(machine, files.state);
     copyFileSync(machine.consoleLog, files.console);

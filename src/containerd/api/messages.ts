@@ -278,5 +278,3 @@ export type Received<N extends MessageName> = {
 export function isMessageName(type: string): type is MessageName {
   return Object.hasOwn(messages, type);
 }
-
-export const isInteger64 = (type: string): boolean => type === "uint64" || type === "int64";

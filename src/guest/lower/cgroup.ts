@@ -21,7 +21,7 @@ export function lowerCgroup(p: Assembler, id: string, resources: Resources | und
 }
 
 /** Sets the limits of a container's cgroup. @throws RunvError CONFIG_INVALID when they contradict each other */
-export function lowerResources(p: Assembler, id: string, resources: Resources): void {
+function lowerResources(p: Assembler, id: string, resources: Resources): void {
   for (const { file, value, accept = [] } of cgroupFiles(resources)) {
     p.doing(`set ${file} of the container's cgroup to ${JSON.stringify(value)}`);
     const missing = p.label();

@@ -102,7 +102,7 @@ function bindDevice(p: Assembler, root: Register, { path }: Device): void {
 }
 
 /** The number of a device, as mknod(2) takes it (makedev(3)). */
-export function makeDevice(major: number, minor: number): bigint {
+function makeDevice(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
   return ((high & 0xfffff000n) << 32n) | ((high & 0xfffn) << 8n) | ((low & 0xffffff00n) << 12n) | (low & 0xffn);
 }

@@ -21,7 +21,6 @@ export const NLMSGERR_ATTR_MSG = 1;
 
 /** linux/rtnetlink.h */
 export const RTM_NEWLINK = 16;
-export const RTM_DELLINK = 17;
 export const RTM_GETLINK = 18;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
@@ -55,7 +54,6 @@ export const RTA_PRIORITY = 6;
 export const RTA_PREFSRC = 7;
 export const RTA_METRICS = 8;
 export const RTA_MULTIPATH = 9;
-export const RTA_CACHEINFO = 12;
 export const RTA_TABLE = 15;
 export const RTA_VIA = 18;
 export const RTA_PREF = 20;
@@ -86,7 +84,6 @@ export const IN6_ADDR_GEN_MODE_NONE = 1;
 export const IFF_UP = 1;
 export const IFF_NOARP = 0x80;
 export const ARPHRD_ETHER = 1;
-export const ARPHRD_LOOPBACK = 772;
 
 /** linux/if_addr.h */
 export const IFA_ADDRESS = 1;
@@ -97,7 +94,6 @@ export const IFA_CACHEINFO = 6;
 export const IFA_FLAGS = 8;
 export const IFA_RT_PRIORITY = 9;
 export const IFA_F_NODAD = 0x02;
-export const IFA_F_TENTATIVE = 0x40;
 export const IFA_F_DADFAILED = 0x08;
 export const IFA_F_PERMANENT = 0x80;
 export const IFA_F_NOPREFIXROUTE = 0x200;
