@@ -268,6 +268,9 @@ labTest("interfaces are added, listed, updated and removed by hand", async (rig,
   expect(
     (await runv(["interface", "update", "--add-ip", "10.8.0.1/24", "--delete-ip", "10.9.0.42/24", one, "lan0"])).stdout,
   ).toBe('Interface "lan0" is updated\n');
+  expect((await runv(["interface", "update", "--add-ip", "10.8.0.1/24", one, "lan0"])).stderr).toContain(
+    "lan0 has the address 10.8.0.1/24 already",
+  );
   expect((await runv(["interface", "update", "--mtu", "1300", one, "eth0"])).code).toBe(0);
   expect(await station.ip("link", "show", "eth0")).toContain("mtu 1300");
   const rows = (await runv(["interface", "ls", one])).stdout.split("\n").map((line) => line.split(/ {2,}/));
@@ -284,6 +287,11 @@ labTest("interfaces are added, listed, updated and removed by hand", async (rig,
   expect((await runv(["interface", "rm", one, "lan0"])).stdout).toBe('Interface "lan0" is deleted\n');
   expect(await inside(rig, "one", "ip -o link")).not.toContain("lan0");
   await until("the tap is gone", async () => !(await lab.hub.ip("-br", "link")).includes("hand"));
+  // One that somebody else has made stays when it is not used any more.
+  await lab.hub.ip("tuntap", "add", "theirs", "mode", "tap");
+  await lab.hub.run(...rig.command(["interface", "add", "--tapname", "theirs", "--name", "lan1", one]));
+  expect((await runv(["interface", "rm", one, "lan1"])).stdout).toBe('Interface "lan1" is deleted\n');
+  expect(await lab.hub.ip("tuntap", "show")).toMatch(/^theirs: tap .*persist/);
 });
 
 labTest("on the host's network a container reaches what the host reaches", async (rig, lab) => {

@@ -107,6 +107,8 @@ export class ExtraInterfaces {
     }
     const kept = addresses.filter((address) => formatAddress(address) !== removed);
     const added = addIp === undefined ? [] : [addressOf(addIp, link.index)];
+    const twice = added.map(formatAddress).find((address) => kept.map(formatAddress).includes(address));
+    if (twice !== undefined) throw refused(`${name} has the address ${twice} already`);
     const changed = { ...extra, link: { ...link, mtu: mtu ?? link.mtu }, addresses: [...kept, ...added] };
     await this.#tell(changed, link);
     this.#extras.set(name, changed);

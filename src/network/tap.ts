@@ -26,7 +26,7 @@ export function driversPort(name: string): Port {
 }
 
 /**
- * Makes a tap in the network namespace that this thread is in. It goes with the last copy of its descriptor, unless it is kept. Where the kernel has
+ * Makes a tap in the network namespace that this thread is in, or opens the one of this name. It goes with the last copy of its descriptor, unless it is kept. Where the kernel has
  * /dev/vhost-net, it is used: then frames do not pass through the hypervisor's process.
  * @throws RunvError NETWORK_TAP
  */
@@ -39,9 +39,14 @@ export function makeTap(name: string): Port & { backend: TapBackend } {
     new DataView(request.buffer).setUint16(16, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, true);
     syscall("ioctl", fd, TUNSETIFF, request);
     const tap = fd;
-    const keep = (kept: boolean) => void syscall("ioctl", tap, TUNSETPERSIST, kept ? 1 : 0);
+    let isKept = false;
+    const keep = (kept: boolean) => {
+      syscall("ioctl", tap, TUNSETPERSIST, kept ? 1 : 0);
+      isKept = kept;
+    };
     const close = () => {
-      keep(false);
+      // One that was there before is its maker's, to keep or not.
+      if (isKept) keep(false);
       closeSync(tap);
     };
     return { name, backend: { tap, vhost: hasVhost() }, keep, close };
