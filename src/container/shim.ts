@@ -58,10 +58,10 @@ class Shim {
 
   async run(): Promise<number> {
     onSignals((signal) => this.#signal(signal));
-    this.#creator = await connectFrames({ fd: shimSocket }, maxToGuest, {
+    this.#creator = await connectFrames({ fd: shimSocket }, maxToGuest, () => ({
       frame: (frame) => this.#take(frame),
       close: () => this.#creatorGone(),
-    });
+    }));
     const code = await this.#ended.promise;
     this.#restore();
     return code;

@@ -33,13 +33,13 @@ export class ShimHandle {
     const identity = identityOf(process.pid);
     const outcome = Promise.withResolvers<Ready>();
     outcome.promise.catch(() => {});
-    const stream = await connectFrames({ fd: socket }, maxToGuest, {
+    const stream = await connectFrames({ fd: socket }, maxToGuest, () => ({
       frame({ type, payload }) {
         if (type === ShimType.ready) outcome.resolve(decodeJson(payload) as Ready);
         else if (type === ShimType.failed) outcome.reject(unpackError(decodeJson(payload) as PackedError));
       },
       close: () => outcome.reject(new RunvError("SHIM_LOST", "the container's shim ended before its time")),
-    });
+    }));
     if (identity === undefined) throw new RunvError("SHIM_LOST", "the container's shim did not start");
     return new ShimHandle(process, identity, stream, outcome.promise);
   }

@@ -37,7 +37,7 @@ export class ShimLink {
     while (isAlive(shim)) {
       const { promise: closed, resolve: close } = Promise.withResolvers<void>();
       try {
-        this.#stream = await connectFrames({ unix }, maxToGuest, { frame: () => {}, close: () => close() });
+        this.#stream = await connectFrames({ unix }, maxToGuest, () => ({ frame: () => {}, close: () => close() }));
         await closed;
       } catch {
         // Nobody listens: it has ended just now.

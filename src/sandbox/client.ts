@@ -22,20 +22,19 @@ import {
 
 /** A connection to a monitor: its guest, and requests to the monitor itself. */
 export class SandboxClient {
-  /** Runs programs in the machine's guest. */
-  readonly guest: Guest;
   /** Fulfilled when the connection has ended, as it does with the machine. */
   readonly closed: Promise<void>;
   readonly #stream: FrameStream;
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #welcomed = Promise.withResolvers<void>();
   readonly #pending = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>();
+  #guest: Guest | undefined;
   #next = 0;
   #gone: RunvError | undefined;
 
-  private constructor(stream: FrameStream, base: number, closed: Promise<void>) {
+  private constructor(stream: FrameStream) {
     this.#stream = stream;
-    this.guest = new Guest((type, process, payload, on) => stream.send(type, process, payload, on), base);
-    this.closed = closed;
-    void closed.then(() => this.#lost());
+    this.closed = this.#closed.promise;
   }
 
   /**
@@ -43,29 +42,34 @@ export class SandboxClient {
    * @throws RunvError SANDBOX_GONE when there is none
    */
   static async connect(source: SocketSource): Promise<SandboxClient> {
-    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
-    const { promise: welcome, resolve: greet } = Promise.withResolvers<number>();
+    const client = await SandboxClient.open(source);
+    await Promise.race([client.#welcomed.promise, client.closed]);
+    if (client.#guest === undefined) throw gone();
+    return client;
+  }
+
+  /**
+   * Connects to a monitor that may still be starting: requests wait for it, and its guest is there when the first of them is answered.
+   * @throws RunvError SANDBOX_GONE when there is none
+   */
+  static async open(source: SocketSource): Promise<SandboxClient> {
     const late: { client?: SandboxClient } = {};
-    let stream: FrameStream;
     try {
-      stream = await connectFrames(source, maxToGuest, {
-        frame(frame) {
-          if (late.client !== undefined) late.client.#take(frame);
-          else if (frame.type === ControlType.welcome) {
-            const base = decodeU32(frame.payload) ?? 0;
-            // At once, not after an await: the next frame may be in the same chunk.
-            late.client = new SandboxClient(stream, base, closed);
-            greet(base);
-          }
-        },
-        close: () => close(),
+      await connectFrames(source, maxToGuest, (stream) => {
+        const client = new SandboxClient(stream);
+        late.client = client;
+        return { frame: (frame) => client.#take(frame), close: () => client.#lost() };
       });
     } catch (cause) {
       throw gone(cause);
     }
-    await Promise.race([welcome, closed]);
-    if (late.client === undefined) throw gone();
-    return late.client;
+    return late.client!;
+  }
+
+  /** Runs programs in the machine's guest. */
+  get guest(): Guest {
+    if (this.#guest === undefined) throw gone();
+    return this.#guest;
   }
 
   /** Starts the machine, and waits until its guest is ready for containers. @throws RunvError VM_… */
@@ -161,10 +165,17 @@ export class SandboxClient {
   }
 
   #take(frame: Frame): void {
-    if (frame.type !== ControlType.reply) {
-      this.guest.take(frame);
-      return;
-    }
+    if (frame.type === ControlType.reply) this.#answer(frame);
+    else if (frame.type === ControlType.welcome) this.#welcome(decodeU32(frame.payload) ?? 0);
+    else this.#guest?.take(frame);
+  }
+
+  #welcome(base: number): void {
+    this.#guest ??= new Guest((type, process, payload, on) => this.#stream.send(type, process, payload, on), base);
+    this.#welcomed.resolve();
+  }
+
+  #answer(frame: Frame): void {
     const reply = decodeJson(frame.payload) as Reply;
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
@@ -176,7 +187,8 @@ export class SandboxClient {
     this.#gone = gone();
     for (const { reject } of this.#pending.values()) reject(this.#gone);
     this.#pending.clear();
-    this.guest.lost(this.#gone);
+    this.#guest?.lost(this.#gone);
+    this.#closed.resolve();
   }
 }
 

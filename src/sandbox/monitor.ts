@@ -82,12 +82,7 @@ class Monitor {
 
   async run(creator: number): Promise<void> {
     const stopListening = listenFrames(controlSocket(this.#directory), maxToGuest, (stream) => this.#accept(stream));
-    const late: { handlers?: FrameHandlers } = {};
-    const stream = await connectFrames({ fd: creator }, maxToGuest, {
-      frame: (frame) => late.handlers?.frame(frame),
-      close: (error) => late.handlers?.close(error),
-    });
-    late.handlers = this.#accept(stream, true);
+    await connectFrames({ fd: creator }, maxToGuest, (stream) => this.#accept(stream, true));
     await this.#ended.promise;
     stopListening();
     detachTree(`${this.#directory}/share`);

@@ -4,7 +4,7 @@ import { signalProcess, waitForEnd } from "../linux/processes";
 import { SIGTERM } from "../linux/signals";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
-import { decodeJson, type FrameStream } from "../wire/frame-stream";
+import { decodeJson } from "../wire/frame-stream";
 import { startBackground } from "./background";
 import { type PoolStatus, shapeDirectory } from "./pool";
 import { Keeper, type KeeperTask } from "./pool-keeper";
@@ -29,13 +29,13 @@ const stopTimeoutMs = 30_000;
 export async function startPool(task: KeeperTask): Promise<void> {
   const { socket } = startBackground(["pool-keeper", shapeDirectory(task.pool, task.machine)]);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const stream = await connectFrames({ fd: socket }, maxToGuest, {
+  const stream = await connectFrames({ fd: socket }, maxToGuest, () => ({
     frame({ type, payload }) {
       if (type === Say.ready) resolve();
       else if (type === Say.failed) reject(unpackError(decodeJson(payload) as PackedError));
     },
     close: () => reject(new RunvError("POOL_LOST", "the keeper of the pool ended before its first machine was ready")),
-  });
+  }));
   stream.sendJson(Say.task, task);
   await promise;
   stream.close();
@@ -44,10 +44,10 @@ export async function startPool(task: KeeperTask): Promise<void> {
 /** Runs a keeper, to the end of its pool. */
 export async function runKeeper(): Promise<number> {
   const { promise: asked, resolve: ask } = Promise.withResolvers<KeeperTask | undefined>();
-  const stream: FrameStream = await connectFrames({ fd: 3 }, maxToGuest, {
+  const stream = await connectFrames({ fd: 3 }, maxToGuest, () => ({
     frame: ({ type, payload }) => type === Say.task && ask(decodeJson(payload) as KeeperTask),
     close: () => ask(undefined),
-  });
+  }));
   const task = await asked;
   if (task === undefined) return 1;
   try {

@@ -9,16 +9,15 @@ declare module "bun" {
 /** What to connect: the path of a unix socket, or a connected descriptor, which the stream owns from then on. */
 export type SocketSource = { unix: string } | { fd: number };
 
+/** Is given a new stream, and says how to handle what comes: nothing has come yet, and what is sent now goes out first. */
+type Accept = (stream: FrameStream) => FrameHandlers;
+
 /**
  * Connects a stream of frames.
  * @param maxPayload most bytes that the peer may put into a frame
  */
-export async function connectFrames(
-  source: SocketSource,
-  maxPayload: number,
-  handlers: FrameHandlers,
-): Promise<FrameStream> {
-  const stream = new FrameStream(maxPayload, handlers);
+export async function connectFrames(source: SocketSource, maxPayload: number, accept: Accept): Promise<FrameStream> {
+  const stream = acceptedStream(maxPayload, accept);
   const socket = {
     data: (_: Socket, chunk: Uint8Array) => stream.take(chunk),
     drain: () => stream.drain(),
@@ -33,25 +32,15 @@ export async function connectFrames(
 
 /**
  * Listens on a unix socket.
- * @param accept is given each new stream, and says how to handle it
  * @returns a function that stops listening
  */
-export function listenFrames(
-  unix: string,
-  maxPayload: number,
-  accept: (stream: FrameStream) => FrameHandlers,
-): () => void {
+export function listenFrames(unix: string, maxPayload: number, accept: Accept): () => void {
   const listener = Bun.listen<FrameStream>({
     unix,
     socket: {
       open(socket) {
-        const stream: FrameStream = new FrameStream(maxPayload, {
-          frame: (frame) => handlers.frame(frame),
-          close: (error) => handlers.close(error),
-        });
-        socket.data = stream;
-        stream.attach({ write: (bytes) => socket.write(bytes), close: () => socket.end() });
-        const handlers = accept(stream);
+        socket.data = acceptedStream(maxPayload, accept);
+        socket.data.attach({ write: (bytes) => socket.write(bytes), close: () => socket.end() });
       },
       data: (socket, chunk) => socket.data.take(chunk),
       drain: (socket) => socket.data.drain(),
@@ -60,4 +49,13 @@ export function listenFrames(
     },
   });
   return () => listener.stop();
+}
+
+function acceptedStream(maxPayload: number, accept: Accept): FrameStream {
+  const stream = new FrameStream(maxPayload, {
+    frame: (frame) => handlers.frame(frame),
+    close: (error) => handlers.close(error),
+  });
+  const handlers = accept(stream);
+  return stream;
 }
