@@ -8,7 +8,7 @@ import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mo
 import { checkConsole } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withHome } from "./environment";
-import { type ContainerParts, type Created, Making } from "./making";
+import { type ContainerParts, type Created, Making, type MakingPlan } from "./making";
 import type { CreateOptions } from "./options";
 import { findPod } from "./pod";
 import { outputCredit } from "./pump";
@@ -16,21 +16,20 @@ import { makeContainerDirectory } from "./store";
 
 /** `runv create`. @returns the exit code */
 export async function createContainer(options: CreateOptions): Promise<number> {
-  const { shim } = await create(options, true);
+  const { shim } = await create(options, { detach: true, complete: false });
   shim.release();
   return 0;
 }
 
 /**
  * Makes a container: its machine, its shim, and its first process up to the point where it waits for `start`.
- * @param detach whether the command returns while the container runs
  * @throws RunvError; nothing is left behind then
  */
-export async function create(options: CreateOptions, detach: boolean): Promise<Created> {
+export async function create(options: CreateOptions, how: MakingPlan): Promise<Created> {
   const { id, global } = options;
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
-  if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, detach);
+  if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
   const disks = disksOf(bundle);
   const isDisk = disks.some(({ root }) => root !== undefined);
@@ -62,7 +61,7 @@ export async function create(options: CreateOptions, detach: boolean): Promise<C
   const making = new Making(options, bundle, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
-    return await making.make(parts, detach);
+    return await making.make(parts, how);
   } catch (error) {
     await making.undo();
     throw error;

@@ -76,6 +76,14 @@ export interface ContainerParts {
   view: RootView;
 }
 
+/** What comes after a container is made. */
+export interface MakingPlan {
+  /** The command returns while the container runs. */
+  detach: boolean;
+  /** It is started at once: its network namespace is as its callers want it, and what they change from now on is followed. */
+  complete: boolean;
+}
+
 interface Launched {
   client: SandboxClient;
   /** Fulfilled when the machine is there. */
@@ -118,8 +126,7 @@ export class Making {
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
-  /** Makes it. @param detach whether the command returns while the container runs */
-  async make({ lower, share, addDisks, view }: ContainerParts, detach: boolean): Promise<Created> {
+  async make({ lower, share, addDisks, view }: ContainerParts, { detach, complete }: MakingPlan): Promise<Created> {
     const { global, attended } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
@@ -153,7 +160,7 @@ export class Making {
       await runHooks("createRuntime", hooks.createRuntime, hookState);
     });
     const machine = await span("wait for the machine", () => ready);
-    await span("network", () => client.network(this.#options.id, false));
+    await span("network", () => client.network(this.#options.id, complete));
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
       control: controlSocket(this.#directory),

@@ -10,12 +10,12 @@ import { start } from "./start";
 export async function runContainer(options: RunOptions): Promise<number> {
   const { global, id, detach, keep } = options;
   const termios = detach ? undefined : termiosOf(0);
-  const { shim } = await create(options, detach);
+  const { shim } = await create(options, { detach, complete: true });
   try {
     shim.release();
     // Before it starts: what it says may have a caller send a signal at once.
     if (!detach) passSignals(shim);
-    await span("start", () => start(global.root, id));
+    await span("start", () => start(global.root, id, { follow: false }));
     return detach ? 0 : await span("run", () => exitCodeOf(shim));
   } catch (error) {
     await remove(global.root, id, true);

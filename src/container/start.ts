@@ -17,14 +17,15 @@ export async function startContainer({ global, id }: ContainerOptions): Promise<
 
 /**
  * Lets a created container run.
+ * @param follow whether its network is to be looked at again, and followed from now on: it is not yet
  * @throws RunvError CONTAINER_STATE when it is not created; COMMAND_FAILED when its command cannot be executed
  */
-export async function start(root: string, id: string): Promise<void> {
+export async function start(root: string, id: string, { follow } = { follow: true }): Promise<void> {
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
     const result = await withSandbox(root, record, async (client) => {
-      await span("network", () => client.network(id, true));
+      if (follow) await span("network", () => client.network(id, true));
       return await span("exec", () => client.go(initOf(record)));
     });
     if (result.at !== "execed") throw failure(record, result);

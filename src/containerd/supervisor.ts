@@ -153,14 +153,15 @@ export class Supervisor {
     try {
       const attended: Attended = { directory: store.directory(record), ...record.stdio };
       const none = { consoleSocket: undefined, pidfdSocket: undefined, pidFile: undefined, preserveFds: 0 };
-      const { shim } = await create({ global, id, bundle: record.container.bundle, attended, ...none }, true);
+      const options = { global, id, bundle: record.container.bundle, attended, ...none };
+      const { shim } = await create(options, { detach: true, complete: true });
       try {
         const started = { ...record, shim: shim.identity };
         store.write(started);
         shim.release();
         // Before it starts, so that the first process that the end of memory costs is seen.
         await container.machine();
-        await start(global.root, id);
+        await start(global.root, id, { follow: false });
         return new DaemonProcess(store, started);
       } catch (error) {
         await remove(global.root, id, true);
