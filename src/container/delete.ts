@@ -98,7 +98,7 @@ async function leaveMachine(root: string, record: ContainerRecord, heir: Contain
   await withSandbox(root, record, (client) => client.forget(id));
   // Who serves its files, or watches over it, is a child of the monitor's.
   for (const pid of monitor === undefined ? [] : withDescendants(monitor.pid, machine?.pid)) {
-    if (isInHostCgroup(cgroup, pid)) joinHostCgroup(heir.cgroup, pid);
+    if (isInHostCgroup(cgroup, pid)) await joinHostCgroup(heir.cgroup, pid);
   }
   await removeHostCgroup(cgroup);
 }

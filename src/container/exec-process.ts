@@ -39,7 +39,7 @@ export async function startExec(
   const { stdio, close } = openStdio(process, { consoleSocket, attended });
   const shim = await ShimHandle.start(id, process.args, stdio).finally(close);
   try {
-    joinHostCgroup(cgroup, shim.identity.pid);
+    await joinHostCgroup(cgroup, shim.identity.pid);
     started(shim);
     const control = controlSocket(sandboxDirectory(root, sandbox));
     await shim.begin({ control, terminal: process.terminal, foreground: !detach, attended }, program);

@@ -114,6 +114,8 @@ export class Making {
   /** What the pool had for it. */
   #claimed: ClaimedMachine | undefined;
   #shim: ShimHandle | undefined;
+  /** Fulfilled when its processes on the host are in its cgroup. */
+  #joined: Promise<unknown> = Promise.resolve();
 
   constructor(options: CreateOptions, bundle: Bundle, member: ContainerRecord | undefined) {
     this.#options = options;
@@ -145,15 +147,15 @@ export class Making {
     const launched = this.#launch(network);
     launched.catch(() => {});
     this.#launched = launched;
-    // Its own machine is not waited for.
-    const guestNetwork = this.#member === undefined ? undefined : (await launched).network;
+    const { client, ready, network: guestNetwork } = await launched;
+    // While its own machine starts.
     const lowered = await span("write the container's program", () => lower(guestNetwork));
     const shim = await this.#startShim(network);
     record = { ...record, shim: shim.identity, settings: lowered.settings };
     writeRecord(root, record);
-    joinHostCgroup(this.#cgroup, shim.identity.pid);
-    const { client, ready } = await launched;
+    this.#joinCgroup([shim.identity.pid]);
     await span("share", () => share(client));
+    await this.#joined;
     const hookState: State = { ...stateOf(root, record), status: "creating", pid: shim.identity.pid };
     await span("hooks", async () => {
       await runHooks("prestart", hooks.prestart, hookState);
@@ -188,9 +190,10 @@ export class Making {
 
   /** Connects to the monitor, and asks it for the machine, or to let the container into the one that it has. */
   async #launch({ kind, fd }: NetworkNamespace): Promise<Launched> {
-    const client =
-      this.#claimed?.client ?? (await span("start of the monitor", () => SandboxClient.connect(this.#channel())));
+    const client = this.#claimed?.client ?? (await SandboxClient.open(this.#channel()));
     this.#client = client;
+    // What a monitor of its own starts is to be in the cgroup too.
+    if (this.#monitor !== undefined) await this.#joined;
     if (this.#member !== undefined) {
       const { machine, network } = await client.join(this.#options.id, fd);
       return { client, ready: Promise.resolve(machine), network };
@@ -235,7 +238,7 @@ export class Making {
       const { monitor, machine, client } = this.#claimed;
       this.#client = client;
       // The machine may be some daemon's child; who serves its files is the monitor's.
-      for (const pid of withDescendants(monitor.pid, machine?.pid)) joinHostCgroup(this.#cgroup, pid);
+      this.#joinCgroup(withDescendants(monitor.pid, machine?.pid));
       this.#network ??= NetworkNamespace.ofMonitor(monitor.pid);
     }
     this.#network ??= NetworkNamespace.open(namespaces);
@@ -248,8 +251,14 @@ export class Making {
     this.#monitor = network.enter(() => startBackground([...flags, "monitor", this.#directory]));
     const { pid } = this.#monitor.process;
     const identity = identified(pid);
-    joinHostCgroup(this.#cgroup, pid);
+    this.#joinCgroup([pid]);
     return identity;
+  }
+
+  #joinCgroup(pids: Iterable<number>): void {
+    const joining = [...pids].map((pid) => joinHostCgroup(this.#cgroup, pid));
+    this.#joined = Promise.all([this.#joined, ...joining]);
+    this.#joined.catch(() => {});
   }
 
   /**
