@@ -6,7 +6,7 @@ import { defaultCache, defaultInitrd, defaultKernel } from "../image/paths";
 import { command } from "./command";
 import { absolute } from "./container";
 import { type FlagValues, string } from "./flags";
-import { usage } from "./parse";
+import { refuseOthers, usage } from "./parse";
 
 const flags = {
   output: string("directory to write kernel and hyper-initrd.img to (default: /var/lib/hyper)", { short: "o" }),
@@ -22,12 +22,12 @@ export const image = command({
 
 build takes a distribution's kernel, downloaded and unpacked without being
 installed, or one of your own, and writes what runv's virtual machines start from.
-info says what lies there.`,
+info says what lies there (--output), or where the global flags --kernel and --initrd say.`,
   flags,
   args: [1, 1],
-  async run({ flags, args, global }) {
-    if (args[0] === "build") return build(flags);
-    if (args[0] === "info") return info(flags, global);
+  async run({ flags: given, args, global }) {
+    if (args[0] === "build") return build(given);
+    if (args[0] === "info") return info(given, global);
     throw usage(`No help topic for 'image ${args[0]}'`);
   },
 });
@@ -48,6 +48,7 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
     import("../image/init-binary"),
     import("../sandbox/settings"),
   ]);
+  refuseOthers(flags, given, ["output"]);
   const { kernel, initrd } = given.output === undefined ? settings(global) : options(given).output;
   const { manifest, kernelSize, initrdSize, kernelFits, initIsOurs } = imageInfo({ kernel, initrd }, readInit());
   const { boot, extra, builtin } = manifest.modules;

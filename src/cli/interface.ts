@@ -4,7 +4,7 @@ import type { InterfaceOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { containerId, type Perform } from "./container";
 import { type FlagValues, int, string } from "./flags";
-import { usage } from "./parse";
+import { refuseOthers, usage } from "./parse";
 
 const flags = {
   tapname: string("set tap name, if interface with same name exists, use existing one instead of creating new one"),
@@ -62,10 +62,7 @@ update are add-ip, delete-ip and mtu. ls and rm have none.`,
           subcommand.args === 1 ? "please specify an interface" : `runv: "interface ${word}" takes no interface`,
         );
       }
-      for (const flag of Object.keys(flags) as (keyof Given)[]) {
-        if (given[flag] === undefined || subcommand.takes.includes(flag)) continue;
-        throw usage(`flag provided but not defined: -${flag}`);
-      }
+      refuseOthers(flags, given, subcommand.takes);
       return perform({ global, id: containerId(id), change: subcommand.change(given, name) });
     },
   });

@@ -44,6 +44,18 @@ describe("mistakes", () => {
     expect(err).toMatch(logged("flag provided but not defined: -foo"));
   });
 
+  test("flags of another subcommand", () => {
+    for (const args of [
+      ["image", "info", "--kernel", "x"],
+      ["template", "gc", "--all"],
+      ["pool", "stop", "--size", "1"],
+    ]) {
+      const { code, err } = runv(...args);
+      expect(code).toBe(1);
+      expect(err).toMatch(logged(`flag provided but not defined: -${args[2]!.slice(2)}`));
+    }
+  });
+
   test("a log that cannot be opened", () => {
     const { code, err } = runv("--log", "/nonexistent/log", "foo");
     expect(code).toBe(1);

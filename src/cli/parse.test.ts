@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { bool, int, ints, string, strings } from "./flags";
-import { parseFlags } from "./parse";
+import { parseFlags, refuseOthers } from "./parse";
 
 const flags = {
   bundle: string("", { short: "b" }),
@@ -100,6 +100,14 @@ describe("flags first", () => {
   test.each(cases)("%s", (line, values, args = []) => {
     expect(parseFlags(flags, words(line), false)).toEqual({ flags: { ...initial, ...values } as never, args });
   });
+});
+
+test("flags of other subcommands are refused", () => {
+  const given = (line: string) => parseFlags(flags, words(line), true).flags;
+  expect(() => refuseOthers(flags, given("-d -g 1"), ["detach", "gids"])).not.toThrow();
+  expect(() => refuseOthers(flags, given(""), [])).not.toThrow();
+  expect(() => refuseOthers(flags, given("-d -g 1"), ["detach"])).toThrow("flag provided but not defined: -gids");
+  expect(() => refuseOthers(flags, given("-b x"), ["detach"])).toThrow("flag provided but not defined: -bundle");
 });
 
 describe("refused", () => {

@@ -48,6 +48,20 @@ export function parseFlags<F extends Flags>(flags: F, argv: readonly string[], i
   return { flags: values as FlagValues<F>, args: [...args, ...argv.slice(index)] };
 }
 
+/**
+ * Refuses the flags of a command that one of its subcommands does not have.
+ * @param takes those that it has
+ * @throws RunvError USAGE
+ */
+export function refuseOthers<F extends Flags>(flags: F, given: FlagValues<F>, takes: readonly (keyof F)[]): void {
+  const initial = defaults(flags);
+  for (const name of Object.keys(flags)) {
+    const value = given[name] as Value;
+    const isGiven = Array.isArray(value) ? value.length > 0 : value !== initial[name];
+    if (isGiven && !takes.includes(name)) throw usage(`flag provided but not defined: -${name}`);
+  }
+}
+
 /** A mistake on the command line; the help of the command is printed with it. */
 export function usage(message: string): RunvError {
   return new RunvError("USAGE", message);

@@ -7,7 +7,7 @@ import type { PoolStatus } from "../sandbox/pool";
 import { command } from "./command";
 import { type FlagValues, int } from "./flags";
 import { formatFlag, parseFormat } from "./list";
-import { usage } from "./parse";
+import { refuseOthers, usage } from "./parse";
 
 const flags = {
   size: int("how many machines are to be ready"),
@@ -41,10 +41,7 @@ stop ends the pools, or that of --cpus and --memory; containers go on.`,
   async run({ flags: given, args: [word = ""], global }) {
     const subcommand = subcommands[word];
     if (subcommand === undefined) throw usage(`No help topic for 'pool ${word}'`);
-    for (const flag of Object.keys(flags) as (keyof Given)[]) {
-      const isGiven = flag === "format" ? given.format !== "table" : given[flag] !== undefined;
-      if (isGiven && !subcommand.takes.includes(flag)) throw usage(`flag provided but not defined: -${flag}`);
-    }
+    refuseOthers(flags, given, subcommand.takes);
     for (const flag of ["size", "cpus", "memory"] as const) {
       if ((given[flag] ?? 1) < 1) throw usage(`--${flag} must be above 0`);
     }

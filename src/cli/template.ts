@@ -6,7 +6,7 @@ import type { TemplateInfo } from "../sandbox/template-store";
 import { command } from "./command";
 import { bool, type FlagValues, int } from "./flags";
 import { formatFlag, parseFormat } from "./list";
-import { usage } from "./parse";
+import { refuseOthers, usage } from "./parse";
 
 const flags = {
   format: formatFlag,
@@ -50,10 +50,7 @@ gc removes the stale and the damaged, and the oldest of those that are too many.
     const name = aliases[word] ?? word;
     const subcommand = subcommands[name];
     if (subcommand === undefined) throw usage(`No help topic for 'template ${word}'`);
-    for (const flag of Object.keys(flags) as (keyof Given)[]) {
-      const isGiven = flag === "format" ? given.format !== "table" : given[flag] !== undefined && given[flag] !== false;
-      if (isGiven && !subcommand.takes.includes(flag)) throw usage(`flag provided but not defined: -${flag}`);
-    }
+    refuseOthers(flags, given, subcommand.takes);
     if (name !== "rm" && keys.length > 0) throw usage(`runv: "template ${word}" takes no arguments`);
     await subcommand.run(given, keys, global);
     return 0;
