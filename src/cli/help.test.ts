@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { ctr } from "./ctr/ctr";
 import { deleteContainer } from "./delete";
 import { commandHelp, mainHelp } from "./help";
 import { list } from "./list";
@@ -19,6 +20,16 @@ DESCRIPTION:
    The state command outputs current state information for the
 instance of a container.
 `);
+});
+
+test("a command with commands of its own", () => {
+  expect(commandHelp(ctr)).toContain(`
+USAGE:
+   runv ctr [command options] COMMAND [command options] [arguments...]
+
+COMMANDS:
+   checkpoints  list all checkpoints
+   containers   interact`);
 });
 
 test("flags with short names, values and defaults", () => {

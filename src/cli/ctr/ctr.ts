@@ -32,7 +32,8 @@ export const ctr = command({
   summary: root.summary,
   usage: `COMMAND [command options] [arguments...]
 
-${commandLines(root)}`,
+COMMANDS:
+   ${commandLines(root)}`,
   flags,
   args: [0, Number.POSITIVE_INFINITY],
   flagsFirst: true,
