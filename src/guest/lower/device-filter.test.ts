@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { Ebpf, type EbpfInstruction, encodeEbpf } from "../../linux/ebpf";
+import { Ebpf, type EbpfInstruction } from "../../linux/ebpf";
 import { readConfig } from "../../oci/config";
 import type { DeviceRule } from "../../oci/devices";
 import { deviceFilter, usualFilter } from "./device-filter";
@@ -91,7 +91,7 @@ test("Docker's rules", () => {
 });
 
 test("what clients write is a filter that the guest has, unless there are devices of one's own", () => {
-  const ready = (config: string) => usualFilter(encodeEbpf(deviceFilter(rulesOf(config))));
+  const ready = (config: string) => usualFilter(rulesOf(config));
   const [docker, podman] = [ready("docker-plain"), ready("podman-plain")];
   expect([docker, podman]).toEqual([expect.any(String), expect.any(String)]);
   expect(docker).not.toBe(podman);

@@ -43,7 +43,7 @@ export function lowerDeviceFilter(p: Assembler, cgroup: string, rules: readonly 
   const code = encodeEbpf(deviceFilter(rules));
   const program = p.register();
   const [load, attach] = [p.label(), p.label()];
-  const ready = usualFilter(code);
+  const ready = usualFilter(rules);
   if (ready !== undefined) {
     p.syscall("bpf", [BPF_OBJ_GET, objectAt(p, ready), objectSize], { accept: "any", otherwise: load, into: program });
     p.jump(attach);
@@ -78,9 +78,10 @@ export function lowerUsualFilters(p: Assembler): void {
   p.place(end);
 }
 
-/** @returns where the guest may have a filter of this code, the struct bpf_insns that are loaded */
-export function usualFilter(code: Uint8Array): string | undefined {
-  const index = usual.findIndex((rules) => Buffer.compare(encodeEbpf(deviceFilter(rules)), code) === 0);
+/** @returns where the guest may have the filter of these rules */
+export function usualFilter(rules: readonly DeviceRule[]): string | undefined {
+  const wanted = JSON.stringify(deviceList(rules));
+  const index = usual.findIndex((rules) => JSON.stringify(deviceList(rules)) === wanted);
   return index < 0 ? undefined : filterPath(index);
 }
 
