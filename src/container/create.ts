@@ -3,6 +3,7 @@ import { lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
+import { absentCommands } from "./absent-commands";
 import { refusePreservedFds } from "./announce";
 import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mounts";
 import { checkConsole } from "./console";
@@ -43,6 +44,7 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     sources: sourcesOf(id, trees),
     credit: outputCredit,
+    absent: isDisk ? undefined : absentCommands(bundle),
   };
   const joined = new Map(pod?.joined);
   const lower = (settings: SharedSettings, config: Config) => lowerContainer({ ...plan, joined, settings, config });

@@ -28,6 +28,7 @@ export const R_OK = 4;
 export const F_SETFL = 4;
 
 /** linux/openat2.h: how a path is resolved */
+export const RESOLVE_NO_SYMLINKS = 0x04;
 export const RESOLVE_IN_ROOT = 0x10;
 
 /** linux/sched.h */

@@ -11,13 +11,16 @@ const unusableErrors = ["ENOENT", "ENOTDIR", "EACCES"] as const;
 /** How many directories are held open at most. */
 const mostShared = 8;
 
-/** @returns a register with the address of the command's path */
-export function findCommand(p: Assembler, process: Process): Register {
+/**
+ * @param absent paths at which it is known not to be
+ * @returns a register with the address of the command's path
+ */
+export function findCommand(p: Assembler, process: Process, absent: ReadonlySet<string> = new Set()): Register {
   const [name = ""] = process.args;
   const [command, denied, result, file] = [p.register(), p.register(), p.register(), p.register()];
   const found = p.label();
   p.set(denied, 0);
-  const candidates = candidatesOf(name, process.env);
+  const candidates = candidatesOf(process).filter((path) => !absent.has(path));
   const shared = new SharedDirectories(p, candidates);
   p.doing(`${failing}: exec: ${JSON.stringify(name)}`, { command: true });
   for (const candidate of candidates) {
@@ -57,7 +60,7 @@ export function findCommand(p: Assembler, process: Process): Register {
 }
 
 /** The paths to try: the command itself when it has a slash, otherwise in each directory of its PATH (execvp(3)); none for no name. */
-function candidatesOf(name: string, env: readonly string[]): string[] {
+export function candidatesOf({ args: [name = ""], env }: Pick<Process, "args" | "env">): string[] {
   if (name === "") return [];
   if (name.includes("/")) return [name];
   const path = env.findLast((entry) => entry.startsWith("PATH="))?.slice(5) ?? "";

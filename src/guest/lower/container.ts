@@ -36,6 +36,8 @@ export interface ContainerPlan {
   settings: SharedSettings;
   /** Bytes of output that may be under way on each stream. */
   credit: number;
+  /** Paths at which its command is known not to be. */
+  absent?: ReadonlySet<string> | undefined;
 }
 
 /** What makes a container. */
@@ -89,7 +91,8 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   lowerPropagation(p, root, linux.rootfsPropagation);
   close(p, root);
   if (outer === undefined) lowerLimits(p, process, self(p));
-  lowerProcess(p, process, { stop: true, hooks: hookPlan("startContainer", config, id, bundle), settings });
+  const hooks = hookPlan("startContainer", config, id, bundle);
+  lowerProcess(p, process, { stop: true, hooks, settings, absent: plan.absent });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
   const main = p.assemble({ flags: namespaces.clone, join: namespaces.pid, stdio, credit });
   return outer === undefined ? { main } : { main, outer };

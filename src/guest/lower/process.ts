@@ -19,10 +19,12 @@ export interface ProcessOptions {
   hooks?: HookPlan;
   /** What it shares with the container's other processes. */
   settings: SharedSettings;
+  /** Paths at which its command is known not to be. */
+  absent?: ReadonlySet<string> | undefined;
 }
 
 /** Changes user and directory, finds the command, waits for GO if it is to, and becomes the command. */
-export function lowerProcess(p: Assembler, process: Process, { stop, hooks, settings }: ProcessOptions): void {
+export function lowerProcess(p: Assembler, process: Process, { stop, hooks, settings, absent }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerPersonality(p, settings.personality);
@@ -36,7 +38,7 @@ export function lowerProcess(p: Assembler, process: Process, { stop, hooks, sett
   lowerDirectory(p, process, entered);
   p.place(there);
   p.release(entered);
-  const command = findCommand(p, process);
+  const command = findCommand(p, process, absent);
   if (stop) p.stop();
   const confine = () => {
     if (seccomp !== undefined) lowerSeccomp(p, process, seccomp, keep);
