@@ -4,11 +4,14 @@ import { decodeHello, Guest, type Hello } from "../guest/guest";
 import { type Host, loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
 import { prepareNetwork } from "../network/spare-nic";
-import { type Frame, FrameType, maxFromGuest, protocolVersion } from "../wire/frame";
-import { FrameStream } from "../wire/frame-stream";
+import { type Frame, FrameType, maxFromGuest, protocolVersion, stdinWindow } from "../wire/frame";
+import { type FrameHandlers, FrameStream } from "../wire/frame-stream";
 
 /** How long a guest may take to say hello, unless told. A kernel under TCG on a busy machine takes some seconds. */
 const helloTimeoutMs = 60_000;
+
+/** Most that may wait for a guest, which may stand still for a while: stdin's windows of as many processes as it has, and programs. */
+const mostUnsent = 4096 * stdinWindow + (32 << 20);
 
 /** The name by which a guest mounts what the host shares with it. */
 export const shareTag = "share";
@@ -76,7 +79,7 @@ export async function connect(
   handlers: Pick<SandboxHandlers, "frame" | "close">,
 ): Promise<Connection> {
   const { promise: greeted, resolve: greet } = Promise.withResolvers<Hello | undefined>();
-  const agent = new FrameStream(maxFromGuest, {
+  const fromGuest: FrameHandlers = {
     frame(frame) {
       if (frame.process === 0) greet(frame.type === FrameType.hello ? decodeHello(frame) : undefined);
       else if (frame.process >>> 16 === monitorNumber) guest.take(frame);
@@ -87,7 +90,8 @@ export async function connect(
       greet(undefined);
       handlers.close(error);
     },
-  });
+  };
+  const agent = new FrameStream(maxFromGuest, fromGuest, mostUnsent);
   const guest = new Guest((type, process, payload, stream) => agent.send(type, process, payload, stream));
   const channel = await machine.connectAgent({
     data: (bytes) => agent.take(bytes),

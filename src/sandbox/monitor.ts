@@ -165,7 +165,7 @@ class Monitor {
         this.#machine = machine;
       },
       frame: (frame) => this.#switch.fromGuest(frame),
-      close: () => void this.#end("its agent's channel has closed"),
+      close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
     });
     trimWhenSettled();
     networks.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);

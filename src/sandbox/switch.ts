@@ -10,9 +10,6 @@ export interface Client {
   readonly stream: FrameStream;
 }
 
-/** A client that leaves so much untaken is stuck: what credits allow is far less. */
-const mostUnsent = 32 << 20;
-
 /**
  * Passes frames between the clients and the guest. A handle's upper half tells the client that it belongs to; what a client may
  * send concerns its own processes only, and what the guest sends goes to the process's owner or nowhere.
@@ -49,7 +46,6 @@ export class FrameSwitch {
     if (type === FrameType.closed || type === FrameType.refused) this.#owners.delete(process);
     if (owner === undefined) return;
     owner.stream.send(type, process, payload, stream);
-    if (owner.stream.unsent > mostUnsent) owner.stream.close();
   }
 
   /** Lets a process go on, whoever owns it. @returns what becomes of it */

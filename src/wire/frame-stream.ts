@@ -1,3 +1,4 @@
+import { RunvError } from "../base/error";
 import { FrameDecoder } from "./decoder";
 import { encodeFrame, type Frame } from "./frame";
 
@@ -12,32 +13,35 @@ export interface ByteChannel {
 export interface FrameHandlers {
   /** A frame; its payload is good until the call returns. What it throws ends the stream. */
   frame(frame: Frame): void;
-  /** The end, once: the peer closed, or sent what is no frame (then with the error). */
+  /** The end, once: the peer closed; or it sent what is no frame, or takes nothing any more (then with the error). */
   close(error?: Error): void;
 }
 
+/** A peer that leaves so many bytes untaken is stuck, unless told: what credits allow is far less. */
+const usualMost = 32 << 20;
+
 /**
  * Frames over a duplex byte channel. What the peer does not take at once is kept and sent when it does; the senders'
- * credits bound how much that is. The channel's owner calls `take`, `drain` and `end`.
+ * credits bound how much that is, and where a peer makes nothing of them the stream ends. The channel's owner calls `take`, `drain` and `end`.
  */
 export class FrameStream {
   readonly #decoder: FrameDecoder;
   readonly #handlers: FrameHandlers;
+  readonly #mostUnsent: number;
   #channel: ByteChannel | undefined;
   #unsent: Uint8Array[] = [];
   #unsentBytes = 0;
   #closing = false;
   #closed = false;
 
-  /** @param maxPayload most bytes that the peer may put into a frame */
-  constructor(maxPayload: number, handlers: FrameHandlers) {
+  /**
+   * @param maxPayload most bytes that the peer may put into a frame
+   * @param mostUnsent most bytes that may wait for the peer to take them
+   */
+  constructor(maxPayload: number, handlers: FrameHandlers, mostUnsent = usualMost) {
     this.#decoder = new FrameDecoder(maxPayload);
     this.#handlers = handlers;
-  }
-
-  /** How many bytes wait for the peer to take them. */
-  get unsent(): number {
-    return this.#unsentBytes;
+    this.#mostUnsent = mostUnsent;
   }
 
   /** Gives the stream its channel. What was sent before goes out now. */
@@ -54,6 +58,7 @@ export class FrameStream {
     if (sent === bytes.length) return;
     this.#unsent.push(bytes.subarray(sent));
     this.#unsentBytes += bytes.length - sent;
+    if (this.#unsentBytes > this.#mostUnsent) this.#break(new RunvError("WIRE_STUCK", "the other side takes nothing"));
   }
 
   /** Sends a frame about no process, with a payload in JSON. */
@@ -75,8 +80,7 @@ export class FrameStream {
         if (!this.#closed) this.#handlers.frame(frame);
       });
     } catch (error) {
-      this.end(error instanceof Error ? error : new Error(String(error)));
-      this.#channel?.close();
+      this.#break(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -102,6 +106,11 @@ export class FrameStream {
     this.#unsent = [];
     this.#unsentBytes = 0;
     this.#handlers.close(error);
+  }
+
+  #break(error: Error): void {
+    this.end(error);
+    this.#channel?.close();
   }
 
   #write(bytes: Uint8Array): number {
