@@ -102,6 +102,29 @@ for (const [work, args] of Object.entries(works)) {
   });
 }
 
+runvTest("a machine that does not answer: its containers can be killed and deleted, one by one", async (rig) => {
+  const { runv, id } = rig;
+  const one = await rig.bundle({ args: works.idle });
+  expect((await runv(["run", "-d", "-b", one, id("one")])).code).toBe(0);
+  const { shim, machine } = partsOf(rig, id("one"));
+  const two = await rig.bundle({
+    args: works.idle,
+    change: ({ linux }) => {
+      linux.namespaces = linux.namespaces.filter(({ type }) => type !== "ipc");
+      linux.namespaces.push({ type: "ipc", path: `/proc/${shim}/ns/ipc` });
+    },
+  });
+  expect((await runv(["run", "-d", "-b", two, id("two")])).code).toBe(0);
+  process.kill(machine, "SIGSTOP");
+  const silent = expect.stringContaining("the virtual machine does not answer");
+  expect(await runv(["kill", id("two"), "KILL"])).toEqual({ code: 0, stdout: "", stderr: silent });
+  const status = async () => JSON.parse((await runv(["state", id("two")])).stdout).status;
+  await until("it is stopped", async () => (await status()) === "stopped");
+  expect(await runv(["delete", id("two")])).toEqual({ code: 0, stdout: "", stderr: silent });
+  expect((await runv(["list", "-q"])).stdout).toBe(`${id("one")}\n`);
+  await expectDeleted(rig, id("one"));
+});
+
 async function writable(rig: Rig, args: string[], sysrq = false): Promise<string> {
   return await rig.bundle({
     args,

@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { RunvError } from "../base/error";
+import { log } from "../base/log";
+import { within } from "../base/within";
 import { endOrphan } from "../hypervisor/orphans";
 import { signalProcess, waitForEnd, withDescendants } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
+import type { SandboxClient } from "../sandbox/client";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
 import { runHooksAnyway } from "./hooks";
 import { isInHostCgroup, joinHostCgroup, removeHostCgroup } from "./host-cgroup";
@@ -16,6 +19,8 @@ import { type ContainerRecord, containerDirectory, readRecord, removeContainerDi
 
 /** How long a machine may take to end once nobody holds it; then it is killed. */
 const endTimeoutMs = 10_000;
+/** How long a machine in which others go on may take to let go of a container. */
+const forgetTimeoutMs = 10_000;
 
 /** `runv delete`. @returns the exit code */
 export async function deleteContainer({ global, id, force }: DeleteOptions): Promise<number> {
@@ -95,7 +100,10 @@ async function removeSandboxOf(
 async function leaveMachine(root: string, record: ContainerRecord, heir: ContainerRecord): Promise<void> {
   const { id, shim, monitor, machine, cgroup } = record;
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
-  await withSandbox(root, record, (client) => client.forget(id));
+  const forget = (client: SandboxClient) => client.forget(id).then(() => true);
+  if (!(await withSandbox(root, record, (client) => within(forgetTimeoutMs, forget(client))))) {
+    log.warn(`the virtual machine does not answer: what it has of ${id} goes with it`);
+  }
   // Who serves its files, or watches over it, is a child of the monitor's.
   for (const pid of monitor === undefined ? [] : withDescendants(monitor.pid, machine?.pid)) {
     if (isInHostCgroup(cgroup, pid)) await joinHostCgroup(heir.cgroup, pid);

@@ -1,7 +1,16 @@
 import { RunvError } from "../base/error";
+import { log } from "../base/log";
+import { within } from "../base/within";
 import { killAll, killInit } from "../guest/signal";
+import { signalProcess } from "../linux/processes";
+import { SIGKILL } from "../linux/signals";
+import type { SandboxClient } from "../sandbox/client";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { KillOptions } from "./options";
+import type { ContainerRecord } from "./store";
+
+/** How long a guest may take to kill. */
+const answerTimeoutMs = 5_000;
 
 /** `runv kill`. @returns the exit code */
 export async function killContainer({ global, id, signal, all }: KillOptions): Promise<number> {
@@ -10,13 +19,24 @@ export async function killContainer({ global, id, signal, all }: KillOptions): P
   if (status === "stopped" && all) return 0;
   if (status === "stopped" || status === "creating") throw notRunning();
   const program = all ? killAll(id, signal) : killInit(initOf(record), signal);
+  const call = async ({ guest }: SandboxClient) => {
+    const done = guest.call(program);
+    if (signal !== SIGKILL) await done;
+    else if ((await within(answerTimeoutMs, done)) === undefined) killFromOutside(record);
+  };
   try {
-    await withSandbox(global.root, record, (client) => client.guest.call(program));
+    await withSandbox(global.root, record, call);
   } catch (error) {
     if (openContainer(global.root, id).status !== "stopped") throw error;
     throw notRunning(error);
   }
   return 0;
+}
+
+/** No guest keeps its container alive: it ends with its shim. */
+function killFromOutside({ id, shim }: ContainerRecord): void {
+  log.warn(`the virtual machine does not answer: ${id} is killed from outside`);
+  if (shim !== undefined) signalProcess(shim, SIGKILL);
 }
 
 function notRunning(cause?: unknown): RunvError {

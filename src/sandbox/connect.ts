@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import { RunvError } from "../base/error";
+import { within } from "../base/within";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
 import { type Host, loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
@@ -104,22 +105,11 @@ export async function connect(
 
 /** Waits until the agent has said hello. @throws RunvError VM_…, IMAGE_PROTOCOL */
 export async function greeting(machine: Machine, { greeted }: Connection, timeoutMs = helloTimeoutMs): Promise<Hello> {
-  const hello = await withTimeout(Promise.race([greeted, machine.exited.then(() => undefined)]), timeoutMs);
+  const hello = await within(timeoutMs, Promise.race([greeted, machine.exited.then(() => undefined)]));
   if (hello === undefined) throw await machine.diagnose(timeoutMs);
   if (hello.version !== protocolVersion) {
     const message = `the guest speaks version ${hello.version} of the guest protocol, this runv version ${protocolVersion}`;
     throw new RunvError("IMAGE_PROTOCOL", message, { hint: "make an image that fits: runv image build" });
   }
   return hello;
-}
-
-/** The promise's value, or undefined when it takes longer. */
-async function withTimeout<T>(promise: Promise<T>, milliseconds: number): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(resolve, milliseconds, undefined);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
