@@ -2,19 +2,14 @@
  * The pool's keeper: one process for each shape of machine. It starts machines ahead of time, at the lowest priority, and holds them
  * until somebody takes them; with the keeper its machines end, but for those that were taken.
  */
-import { closeSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Subprocess } from "bun";
 import { messageOf } from "../base/error";
 import { commit, version } from "../base/version";
 import { chooseDriver } from "../hypervisor";
-import { consoleName } from "../hypervisor/console";
 import { type Identity, identityOf } from "../linux/identity";
-import { inNetworkNamespace } from "../linux/namespaces";
-import { setPriority, withDescendants } from "../linux/processes";
-import { makeWithLoopback } from "../network/new-namespace";
-import { startBackground } from "./background";
-import { SandboxClient } from "./client";
-import { makeSandbox, monitorLog, newSandbox, removeSandbox } from "./paths";
+import { setPriority } from "../linux/processes";
+import { newSandbox, removeSandbox } from "./paths";
 import {
   lockFile,
   type PooledMachine,
@@ -26,6 +21,7 @@ import {
   unitDirectory,
 } from "./pool";
 import { PoolLock } from "./pool-lock";
+import { startUnit, type Unit } from "./pool-start";
 
 /** What a keeper is to do. */
 export interface KeeperTask {
@@ -46,13 +42,6 @@ const longestPauseMs = 60_000;
 const lowest = 19;
 /** How long whoever takes a machine has the processors to himself: about as long as the start of a container takes. */
 const headStartMs = 500;
-
-/** A machine that waits to be taken. */
-interface Unit {
-  directory: string;
-  client: SandboxClient;
-  ended: Promise<unknown>;
-}
 
 export class Keeper {
   readonly #task: KeeperTask;
@@ -169,28 +158,15 @@ export class Keeper {
 
   async #make(): Promise<void> {
     const directory = unitDirectory(this.#shape, this.#key.split(" ")[0]!, newSandbox());
-    makeSandbox(directory);
-    writeFileSync(`${directory}/${consoleName}`, "", { mode: 0o600 });
-    const log = `${directory}/${monitorLog}`;
-    writeFileSync(log, "", { mode: 0o600 });
-    const { process: monitor, socket } = inNewNetwork(() => startBackground(["--log", log, "monitor", directory]));
-    this.#starting = monitor;
+    const { machine, nice } = this.#task;
     try {
-      const client = await SandboxClient.connect({ fd: socket });
-      const unit = { directory, client, ended: monitor.exited };
-      const { monitor: pid, machine } = await client.pool(this.#task.machine);
-      // Made with the time that nobody needed; used with as much as others have.
-      for (const each of withDescendants(pid, machine)) setPriority(each, this.#task.nice);
+      const unit = await startUnit(directory, machine, nice, (monitor) => {
+        this.#starting = monitor;
+      });
       this.#failuresInTurn = 0;
       this.#problem = undefined;
-      writeFileSync(readyMark(directory), "");
       this.#units.add(unit);
-      void client.closed.then(() => this.#gone(unit));
-    } catch (error) {
-      monitor.kill("SIGKILL");
-      await monitor.exited;
-      removeSandbox(directory);
-      throw error;
+      void unit.client.closed.then(() => this.#gone(unit));
     } finally {
       this.#starting = undefined;
     }
@@ -266,16 +242,6 @@ export class Keeper {
     writeFileSync(`${this.#shape}/.status`, text, { mode: 0o600 });
     renameSync(`${this.#shape}/.status`, `${this.#shape}/${statusFile}`);
     this.#written = text;
-  }
-}
-
-/** Does something in a network namespace that is made for it. */
-function inNewNetwork<T>(action: () => T): T {
-  const namespace = makeWithLoopback();
-  try {
-    return inNetworkNamespace(namespace, action);
-  } finally {
-    closeSync(namespace);
   }
 }
 
