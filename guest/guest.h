@@ -209,9 +209,13 @@ int pidfd_of(uint32_t handle);
 bool parse_program(const void *payload, size_t length, struct program *program);
 
 /*
- * Runs a program in this process: it ends in execve or in _exit.
+ * Executes a program in this process: once in its life, for what the program leaves in registers and memory stays.
+ * Returns when it is done; it may become another one by execve, and when an instruction fails the process ends.
  * `init`: the socket to init, which gets the program's words as frames, one a packet; -1 for a program that stands alone.
  */
+void execute_program(const struct program *program, int init);
+
+/* The same, and ends the process. */
 noreturn void run_program(const struct program *program, int init);
 
 #endif

@@ -91,12 +91,6 @@ static void say(const struct machine *m, enum frame_type type, uint32_t length, 
 		_exit(EXIT_FAILED);
 }
 
-static noreturn void finish(const struct machine *m)
-{
-	say(m, FRAME_DONE, 0, 0, 0);
-	_exit(0);
-}
-
 static noreturn void fail(const struct machine *m, uint32_t index, int error)
 {
 	if (m->init < 0)
@@ -271,7 +265,8 @@ static int step(struct machine *m, uint32_t index)
 
 	switch (in.operation) {
 	case OP_END:
-		finish(m);
+		m->next = m->program->head.instructions;
+		return 0;
 	case OP_SYSCALL:
 		returned = syscall(in.number, a[0], a[1], a[2], a[3], a[4], a[5]);
 		if (returned == -1) {
@@ -328,7 +323,7 @@ static int step(struct machine *m, uint32_t index)
 	return 0;
 }
 
-noreturn void run_program(const struct program *program, int init)
+void execute_program(const struct program *program, int init)
 {
 	static struct machine m;
 
@@ -343,5 +338,11 @@ noreturn void run_program(const struct program *program, int init)
 		if (error)
 			fail(&m, index, error);
 	}
-	finish(&m);
+	say(&m, FRAME_DONE, 0, 0, 0);
+}
+
+noreturn void run_program(const struct program *program, int init)
+{
+	execute_program(program, init);
+	_exit(0);
 }

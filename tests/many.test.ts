@@ -5,7 +5,7 @@
 import { expect } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Rig, runvTest } from "./support/rig";
+import { type Rig, runvTest, templatesOf } from "./support/rig";
 import { until } from "./support/until";
 
 const cycles = Number(process.env.RUNV_TEST_CYCLES ?? 20);
@@ -16,7 +16,7 @@ function countsOf(rig: Rig, templates: string): Record<string, number> {
   const kinds = rig.leaks().map((item) => (item.startsWith("/") ? "file" : item.slice(0, item.indexOf(" "))));
   const counts: Record<string, number> = {
     sandboxes: readdirSync(join(rig.root, ".sandboxes")).length,
-    templates: readdirSync(templates, { recursive: true }).length,
+    templates: readdirSync(templates).filter((name) => !name.startsWith(".")).length,
     mounts: readFileSync("/proc/self/mountinfo", "utf8")
       .split("\n")
       .filter((line) => line.includes(rig.name)).length,
@@ -29,7 +29,7 @@ const status = async ({ runv }: Rig, id: string): Promise<string> =>
   JSON.parse((await runv(["state", id])).stdout).status;
 
 runvTest(`${cycles} times create, start, kill and delete leave as much as one time does`, async (rig) => {
-  const templates = join(rig.directory, "templates");
+  const templates = templatesOf(rig);
   const bundle = await rig.bundle({ args: ["sleep", "100000"] });
   const id = rig.id("cycle");
   const call = async (...args: string[]) => {

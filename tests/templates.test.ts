@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { partsOf } from "./drivers/support/parts";
-import { type Rig, runvTest } from "./support/rig";
+import { type Rig, runvTest, templatesOf } from "./support/rig";
 import { until } from "./support/until";
 
 /** What two machines must not have in common. */
@@ -15,7 +15,6 @@ const secrets = [
   "date +%s",
 ].join("; ");
 
-const templatesOf = ({ directory }: Rig) => join(directory, "templates");
 const keys = (rig: Rig) => readdirSync(templatesOf(rig)).filter((name) => !name.startsWith("."));
 
 function run(rig: Rig, bundle: string, suffix: string) {
@@ -98,11 +97,11 @@ runvTest("template build, ls, rm and gc; the first start clones what was built",
   expect(await template("build")).toMatchObject({ code: 0, stdout: `${key}\n` });
   const subject = { cpus: 1, memoryMiB: 128, network: "namespace" };
   expect(await list()).toMatchObject([{ key, status: "good", subject }]);
-  const { ctimeMs } = statSync(join(templatesOf(rig), key));
+  const { ctimeMs } = statSync(join(templatesOf(rig), key, "memory"));
   const bundle = await rig.bundle({ args: ["echo", "hi"] });
   expect((await run(rig, bundle, "first")).stdout).toBe("hi\n");
   expect(keys(rig)).toEqual([key]);
-  expect(statSync(join(templatesOf(rig), key)).ctimeMs).toBe(ctimeMs);
+  expect(statSync(join(templatesOf(rig), key, "memory")).ctimeMs).toBe(ctimeMs);
 
   expect(await template("rm", "another")).toMatchObject({
     code: 1,

@@ -7,13 +7,14 @@ import { messageOf, RunvError } from "./error";
 
 const defaultConfigFile = "/etc/runv/config.toml";
 
-/** `path`: an absolute path. `count`: a whole number of at least one. */
+/** `path`: an absolute path. `number`: a whole number; `count`: of at least one. */
 const keys = {
   kernel: "path",
   initrd: "path",
   driver: "text",
   templates: "path",
   templates_size: "count",
+  template_idle: "number",
   pool: "path",
   pool_size: "count",
   pool_reserve: "count",
@@ -23,10 +24,10 @@ const keys = {
 } as const;
 
 type Key = keyof typeof keys;
-type Kind = "path" | "text" | "count";
+type Kind = "path" | "text" | "number" | "count";
 
-/** `default_memory`, `templates_size` and `pool_reserve` are in MiB, `start_timeout` in seconds. */
-export type Config = { [K in Key]?: (typeof keys)[K] extends "count" ? number : string } & {
+/** `default_memory`, `templates_size` and `pool_reserve` are in MiB, `start_timeout` and `template_idle` in seconds. */
+export type Config = { [K in Key]?: (typeof keys)[K] extends "count" | "number" ? number : string } & {
   /** What is said of the drivers' keys. */
   driverOptions: Readonly<Record<string, string>>;
 };
@@ -73,8 +74,10 @@ function parseToml(text: string, file: string): Record<string, unknown> {
 }
 
 function problemOf(kind: Kind, value: unknown): string | undefined {
-  if (kind === "count") {
-    return Number.isSafeInteger(value) && (value as number) > 0 ? undefined : "must be a whole number above 0";
+  if (kind === "count" || kind === "number") {
+    const least = kind === "count" ? 1 : 0;
+    if (Number.isSafeInteger(value) && (value as number) >= least) return undefined;
+    return least === 1 ? "must be a whole number above 0" : "must be a whole number";
   }
   if (typeof value !== "string" || value === "") return "must be a text in quotes";
   return kind === "path" && !value.startsWith("/") ? "must be an absolute path" : undefined;

@@ -46,6 +46,10 @@ export interface TemplateSettings {
   directory: string;
   /** How much all of them may take on disk. */
   budgetMiB: number;
+  /** How long the process of a template waits for somebody to be forked from it, in seconds; 0: there is none. */
+  idleSeconds: number;
+  /** How much memory the host must have left for it. */
+  reserveMiB: number;
 }
 
 export interface PoolSettings {

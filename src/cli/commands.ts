@@ -46,6 +46,7 @@ const table: Readonly<Record<string, Load>> = {
   checkpoint: async () => (await import("./refused")).checkpoint,
   restore: async () => (await import("./refused")).restore,
   manage: async () => (await import("./manage")).manage,
+  "template-process": async () => (await import("./template-process")).templateProcess,
   "pool-keeper": async () => (await import("./pool-keeper")).poolKeeper,
   monitor: async () => (await import("./monitor")).monitor,
   shim: async () => (await import("./shim")).shim,

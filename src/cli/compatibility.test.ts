@@ -17,6 +17,7 @@ const own = new Set([
   "monitor",
   "pool",
   "pool-keeper",
+  "template-process",
   "shim",
   "template",
 ]);

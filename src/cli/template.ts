@@ -40,6 +40,8 @@ export const template = command({
 
 ls lists them (--format, --quiet): good ones are cloned; stale ones are of another boot of the
 host or of files that have changed, damaged ones were written to: nothing is cloned from these.
+PROCESS says whether clones are forked from a machine that has started already, which takes
+software emulation: ready, starting, none, or why they are not.
 build makes the template for a shape of machine ahead of time: --cpus and --memory are the
 machine's, by default those of a container without limits.
 rm removes templates; machines that run keep what they have of them.
@@ -96,15 +98,17 @@ async function list({ format, quiet }: Given, global: GlobalOptions): Promise<vo
   else if (how === "json") print(`${JSON.stringify(all)}\n`);
   else {
     const { formatTable } = await import("../container/table");
-    print(formatTable(["KEY", "STATUS", "CPUS", "MEMORY", "NETWORK", "SIZE", "MADE", "KERNEL"], all.map(row)));
+    print(
+      formatTable(["KEY", "STATUS", "CPUS", "MEMORY", "NETWORK", "SIZE", "PROCESS", "MADE", "KERNEL"], all.map(row)),
+    );
   }
 }
 
-function row({ key, status, bytes, made, subject }: TemplateInfo): string[] {
+function row({ key, status, bytes, made, subject, process }: TemplateInfo): string[] {
   const { cpus = "?", memoryMiB, network = "?", kernel = "?" } = subject ?? {};
   const memory = memoryMiB === undefined ? "?" : `${memoryMiB} MiB`;
   const size = `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  return [key, status, String(cpus), memory, network, size, made.toISOString(), kernel];
+  return [key, status, String(cpus), memory, network, size, process, made.toISOString(), kernel];
 }
 
 async function removeSome({ all }: Given, keys: string[], global: GlobalOptions): Promise<void> {

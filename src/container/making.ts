@@ -28,6 +28,7 @@ import {
 } from "../sandbox/paths";
 import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
+import { startProcess } from "../sandbox/template-process";
 import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
 import { type ClaimedMachine, claimMachine } from "./claim";
@@ -174,6 +175,7 @@ export class Making {
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
     limitHostCgroup(cgroup);
+    if (machine.lacksProcess) startProcess(this.#machine("new"));
     record = {
       ...record,
       phase: "created",

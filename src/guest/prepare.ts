@@ -100,6 +100,14 @@ function lowerJoin(p: Assembler, { name, tag, share: { type, options, late } }: 
   } else p.syscall("mount", mount);
 }
 
+/** Lets go of the host's share: nothing must use it. */
+export function leaveHost(): Program {
+  const p = new Assembler();
+  p.doing("unmount the host's share");
+  p.syscall("umount2", [p.text(sharePath), 0]);
+  return p.assemble();
+}
+
 /** Has the guest write back what it holds of the share. */
 export function syncShare(): Program {
   const p = new Assembler();

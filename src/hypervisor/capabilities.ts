@@ -18,6 +18,10 @@ const words: Readonly<Record<Capability, Words>> = {
     instead: "runv pause stops a container's processes with any driver",
   },
   template: { what: "save a machine and clone it", instead: "machines of this driver boot" },
+  fork: {
+    what: "fork machines from one that has started already",
+    instead: "machines of this driver are started, from a template where it can",
+  },
   balloon: { what: "take memory back from a running machine", instead: "containers' limits hold in the guest" },
   freePageReporting: {
     what: "give back memory that a guest has freed",

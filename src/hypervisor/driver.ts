@@ -12,6 +12,8 @@ export interface Capabilities {
   pause: boolean;
   /** Save a machine and start others from it. */
   template: boolean;
+  /** Fork others from one that stands still. */
+  fork: boolean;
   /** Change the memory that the guest has while it runs. */
   balloon: boolean;
   /** Pages that the guest frees go back to the host by themselves. */
@@ -114,6 +116,14 @@ export interface MemoryFile {
   write: boolean;
 }
 
+/** A machine from which others are forked. */
+export interface ForkParent {
+  /** The path of the socket over which. */
+  socket: string;
+  /** What its `Machine.forkNotes` returned. */
+  notes: unknown;
+}
+
 /** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
 export interface MachineSpec {
   /** Its own on this host. Shows in `ps` and in error messages. */
@@ -141,6 +151,13 @@ export interface MachineSpec {
    * read the devices' state from.
    */
   restore?: number;
+  /** Others are to be forked from it, over this socket: a descriptor that listens for packets, and that the caller may close. */
+  forks?: number;
+  /**
+   * It neither boots nor is restored, but is forked from this machine of the same description, which stands still, and goes on where that is:
+   * with its memory, copy-on-write.
+   */
+  fork?: ForkParent;
   /**
    * How long the hypervisor may take until it answers, 60 s unless told: many may start at once; and the guest until it says hello, which is
    * the caller's to watch.
@@ -206,6 +223,11 @@ export interface Machine {
    * @throws RunvError VM_QMP_…, VM_SAVE or UNSUPPORTED
    */
   save(to: number): Promise<void>;
+  /**
+   * What the driver must know to fork others from this machine, which was started for it and is paused. It can be said in JSON.
+   * @throws RunvError VM_FORK or UNSUPPORTED
+   */
+  forkNotes(): Promise<unknown>;
   /** Adds a network interface to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */
@@ -255,7 +277,7 @@ export interface Driver {
   /**
    * Starts a machine and returns as soon as the hypervisor answers; the guest's kernel is booting then.
    * When it fails nothing is left behind.
-   * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_TIMEOUT, VM_DRIVER_UNAVAILABLE
+   * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_TIMEOUT, VM_DRIVER_UNAVAILABLE, VM_FORK
    */
   launch(spec: MachineSpec): Promise<Machine>;
   /** Looks closely at what this machine offers it, for `runv check`; may take a second. Never rejects. */

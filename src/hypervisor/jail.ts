@@ -27,7 +27,7 @@ const stores = ["/nix", "/gnu"];
  * @param root where the host's files are; for tests
  */
 export function jailEntries(
-  spec: Pick<MachineSpec, "kernel" | "initrd" | "share" | "memory" | "restore">,
+  spec: Pick<MachineSpec, "kernel" | "initrd" | "share" | "memory" | "restore" | "forks" | "fork">,
   binary: string,
   devices: readonly string[],
   root = "/",
@@ -37,8 +37,10 @@ export function jailEntries(
   const entries = places.flatMap((path) => hostEntry(path, root));
   // By these names 9p changes modes and extended attributes.
   entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
+  // By these, whoever is forked from it gets all its threads: preload/fork.c.
+  if (spec.forks !== undefined) entries.push(bind("/proc/self/task", "/proc/self/task", "directory"));
   entries.push(...devices.map((path) => bind(path, path, "file", true)));
-  if (spec.restore === undefined) {
+  if (spec.restore === undefined && spec.fork === undefined) {
     entries.push(bind(inside.kernel, spec.kernel, "file"), bind(inside.initrd, spec.initrd, "file"));
   }
   // A clone must not change its template: preload/private-memory.c.

@@ -1,5 +1,5 @@
 /** The cgroup hierarchies of this machine: version 1, version 2, or both side by side (cgroups(7)). */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 /** A mounted hierarchy. */
 export interface Hierarchy {
@@ -40,7 +40,28 @@ export function directoryOf({ mountPoint, root }: Hierarchy, path: string): stri
   return `${mountPoint}${below}`.replace(/\/+$/, "");
 }
 
-/** This process's cgroup by controller; by "" in version 2. */
+/** Moves a process into the cgroups of this one, where it is in others. @throws as writing a file does */
+export function followCgroups(pid: number): void {
+  const other = ownCgroups(readFileSync(`/proc/${pid}/cgroup`, "utf8"));
+  for (const hierarchy of hierarchies()) {
+    const { controllers, own } = hierarchy;
+    if (other.get(controllers[0] ?? "") !== own)
+      writeFileSync(`${directoryOf(hierarchy, own)}/cgroup.procs`, String(pid));
+  }
+}
+
+/** Moves this process into the cgroups above all others, as far as it may: they are nobody's, and have no limits. */
+export function leaveCgroups(): void {
+  for (const hierarchy of hierarchies()) {
+    try {
+      writeFileSync(`${hierarchy.mountPoint}/cgroup.procs`, String(process.pid));
+    } catch {
+      // Not root's, or of version 2 and not the first: there processes are only in the lowest cgroups.
+    }
+  }
+}
+
+/** A process's cgroup by controller, of its /proc/PID/cgroup; by "" in version 2. */
 function ownCgroups(cgroup: string): Map<string, string> {
   const own = new Map<string, string>();
   for (const line of cgroup.split("\n")) {

@@ -18,6 +18,7 @@ export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
 export const O_TRUNC = 0o1000;
 export const O_NONBLOCK = 0o4000;
+export const O_ASYNC = 0o20000;
 export const O_DIRECTORY = process.arch === "arm64" ? 0o40000 : 0o200000;
 export const O_NOFOLLOW = process.arch === "arm64" ? 0o100000 : 0o400000;
 export const O_CLOEXEC = 0o2000000;
@@ -26,6 +27,8 @@ export const F_OK = 0;
 export const X_OK = 1;
 export const R_OK = 4;
 export const F_SETFL = 4;
+export const F_SETOWN = 8;
+export const F_SETSIG = 10;
 
 /** linux/openat2.h: how a path is resolved */
 export const RESOLVE_NO_SYMLINKS = 0x04;
@@ -125,10 +128,12 @@ export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
 export const AF_VSOCK = 40;
 export const SOCK_STREAM = 1;
+export const SOCK_SEQPACKET = 5;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_CLOEXEC = O_CLOEXEC;
 export const SOCK_NONBLOCK = O_NONBLOCK;
+export const MSG_PEEK = 2;
 export const MSG_DONTWAIT = 0x40;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
@@ -158,6 +163,8 @@ export const MFD_CLOEXEC = 1;
 /** linux/if_tun.h */
 export const TUNSETIFF = 0x400454ca;
 export const TUNSETPERSIST = 0x400454cb;
+export const TUNGETVNETHDRSZ = 0x800454d7;
+export const TUNSETVNETHDRSZ = 0x400454d8;
 export const IFF_TAP = 0x2;
 export const IFF_NO_PI = 0x1000;
 export const IFF_VNET_HDR = 0x4000;

@@ -9,16 +9,16 @@ import { connectSocket } from "./unix-socket";
 export function sendDescriptor(socketPath: string, fd: number, name: string): void {
   const socket = connectSocket(socketPath);
   try {
-    sendWithDescriptor(socket, Buffer.from(name), fd);
+    sendWithDescriptors(socket, Buffer.from(name), [fd]);
   } finally {
     syscall("close", socket);
   }
 }
 
-/** Sends bytes and a descriptor over a connected unix socket. @returns how many bytes were taken @throws SystemError */
-export function sendWithDescriptor(socket: number, data: Uint8Array, fd: number): number {
+/** Sends bytes and descriptors over a connected unix socket. @returns how many bytes were taken @throws SystemError */
+export function sendWithDescriptors(socket: number, data: Uint8Array, fds: readonly number[]): number {
   const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
-  const control = controlMessage(fd);
+  const control = controlMessage(fds);
   // struct msghdr: name, its length, iovec, its count, control, its length, flags
   const message = new BigUint64Array([
     0n,
@@ -32,12 +32,13 @@ export function sendWithDescriptor(socket: number, data: Uint8Array, fd: number)
   return syscall("sendmsg", socket, new Uint8Array(message.buffer), 0);
 }
 
-/** struct cmsghdr with one descriptor: length, level, type, and the descriptor, padded to eight bytes. */
-function controlMessage(fd: number): Uint8Array {
-  const control = new DataView(new ArrayBuffer(24));
-  control.setBigUint64(0, 20n, true);
+/** struct cmsghdr with descriptors: length, level, type, and the descriptors, padded to eight bytes. */
+function controlMessage(fds: readonly number[]): Uint8Array {
+  const length = 16 + 4 * fds.length;
+  const control = new DataView(new ArrayBuffer((length + 7) & ~7));
+  control.setBigUint64(0, BigInt(length), true);
   control.setInt32(8, SOL_SOCKET, true);
   control.setInt32(12, SCM_RIGHTS, true);
-  control.setInt32(16, fd, true);
+  for (const [index, fd] of fds.entries()) control.setInt32(16 + 4 * index, fd, true);
   return new Uint8Array(control.buffer);
 }

@@ -1,5 +1,13 @@
 /** unix(7) sockets, where their descriptors are needed. */
-import { AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } from "./constants";
+import {
+  AF_UNIX,
+  SO_PEERCRED,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+} from "./constants";
 import { syscall } from "./local";
 
 /** What a path of a socket can have at most, in bytes. */
@@ -19,12 +27,13 @@ export function socketAddress(path: string): Uint8Array {
 /**
  * Connects to a socket.
  * @param flags SOCK_NONBLOCK, or nothing
+ * @param type SOCK_STREAM or SOCK_SEQPACKET
  * @returns its descriptor
  * @throws SystemError, RangeError
  */
-export function connectSocket(path: string, flags = 0): number {
+export function connectSocket(path: string, flags = 0, type = SOCK_STREAM): number {
   const address = socketAddress(path);
-  const socket = syscall("socket", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  const socket = syscall("socket", AF_UNIX, type | SOCK_CLOEXEC | flags, 0);
   try {
     syscall("connect", socket, address, address.length);
     return socket;
@@ -32,6 +41,31 @@ export function connectSocket(path: string, flags = 0): number {
     syscall("close", socket);
     throw error;
   }
+}
+
+/**
+ * Listens on a socket of packets, which is made.
+ * @returns its descriptor
+ * @throws SystemError, RangeError
+ */
+export function listenForPackets(path: string): number {
+  const address = socketAddress(path);
+  const socket = syscall("socket", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  try {
+    syscall("bind", socket, address, address.length);
+    syscall("listen", socket, 128);
+    return socket;
+  } catch (error) {
+    syscall("close", socket);
+    throw error;
+  }
+}
+
+/** Two sockets that are connected with each other, nonblocking. @returns their descriptors @throws SystemError */
+export function socketPair(): [number, number] {
+  const two = new Int32Array(2);
+  syscall("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, bytesOf(two));
+  return [two[0]!, two[1]!];
 }
 
 /** The process at the other end of a connection: who has called connect(2), or listen(2). @throws SystemError */

@@ -5,9 +5,11 @@ import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { span } from "../base/trace";
 import { wakeAndJoin } from "../guest/prepare";
+import type { MachineSpec } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
+import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
 import { type Template, TemplateStore } from "./template-store";
 
 /**
@@ -27,22 +29,41 @@ export async function startClone(
   const template =
     store.find(shape.key) ?? (await span("template: make", () => store.make(shape, (files) => save(plan, files))));
   if (template === undefined) return undefined;
+  const parent = templates.idleSeconds === 0 ? undefined : findProcess(template.directory);
+  if (parent !== undefined) {
+    try {
+      const sandbox = await span("fork", () => clone(plan, template, { fork: parent }));
+      noteUse(template.directory);
+      return sandbox;
+    } catch (error) {
+      // The template itself may be good.
+      log.warn(`the process of the template ${shape.key} is dismissed: ${messageOf(error)}`);
+      dismissProcess(template.directory);
+    }
+  }
+  const state = openSync(template.state, "r");
   try {
-    return await clone(plan, template);
+    const memory = { path: template.memory, write: false };
+    const sandbox = await clone(plan, template, { memory, restore: state });
+    const lacks = sandbox.machine.capabilities.fork && lacksProcess(template.directory, templates);
+    return { ...sandbox, lacksProcess: lacks };
   } catch (error) {
     // It does not come up: the next start makes another. This one boots, and tells what is wrong if that fails too.
     log.warn(`the template ${shape.key} is dropped: ${messageOf(error)}`);
     store.drop(shape.key);
     return undefined;
+  } finally {
+    closeSync(state);
   }
 }
 
-/** Starts a machine where the template was saved, and makes it one of its own. */
-async function clone({ driver, spec, handlers }: BootPlan, template: Template): Promise<Sandbox> {
-  const state = openSync(template.state, "r");
-  const memory = { path: template.memory, write: false };
-  const restored = { ...spec, memory, restore: state };
-  const machine = await span("hypervisor: start", () => driver.launch(restored)).finally(() => closeSync(state));
+/** Starts a machine where the template was saved, or where its process stands, and makes it one of its own. */
+async function clone(
+  { driver, spec, handlers }: BootPlan,
+  template: Template,
+  from: Pick<MachineSpec, "memory" | "restore" | "fork">,
+): Promise<Sandbox> {
+  const machine = await span("hypervisor: start", () => driver.launch({ ...spec, ...from }));
   handlers.started(machine);
   try {
     // The boot that its console would have shown.

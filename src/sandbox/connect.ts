@@ -27,6 +27,8 @@ export interface Sandbox {
   hello: Hello;
   /** The guest's name of the network device that is hidden from it. */
   hiddenNic: string | undefined;
+  /** It comes from a template whose clones can be forked, and nobody has started the process for that. */
+  lacksProcess?: boolean;
 }
 
 /** Who takes what the guest says. */

@@ -189,6 +189,8 @@ export interface MachineInfo {
   size: MachineSize;
   /** What it can have. */
   most: MachineSize;
+  /** See `Sandbox`: whoever asked for the machine is to start that process, for he is in no container's cgroup. */
+  lacksProcess: boolean;
 }
 
 /** What becomes of a process after GO. */

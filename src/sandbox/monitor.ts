@@ -254,9 +254,9 @@ class Monitor {
 
   #info(): MachineInfo {
     if (this.#sandbox === undefined) throw starting();
-    const { machine, hello } = this.#sandbox;
+    const { machine, hello, lacksProcess = false } = this.#sandbox;
     const { pid, driver, accelerator, size } = machine;
-    return { pid, driver, accelerator, release: hello.release, size, most: mostFor(size) };
+    return { pid, driver, accelerator, release: hello.release, size, most: mostFor(size), lacksProcess };
   }
 
   async #grow(need: MachineSize): Promise<MachineSize> {
@@ -303,7 +303,7 @@ class Monitor {
 }
 
 function wordsOf({ code, signal, stderr }: MachineExit): string {
-  const how = signal === null ? `exit code ${code}` : signal;
+  const how = signal ?? (code === null ? "not known" : `exit code ${code}`);
   return stderr === "" ? how : `${how}: ${stderr}`;
 }
 

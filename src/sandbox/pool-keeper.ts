@@ -2,11 +2,12 @@
  * The pool's keeper: one process for each shape of machine. It starts machines ahead of time, at the lowest priority, and holds them
  * until somebody takes them; with the keeper its machines end, but for those that were taken.
  */
-import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Subprocess } from "bun";
 import { messageOf } from "../base/error";
 import { commit, version } from "../base/version";
 import { chooseDriver } from "../hypervisor";
+import { availableMiB } from "../linux/available-memory";
 import { type Identity, identityOf } from "../linux/identity";
 import { setPriority } from "../linux/processes";
 import { newSandbox, removeSandbox } from "./paths";
@@ -243,11 +244,6 @@ export class Keeper {
     renameSync(`${this.#shape}/.status`, `${this.#shape}/${statusFile}`);
     this.#written = text;
   }
-}
-
-/** MemAvailable of proc_meminfo(5). */
-function availableMiB(): number {
-  return Number(/^MemAvailable: +(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1] ?? 0) / 1024;
 }
 
 function tryToRemove(directory: string): void {

@@ -22,7 +22,7 @@ const id = "runv-pool";
  * @throws RunvError GUEST_…, VM_…
  */
 export async function park({ machine, guest }: Sandbox, directory: string): Promise<void> {
-  await walk(guest, `${directory}/share/${id}`);
+  await walk(guest, directory);
   await machine.pause();
 }
 
@@ -31,8 +31,9 @@ export async function unpark({ machine, guest }: Sandbox): Promise<void> {
   await Promise.all([machine.resume(), guest.call(wake())]);
 }
 
-/** Makes a container whose command is init, which ends at once, and removes it. */
-async function walk(guest: Guest, tree: string): Promise<void> {
+/** Makes a container whose command is init, which ends at once, and removes it. @param directory the sandbox's @throws RunvError GUEST_… */
+export async function walk(guest: Guest, directory: string): Promise<void> {
+  const tree = `${directory}/share/${id}`;
   mkdirSync(`${tree}/rootfs`, { recursive: true });
   writeFileSync(`${tree}/rootfs/init`, readInit(), { mode: 0o755 });
   const config = readConfig(JSON.parse(formatDefaultConfig()));

@@ -8,6 +8,7 @@ import { defaultInitrd, defaultKernel } from "../image/paths";
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
 const defaultTemplatesMiB = 2048;
+const defaultTemplateIdle = 300;
 const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserveMiB: 512 };
 
 /** The settings that a command is to use. Reads the configuration file. */
@@ -33,6 +34,8 @@ export function templateSettings(
   return {
     directory: resolve(template ?? config.templates ?? defaultTemplates),
     budgetMiB: config.templates_size ?? defaultTemplatesMiB,
+    idleSeconds: config.template_idle ?? defaultTemplateIdle,
+    reserveMiB: config.pool_reserve ?? defaultPool.reserveMiB,
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type TemplateFiles,
   type TemplateStatus,
 } from "./template-description";
+import { processStatus } from "./template-process";
 
 /** Which machine a template is of. */
 export interface Shape extends Pick<Description, "key" | "subject" | "sources"> {}
@@ -35,6 +36,8 @@ export interface TemplateInfo {
   made: Date;
   /** Undefined when its description cannot be read. */
   subject: Subject | undefined;
+  /** The process from which clones are forked: see `processStatus`. */
+  process: string;
 }
 
 export class TemplateStore {
@@ -121,7 +124,8 @@ export class TemplateStore {
       .map((key) => {
         const files = filesIn(`${this.directory}/${key}`);
         const description = readDescription(files.directory);
-        return { key, status: statusOf(files, description), ...sizeOf(files), subject: description?.subject };
+        const process = processStatus(files.directory);
+        return { key, status: statusOf(files, description), ...sizeOf(files), subject: description?.subject, process };
       })
       .sort((a, b) => b.made.getTime() - a.made.getTime());
   }

@@ -10,7 +10,8 @@ import { processesOf } from "./processes";
 /** @returns what there is now that was not there when this was called */
 export function leakFinder(rig: string, root: string): () => string[] {
   const before = new Set(shared());
-  const own = (text: string) => text.includes(rig);
+  // The process of a template is to stay as long as that.
+  const own = (text: string) => text.includes(rig) && !text.includes(`${rig}/templates/`);
   return () => [
     ...processesOf(rig),
     ...lines("/proc/self/mountinfo")

@@ -34,7 +34,11 @@ export function processesOf(rig: string): string[] {
 
 function holds(pid: number, rig: string): boolean {
   try {
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => target(`/proc/${pid}/fd/${fd}`).includes(rig));
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const path = target(`/proc/${pid}/fd/${fd}`);
+      // The process of a template is to stay as long as that.
+      return path.includes(rig) && !path.includes(`${rig}/templates/`);
+    });
   } catch {
     return false;
   }

@@ -71,6 +71,9 @@ export function makeRig(): Rig {
   };
 }
 
+/** Where a test has templates of its own, if it has any: their processes end when it is removed. */
+export const templatesOf = ({ directory }: Rig): string => join(directory, "templates");
+
 /** Of a test that failed: its containers are deleted, so that the next test does not suffer. */
 export async function clean(rig: Rig): Promise<void> {
   const ids = existsSync(rig.root) ? readdirSync(rig.root).filter((name) => !name.startsWith(".")) : [];

@@ -5,6 +5,7 @@ import { type NineCache, nineP } from "../nine-p";
 const capabilities: Capabilities = {
   pause: true,
   template: false,
+  fork: false,
   balloon: false,
   freePageReporting: false,
   hotplugNic: false,

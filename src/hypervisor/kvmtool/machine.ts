@@ -119,6 +119,10 @@ export class KvmtoolMachine implements Machine {
     return this.#refuse("template");
   }
 
+  forkNotes(): Promise<unknown> {
+    return this.#refuse("fork");
+  }
+
   addNic(): Promise<void> {
     return this.#refuse("hotplugNic");
   }

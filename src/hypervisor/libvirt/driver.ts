@@ -5,6 +5,7 @@ import { virtioFs } from "../virtio-fs";
 const capabilities: Capabilities = {
   pause: true,
   template: false,
+  fork: false,
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,

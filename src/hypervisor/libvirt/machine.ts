@@ -112,6 +112,10 @@ export class LibvirtMachine implements Machine {
     return Promise.reject(unsupported(this.driver, "template"));
   }
 
+  forkNotes(): Promise<unknown> {
+    return Promise.reject(unsupported(this.driver, "fork"));
+  }
+
   /** Libvirt makes the interface where its daemon is, from where it is fetched into this network namespace. */
   async addNic(nic: Nic): Promise<void> {
     if (nic.backend === "user" || !("link" in nic.backend)) {

@@ -15,7 +15,8 @@ export const inherited = {
   preload: 8,
   share: 9,
   memory: 10,
-  program: 11,
+  listener: 11,
+  program: 12,
 } as const;
 
 /** What QEMU inherits of its parent's. */
@@ -26,6 +27,7 @@ export interface OwnDescriptors {
   vhost?: number | undefined;
   share?: number | undefined;
   memory?: number | undefined;
+  listener?: number | undefined;
 }
 
 export interface Child {
@@ -43,11 +45,13 @@ export interface Child {
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
  * @param own descriptors of the caller's, who closes them: the console's log, what the first network interface has, what is to be
- * loaded before its libraries, the server of its share, its memory
+ * loaded before its libraries, the server of its share, its memory, the socket over which others are forked from it
  * @throws what spawning throws, ENOENT and so on
  */
 export function startChild(program: Program, { console, ...own }: OwnDescriptors): Child {
-  const more = [own.tap, own.vhost, own.preload, own.share, own.memory].map((fd) => fd ?? ("ignore" as const));
+  const more = [own.tap, own.vhost, own.preload, own.share, own.memory, own.listener].map(
+    (fd) => fd ?? ("ignore" as const),
+  );
   const child = spawnProgram(program, ["ignore", "ignore", "pipe", "pipe", "pipe", console, ...more]);
   const [, , , qmp, agent] = child.stdio as readonly unknown[] as number[];
   const stderr = lastWords(child.stderr);

@@ -62,6 +62,7 @@ const confinement = {
   command: ["/usr/bin/qemu", "-S"],
   smallPages: true,
   servesFiles: true,
+  forks: false,
 };
 const program = confine(confinement);
 const text = disassemble(program);

@@ -22,24 +22,29 @@ export interface Confinement {
   command: readonly string[];
   /** Whether it serves files of all users to its guest. */
   servesFiles: boolean;
+  /** Others are forked from it: it keeps its privileges, with which they set up theirs. */
+  forks: boolean;
 }
 
 /** Writes the program. */
 export function confine(confinement: Confinement): Program {
-  const { parent, directory, entries, smallPages, command, servesFiles } = confinement;
+  const { parent, directory, entries, smallPages, command, servesFiles, forks } = confinement;
   const p = new Assembler();
   closeRest(p);
   makeJail(p, "qemu", directory, entries);
   setLimits(p, "qemu");
   if (smallPages) keepToSmallPages(p);
-  dropPrivileges(p, "qemu", servesFiles ? toServe : toOpen);
+  if (!forks) dropPrivileges(p, "qemu", servesFiles ? toServe : toOpen);
   // After the change of ids, which undoes it.
   tie(p, "qemu", parent);
   p.doing(`execute ${command[0]}`);
-  const environment = [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`];
+  const environment = [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`, ...(forks ? [noSequences] : [])];
   p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector(environment)]);
   return p.assemble();
 }
+
+/** glibc's threads are not registered for restartable sequences (rseq(2)): those of a process that is forked would not be. */
+const noSequences = "GLIBC_TUNABLES=glibc.pthread.rseq=0";
 
 function closeRest(p: Assembler): void {
   p.doing("close what qemu must not have");

@@ -7,6 +7,7 @@ import type { AcceleratorChoice } from "./probe";
 const capabilities: Capabilities = {
   pause: true,
   template: true,
+  fork: true,
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,
@@ -44,7 +45,7 @@ export const qemu: DriverFamily = {
     const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
       name,
       summary,
-      capabilities,
+      capabilities: { ...capabilities, fork: accelerator !== "kvm" },
       nics: "tap",
       // A clone gets it when it runs.
       guestMount: share === "virtiofs" ? { ...virtioFs, late: true } : nineP("virtio", cache),

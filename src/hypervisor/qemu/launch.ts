@@ -4,12 +4,13 @@ import { messageOf, RunvError } from "../../base/error";
 import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
-import type { Capabilities, Machine, MachineSpec } from "../driver";
+import type { Capabilities, ForkParent, Machine, MachineSpec } from "../driver";
 import { inside, jailEntries } from "../jail";
 import { failureOf } from "../spawn-program";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
+import { type ForkNotes, forkChild } from "./fork";
 import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
@@ -30,18 +31,20 @@ export interface LaunchOptions extends QemuOptions {
 }
 
 /** `Driver.launch` of the QEMU drivers. */
-export async function launch(spec: MachineSpec, options: LaunchOptions): Promise<Machine> {
+export async function launch(asked: MachineSpec, options: LaunchOptions): Promise<Machine> {
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
+  if (asked.fork !== undefined) return await launchFork(asked, asked.fork, options);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
+  const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
   const server = virtiofs?.server;
   try {
     const program = jailed(spec, path, accelerator, version, virtiofs);
     const child = start(program, spec, virtiofs);
     const { driver } = options;
-    const capabilities = { ...options.capabilities, freePageReporting: reportsFreePages(version) };
-    const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server });
+    const capabilities = capabilitiesOf(options, accelerator, version, virtiofs !== undefined);
+    const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server, binary: path });
     try {
       await machine.attach((onEvent) =>
         Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
@@ -63,6 +66,48 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   }
 }
 
+/**
+ * The host's kernel, where it carries the frames of a network interface, is bound to the process for which it does: that of a machine from
+ * which others are forked. It would save little: the guest is what takes the time.
+ */
+function withoutVhost(spec: MachineSpec): MachineSpec {
+  const tap = spec.nic && tapOf(spec.nic.backend);
+  return tap === undefined ? spec : { ...spec, nic: { ...spec.nic!, backend: { tap: tap.tap } } };
+}
+
+/** What a machine can do with this QEMU. A machine in KVM is bound to its process, and virtiofsd to the one with which it speaks. */
+function capabilitiesOf(
+  { capabilities }: LaunchOptions,
+  accelerator: Accelerator,
+  version: QemuVersion,
+  hasServer: boolean,
+): Capabilities {
+  const fork = capabilities.fork && accelerator === "tcg" && !hasServer;
+  return { ...capabilities, fork, freePageReporting: reportsFreePages(version) };
+}
+
+/** Forks a machine, and has it go on. */
+async function launchFork(spec: MachineSpec, parent: ForkParent, options: LaunchOptions): Promise<Machine> {
+  const { driver } = options;
+  const { binary, freePageReporting } = parent.notes as ForkNotes;
+  const child = await forkChild(spec, parent);
+  const capabilities = { ...options.capabilities, freePageReporting };
+  const machine = new QemuMachine(child, { driver, accelerator: "tcg", capabilities, spec, server: undefined, binary });
+  try {
+    await machine.attach((onEvent) =>
+      Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
+    );
+    await machine.resume();
+    return machine;
+  } catch (error) {
+    child.kill();
+    const { stderr } = await child.exited;
+    throw new RunvError("VM_FORK", [`start a forked qemu: ${messageOf(error)}`, stderr].filter(Boolean).join(": "), {
+      cause: error,
+    });
+  }
+}
+
 /** The program that becomes QEMU in its jail. */
 function jailed(
   spec: MachineSpec,
@@ -72,7 +117,7 @@ function jailed(
   virtiofs: VirtioFs | undefined,
 ): Program {
   const { share, ...machine } = spec;
-  const { kernel, initrd, restore } = spec;
+  const { kernel, initrd, restore, forks } = spec;
   const served = virtiofs === undefined ? share : undefined;
   const file = virtiofs?.memory === undefined ? spec.memory : undefined;
   const args = qemuArguments({
@@ -94,6 +139,7 @@ function jailed(
       {
         ...{ kernel, initrd },
         ...(restore !== undefined && { restore }),
+        ...(forks !== undefined && { forks }),
         ...(served && { share: served }),
         ...(file && { memory: file }),
       },
@@ -104,10 +150,15 @@ function jailed(
     smallPages: accelerator === "tcg",
     command: [binary, ...args],
     servesFiles: virtiofs === undefined,
+    forks: spec.forks !== undefined,
   });
 }
 
-function start(program: Program, { directory, nic, restore }: MachineSpec, virtiofs: VirtioFs | undefined): Child {
+function start(
+  program: Program,
+  { directory, nic, restore, forks }: MachineSpec,
+  virtiofs: VirtioFs | undefined,
+): Child {
   try {
     const log = openConsole(directory);
     const preload = memoryFile("runv-preload", readPreload());
@@ -117,7 +168,7 @@ function start(program: Program, { directory, nic, restore }: MachineSpec, virti
       const { server, memory } = virtiofs ?? {};
       // A clone gets its share later.
       const share = restore === undefined ? server?.fd : undefined;
-      return startChild(program, { console: log, preload, tap, vhost, share, memory });
+      return startChild(program, { console: log, preload, tap, vhost, share, memory, listener: forks });
     } finally {
       for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
     }

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { RunvError } from "../../base/error";
+import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
 import { consoleName, consoleTail, keepConsoleShort } from "../console";
 import { diagnose } from "../diagnose";
@@ -17,6 +18,8 @@ import type {
 import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
 import { addDisk, removeDisk } from "./disk";
+import { type ForkNotes, sharedNamespaces, titleOf } from "./fork";
+import { forkDescriptorsOf } from "./fork-descriptors";
 import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
@@ -30,6 +33,8 @@ export interface QemuMachineOptions {
   spec: MachineSpec;
   /** Who serves its share, if not QEMU itself. */
   server: Virtiofsd | undefined;
+  /** QEMU's program. */
+  binary: string;
 }
 
 /** When the server of a share ends with QEMU, so much lies between them at most. */
@@ -51,6 +56,8 @@ export class QemuMachine implements Machine {
   #connected = false;
   #size: MachineSize;
   readonly #sharesMemory: boolean;
+  readonly #spec: MachineSpec;
+  readonly #binary: string;
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
@@ -58,13 +65,15 @@ export class QemuMachine implements Machine {
   /** Fulfilled when it runs that was restored. */
   readonly #resumed = Promise.withResolvers<void>();
 
-  constructor(child: Child, { driver, accelerator, capabilities, spec, server }: QemuMachineOptions) {
+  constructor(child: Child, { driver, accelerator, capabilities, spec, server, binary }: QemuMachineOptions) {
     this.pid = child.pid;
     this.driver = driver;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
     this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
+    this.#spec = spec;
+    this.#binary = binary;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#sharesMemory = server !== undefined;
     const stopCutting = keepConsoleShort(this.consoleLog);
@@ -121,6 +130,19 @@ export class QemuMachine implements Machine {
 
   async save(to: number): Promise<void> {
     await save(this.qmp, to, this.#migration);
+  }
+
+  async forkNotes(): Promise<ForkNotes> {
+    const { forks, share, memory } = this.#spec;
+    if (forks === undefined) throw unsupported(this.driver, "fork");
+    const files = { console: this.consoleLog, share: share?.path, memory: memory?.path };
+    return {
+      binary: this.#binary,
+      freePageReporting: this.capabilities.freePageReporting,
+      title: titleOf(this.pid, this.#spec.name),
+      descriptors: forkDescriptorsOf(this.pid, files),
+      namespaces: sharedNamespaces(this.pid),
+    };
   }
 
   async addNic(nic: Nic): Promise<void> {

@@ -29,7 +29,17 @@ export interface QemuDescriptors {
 export interface QemuMachine
   extends Pick<
     MachineSpec,
-    "name" | "kernel" | "initrd" | "commandLine" | "cpus" | "memoryMiB" | "most" | "nic" | "memory" | "restore"
+    | "name"
+    | "kernel"
+    | "initrd"
+    | "commandLine"
+    | "cpus"
+    | "memoryMiB"
+    | "most"
+    | "nic"
+    | "memory"
+    | "restore"
+    | "forks"
   > {
   /** A directory that QEMU serves over 9p, or the share that virtiofsd serves. */
   share?: Share | { tag: string };
@@ -86,7 +96,10 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-smp", processors(machine), "-m", memoryModules(machine)],
     memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
-    ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"],
+    // Whoever is forked from it has a filter of its own: sandbox-filter.ts.
+    machine.forks === undefined
+      ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+      : [],
     ["-chardev", `socket,id=qmp,fd=${descriptors.qmp}`, "-mon", "chardev=qmp,mode=control"],
     ["-add-fd", `set=1,fd=${descriptors.console}`],
     ["-chardev", "file,id=console,path=/dev/fdset/1,append=on", "-serial", "chardev:console"],

@@ -6,7 +6,7 @@
  */
 import { messageOf, RunvError } from "../../base/error";
 import { escapeControls } from "../../base/escape";
-import { sendWithDescriptor } from "../../linux/send-descriptor";
+import { sendWithDescriptors } from "../../linux/send-descriptor";
 import { LineReader } from "./lines";
 
 /** A command that QEMU refused. `qmpClass` is QEMU's word for the kind: GenericError, CommandNotFound, DeviceNotFound… */
@@ -20,8 +20,11 @@ export class QmpError extends RunvError {
   }
 }
 
-/** A connected descriptor, which this process gives away, or the path of a socket. */
-export type QmpAddress = { fd: number } | { unix: string };
+/**
+ * A connected descriptor, which this process gives away, or the path of a socket. `greeted`: QEMU has greeted somebody else already, who
+ * negotiated with it.
+ */
+export type QmpAddress = { fd: number; greeted?: boolean } | { unix: string };
 
 export interface QmpEvent {
   event: string;
@@ -76,6 +79,7 @@ export class Qmp {
   static async connect(address: QmpAddress, options: QmpOptions = {}): Promise<Qmp> {
     const qmp = new Qmp(options);
     if ("fd" in address) qmp.#fd = address.fd;
+    const greeted = "fd" in address && address.greeted === true;
     const greeting = qmp.#expect("greeting", qmp.#timeoutMs, (pending) => {
       qmp.#greeting = pending;
     });
@@ -93,6 +97,10 @@ export class Qmp {
           : await Bun.connect({ unix: address.unix, socket });
     } catch (error) {
       qmp.#fail(lost(error));
+    }
+    if (greeted) {
+      qmp.#greeting?.resolve(undefined);
+      return qmp;
     }
     try {
       await greeting;
@@ -194,7 +202,7 @@ export class Qmp {
     if (this.#fd === undefined)
       throw new RunvError("VM_QMP_CLOSED", "the control channel of qemu takes no descriptors");
     const bytes = Buffer.from(line);
-    const taken = sendWithDescriptor(this.#fd, bytes, descriptor);
+    const taken = sendWithDescriptors(this.#fd, bytes, [descriptor]);
     this.#unsent = bytes.subarray(taken).toString();
   }
 

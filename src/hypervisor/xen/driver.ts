@@ -6,6 +6,7 @@ import type { DomainType } from "./host";
 const capabilities: Capabilities = {
   pause: true,
   template: false,
+  fork: false,
   balloon: false,
   freePageReporting: false,
   hotplugNic: true,

@@ -88,6 +88,10 @@ export class XenMachine implements Machine {
     return Promise.reject(unsupported(this.driver, "template"));
   }
 
+  forkNotes(): Promise<unknown> {
+    return Promise.reject(unsupported(this.driver, "fork"));
+  }
+
   addDisk(): Promise<void> {
     return Promise.reject(unsupported(this.driver, "hotplugDisk"));
   }

@@ -1,0 +1,385 @@
+/*
+ * Loaded into QEMU before its libraries (LD_PRELOAD): others can be forked from a QEMU whose machine stands still.
+ *
+ * A machine that is emulated has translated the guest's code, which takes most of its start. fork(2) gives all of that to another
+ * process, together with the machine's memory, copy-on-write; but of threads it takes only the one that calls it. So
+ *
+ * - a thread of this library waits at a socket that listens, where QEMU has been given one. Who connects gets a clone;
+ * - it stops all other threads by a signal, in whose handler each stays, and forks when all do. The others go on;
+ * - in the clone it makes the threads again, each on its own stack and with its own thread-local storage, which are where they were:
+ *   a new thread returns from the signal of the old one (sigreturn(2)), and goes on where that was. Only its id is another, which
+ *   the C library has noted in the thread's descriptor;
+ * - before, the clone runs a program of system calls that it is sent over the connection (guest/program.c), with descriptors: that
+ *   gives it sockets and files of its own, and a jail. docs/templates.md and src/hypervisor/qemu/fork.ts tell what is in it.
+ *
+ * As long as it may be parent or clone, nothing here calls the C library, whose locks some thread may hold; the program does, by
+ * which time there is no other thread.
+ */
+#define _GNU_SOURCE
+#ifdef __x86_64__
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#include "../guest/guest.h"
+
+enum {
+	/* As src/hypervisor/qemu/child.ts and fork-descriptors.ts have them. */
+	LISTENER = 11,
+	CONNECTION = 64,
+	FIRST_SENT = 65,
+	MOST_SENT = 16,
+	/* The most that a program has; a packet of a socket holds no more by default. */
+	MOST_BYTES = 192 << 10,
+	MOST_THREADS = 64,
+	MOST_RENEWALS = 32,
+	STACK = 64 << 10,
+	/* The least real-time signal is the C library's, to cancel threads, which QEMU never does; no thread can block it. */
+	STOP_SIGNAL = 32,
+	/* How long threads may take to stop. */
+	PATIENCE_SECONDS = 2,
+	/* The C library's descriptor of a thread, where its thread pointer shows; that of glibc 2.36 has 2304 bytes. */
+	DESCRIPTOR = 2048,
+	/* Of the kernel's headers, which musl's compiler has not: asm/prctl.h, asm/signal.h, linux/futex.h. */
+	ARCH_SET_FS_ = 0x1002,
+	ARCH_GET_FS_ = 0x1003,
+	SA_RESTORER_ = 0x04000000,
+	FUTEX_WAIT_PRIVATE_ = 128,
+	FUTEX_WAKE_PRIVATE_ = 129,
+};
+
+/* The kernel's struct sigaction. */
+struct action {
+	void *handler;
+	unsigned long flags;
+	void *restorer;
+	uint64_t mask;
+};
+
+struct thread {
+	int id;
+	/* Set by itself when it has stopped. */
+	uintptr_t pointer; /* the thread pointer, FS */
+	void *context; /* what sigreturn(2) goes on with */
+};
+
+/* What libraries asked to have called in a child: see __register_atfork(). */
+static void (*renewals[MOST_RENEWALS])(void);
+static int renewal_count;
+static struct thread threads[MOST_THREADS];
+static int thread_count;
+static uint32_t stopped; /* how many threads have stopped; a futex */
+static uint32_t round; /* how often they have gone on again; a futex */
+static bool serves;
+static uint8_t request[MOST_BYTES];
+
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+	long result;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+#define CALL(name, ...) CALL_(SYS_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define CALL_(number, a, b, c, d, e, f, ...) call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
+
+__asm__(".text\n"
+	/* Where signal handlers return to. */
+	"fork_restorer:\n"
+	"	mov $15, %eax\n" /* rt_sigreturn */
+	"	syscall\n"
+	/* fork_resume(context): this thread goes on as the one that has stopped with this context. */
+	"fork_resume:\n"
+	"	mov %rdi, %rsp\n"
+	"	jmp fork_restorer\n"
+	/* fork_thread(flags, stack, parent_tid, child_tid, tls): clone(2); `stack` is a context, with which the thread goes on. */
+	"fork_thread:\n"
+	"	mov %rcx, %r10\n"
+	"	mov $56, %eax\n" /* clone */
+	"	syscall\n"
+	"	test %rax, %rax\n"
+	"	jz fork_restorer\n"
+	"	ret\n"
+	/* fork_server(flags, stack, function): clone(2); the thread calls the function, which never returns. */
+	"fork_server:\n"
+	"	mov %rdx, %r12\n"
+	"	xor %edx, %edx\n"
+	"	xor %r10d, %r10d\n"
+	"	xor %r8d, %r8d\n"
+	"	mov $56, %eax\n"
+	"	syscall\n"
+	"	test %rax, %rax\n"
+	"	jz 1f\n"
+	"	ret\n"
+	"1:	xor %ebp, %ebp\n"
+	"	call *%r12\n"
+	"	hlt\n");
+
+void fork_restorer(void) __attribute__((visibility("hidden")));
+noreturn void fork_resume(void *context) __attribute__((visibility("hidden")));
+long fork_thread(long flags, void *stack, void *parent_tid, void *child_tid, uintptr_t tls) __attribute__((visibility("hidden")));
+long fork_server(long flags, void *stack, void (*function)(void)) __attribute__((visibility("hidden")));
+
+/* Those that guest/program.c asks for: there are no processes here that a program could name. */
+__attribute__((visibility("hidden"))) int pidfd_of(uint32_t handle)
+{
+	(void)handle;
+	return -1;
+}
+
+/* Each thread stays here until its round is over. A clone has no such thread; its own goes on from `context`. */
+static void stop_here(int number, siginfo_t *info, void *context)
+{
+	uint32_t now = __atomic_load_n(&round, __ATOMIC_SEQ_CST);
+	int id = (int)CALL(gettid);
+
+	(void)number;
+	(void)info;
+	for (int i = 0; i < thread_count; i++) {
+		if (threads[i].id != id)
+			continue;
+		CALL(arch_prctl, ARCH_GET_FS_, &threads[i].pointer);
+		threads[i].context = context;
+		__atomic_add_fetch(&stopped, 1, __ATOMIC_SEQ_CST);
+		CALL(futex, &stopped, FUTEX_WAKE_PRIVATE_, 1);
+		while (__atomic_load_n(&round, __ATOMIC_SEQ_CST) == now)
+			CALL(futex, &round, FUTEX_WAIT_PRIVATE_, now);
+		return;
+	}
+}
+
+/* Lists the other threads of this process. Returns whether there is room for all. */
+static bool list_threads(int self)
+{
+	struct entry {
+		uint64_t inode, offset;
+		uint16_t length;
+		uint8_t type;
+		char name[];
+	};
+	static _Alignas(8) char buffer[4096];
+	int directory = (int)CALL(open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	long length;
+
+	thread_count = 0;
+	while ((length = CALL(getdents64, directory, buffer, sizeof(buffer))) > 0) {
+		for (long at = 0; at < length;) {
+			struct entry *entry = (struct entry *)(buffer + at);
+			int id = 0;
+
+			at += entry->length;
+			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
+				id = id * 10 + *digit - '0';
+			if (id == 0 || id == self)
+				continue;
+			if (thread_count == MOST_THREADS)
+				length = -1;
+			else
+				threads[thread_count++].id = id;
+		}
+	}
+	CALL(close, directory);
+	return length == 0;
+}
+
+/* Stops all other threads. Returns whether all have; go_on() is due in any case. */
+static bool stop_threads(void)
+{
+	const struct action action = { stop_here, SA_SIGINFO | SA_RESTART | SA_RESTORER_, fork_restorer, ~0ull };
+	const struct timespec patience = { .tv_sec = PATIENCE_SECONDS };
+	int process = (int)CALL(getpid);
+	uint32_t now;
+
+	__atomic_store_n(&stopped, 0, __ATOMIC_SEQ_CST);
+	CALL(rt_sigaction, STOP_SIGNAL, &action, 0, 8);
+	if (!list_threads((int)CALL(gettid)))
+		return false;
+	for (int i = 0; i < thread_count; i++)
+		CALL(tgkill, process, threads[i].id, STOP_SIGNAL);
+	while ((now = __atomic_load_n(&stopped, __ATOMIC_SEQ_CST)) < (uint32_t)thread_count)
+		if (CALL(futex, &stopped, FUTEX_WAIT_PRIVATE_, now, &patience) == -ETIMEDOUT)
+			return false;
+	return true;
+}
+
+static void go_on(void)
+{
+	__atomic_add_fetch(&round, 1, __ATOMIC_SEQ_CST);
+	CALL(futex, &round, FUTEX_WAKE_PRIVATE_, INT32_MAX);
+}
+
+/*
+ * Where the C library notes a thread's id in its descriptor: the one offset at which each thread has its own. Returns -1 if there is no
+ * such, or more.
+ */
+static long find_id_offset(void)
+{
+	long found = -1;
+
+	for (long offset = 0; offset < DESCRIPTOR; offset += (long)sizeof(int)) {
+		bool everywhere = true;
+
+		for (int i = 0; i < thread_count && everywhere; i++)
+			everywhere = *(int *)(threads[i].pointer + (uintptr_t)offset) == threads[i].id;
+		if (!everywhere)
+			continue;
+		if (found >= 0)
+			return -1;
+		found = offset;
+	}
+	return found;
+}
+
+/* Makes the threads of a clone again. This one becomes that of the process: `main` is its id in the parent. */
+static noreturn void resume_threads(int main, long id_offset)
+{
+	const long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+			   CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+	const struct thread *own = NULL;
+
+	for (int i = 0; i < thread_count; i++) {
+		int *id = (int *)(threads[i].pointer + (uintptr_t)id_offset);
+
+		if (threads[i].id == main) {
+			own = &threads[i];
+			CALL(set_tid_address, id);
+			*id = (int)CALL(getpid);
+		} else if (fork_thread(flags, threads[i].context, id, id, threads[i].pointer) < 0) {
+			CALL(exit_group, EXIT_FAILED);
+		}
+	}
+	CALL(arch_prctl, ARCH_SET_FS_, own->pointer);
+	fork_resume(own->context);
+}
+
+/* Takes a request: a program, and descriptors, which get the numbers from FIRST_SENT on. Returns its length; 0 if it is none. */
+static size_t take_request(int connection)
+{
+	struct iovec packet = { request, sizeof(request) };
+	_Alignas(8) char control[CMSG_SPACE(MOST_SENT * sizeof(int))];
+	struct msghdr message = {
+		.msg_iov = &packet,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	long length = CALL(recvmsg, connection, &message, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+	if (length <= 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !header || header->cmsg_type != SCM_RIGHTS)
+		return 0;
+	for (size_t i = 0; CMSG_LEN((i + 1) * sizeof(int)) <= header->cmsg_len; i++) {
+		int sent;
+
+		memcpy(&sent, CMSG_DATA(header) + i * sizeof(int), sizeof(sent));
+		if (CALL(dup3, sent, FIRST_SENT + i, O_CLOEXEC) < 0)
+			return 0;
+		CALL(close, sent);
+	}
+	return (size_t)length;
+}
+
+/* The other side of the fork, with this thread alone. @main: the parent's process id */
+static noreturn void become_clone(int main, int connection)
+{
+	const struct action none = { 0 };
+	struct program program;
+	long id_offset = find_id_offset();
+	size_t length;
+	int error = errno;
+
+	CALL(rt_sigaction, STOP_SIGNAL, &none, 0, 8);
+	CALL(close, LISTENER);
+	length = id_offset < 0 || CALL(dup3, connection, CONNECTION, O_CLOEXEC) < 0 ? 0 : take_request(connection);
+	CALL(close, connection);
+	if (!parse_program(request, length, &program))
+		CALL(exit_group, EXIT_FAILED);
+	execute_program(&program, CONNECTION);
+	CALL(close, CONNECTION);
+	for (int i = 0; i < renewal_count; i++)
+		renewals[i]();
+	/* The thread that this was knows nothing of what has happened. */
+	errno = error;
+	resume_threads(main, id_offset);
+}
+
+/* The thread that waits for those who want clones. */
+static noreturn void fork_for_all(void)
+{
+	int process = (int)CALL(getpid);
+
+	for (;;) {
+		int connection = (int)CALL(accept4, LISTENER, 0, 0, SOCK_CLOEXEC);
+
+		if (connection == -EINTR || connection == -ECONNABORTED)
+			continue;
+		if (connection < 0)
+			CALL(exit_group, EXIT_FAILED);
+		if (stop_threads() && CALL(clone, SIGCHLD) == 0)
+			become_clone(process, connection);
+		go_on();
+		CALL(close, connection);
+	}
+}
+
+/* QEMU keeps its guest's memory from being copied by fork(2), after which usually comes execve(2). */
+int madvise(void *address, size_t length, int advice)
+{
+	long result = serves && advice == MADV_DONTFORK ? 0 : CALL(madvise, address, length, advice);
+
+	if (result == 0)
+		return 0;
+	errno = (int)-result;
+	return -1;
+}
+
+/*
+ * pthread_atfork(3) with glibc. Of what libraries want to have done in a child, a clone needs what renews that which two processes must
+ * not have alike: random numbers, of which QEMU's processor has its RDRAND (GnuTLS). Who guards locks has a function for before
+ * the fork too; here locks and threads are what they were.
+ */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *library)
+{
+	(void)parent;
+	(void)library;
+	if (prepare || !child)
+		return 0;
+	if (renewal_count == MOST_RENEWALS)
+		return ENOMEM;
+	renewals[renewal_count++] = child;
+	return 0;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const struct action ignore = { (void *)SIG_IGN, 0, 0, 0 };
+	const uint64_t all = ~0ull;
+	uint64_t old;
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+	uint8_t *stack;
+
+	if (CALL(getsockopt, LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+		return;
+	serves = true;
+	/* Nobody waits for clones: their ends are nobody's business here. */
+	CALL(rt_sigaction, SIGCHLD, &ignore, 0, 8);
+	stack = (uint8_t *)CALL(mmap, 0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CALL(rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
+	fork_server(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, stack + STACK, fork_for_all);
+	CALL(rt_sigprocmask, SIG_SETMASK, &old, 0, 8);
+}
+#endif

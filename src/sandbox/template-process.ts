@@ -1,0 +1,117 @@
+/**
+ * The process of a template, from which clones are forked: where it is found, and how it is started. It has three files in the template's
+ * directory: a lock, a socket, and what clones must know of it.
+ */
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import type { TemplateSettings } from "../base/settings";
+import type { ForkParent } from "../hypervisor/driver";
+import { availableMiB } from "../linux/available-memory";
+import { tryLock } from "../linux/file-lock";
+import { encodeFrame } from "../wire/frame";
+import { startBackground } from "./background";
+import type { LaunchRequest } from "./messages";
+
+/** What such a process is to do: fork machines like this one. */
+export type ProcessTask = Omit<LaunchRequest, "op">;
+
+/** The frame that carries the task, as JSON, over the socket that it inherits as descriptor 3. */
+export const taskFrame = 115;
+
+/** What is written of it: `notes` when clones are to be had, `problem` when there will be none. */
+export interface ProcessRecord {
+  notes?: unknown;
+  problem?: string;
+}
+
+/** The files of a template's process. @param template the template's directory */
+export function processFiles(template: string) {
+  return { lock: `${template}/process.lock`, socket: `${template}/process.socket`, record: `${template}/process.json` };
+}
+
+/** The process of a template, if it has one that is ready. */
+export function findProcess(template: string): ForkParent | undefined {
+  const { socket, record } = processFiles(template);
+  const notes = readRecord(record)?.notes;
+  return notes === undefined ? undefined : { socket, notes };
+}
+
+/** How it is with the process of a template: `ready`, `starting`, `none`, or why there will be none. */
+export function processStatus(template: string): string {
+  const { lock, record } = processFiles(template);
+  const { notes, problem } = readRecord(record) ?? {};
+  if (problem !== undefined) return problem;
+  if (!existsSync(lock)) return "none";
+  const free = takeLock(lock);
+  if (free !== undefined) closeSync(free);
+  if (free !== undefined) return "none";
+  return notes === undefined ? "starting" : "ready";
+}
+
+/** Whether a process is to be started for a template: it has none, nobody starts one, and there is room for it. */
+export function lacksProcess(template: string, { idleSeconds, reserveMiB }: TemplateSettings): boolean {
+  const { lock, record } = processFiles(template);
+  if (idleSeconds === 0 || readRecord(record) !== undefined || availableMiB() < reserveMiB) return false;
+  const taken = takeLock(lock);
+  if (taken !== undefined) closeSync(taken);
+  return taken !== undefined;
+}
+
+/** Starts the process of a template. It takes a second or two until it is ready. */
+export function startProcess(task: ProcessTask): void {
+  const { socket } = startBackground(["template-process"]);
+  writeSync(socket, encodeFrame(taskFrame, 0, Buffer.from(JSON.stringify(task))));
+  closeSync(socket);
+}
+
+/** Takes the lock of a template's process. @returns its descriptor; undefined when somebody has it, or the template is gone */
+export function takeLock(path: string): number | undefined {
+  let lock: number | undefined;
+  try {
+    lock = openSync(path, "w", 0o600);
+    if (tryLock(lock)) return lock;
+  } catch {
+    // The template is gone.
+  }
+  if (lock !== undefined) closeSync(lock);
+  return undefined;
+}
+
+/** Says that a process is ready, or that there will be none. */
+export function writeRecord(path: string, record: ProcessRecord): void {
+  writeFileSync(`${path}.new`, JSON.stringify(record), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
+
+/** Has nobody come to a process any more, which ends itself then: it did not do what it should. */
+export function dismissProcess(template: string): void {
+  const { socket, record } = processFiles(template);
+  for (const path of [record, socket]) rmSync(path, { force: true });
+}
+
+/** Notes that somebody was forked, for the process to wait on. */
+export function noteUse(template: string): void {
+  const now = new Date();
+  try {
+    utimesSync(processFiles(template).record, now, now);
+  } catch {
+    // It is ending just now.
+  }
+}
+
+function readRecord(path: string): ProcessRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as ProcessRecord;
+  } catch {
+    return undefined;
+  }
+}
