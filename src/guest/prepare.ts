@@ -100,11 +100,20 @@ function lowerJoin(p: Assembler, { name, tag, share: { type, options, late } }: 
   } else p.syscall("mount", mount);
 }
 
-/** Lets go of the host's share: nothing must use it. */
-export function leaveHost(): Program {
+/**
+ * Lets go of the host's share, so that it can be mounted anew, which is tried: who has just ended may still hold it for a moment, in its mount
+ * namespace too.
+ */
+export function leaveHost({ tag, share: { type, options } }: Host): Program {
   const p = new Assembler();
+  const unmount = () =>
+    repeatedly(p, (again) => p.syscall("umount2", [p.text(sharePath), 0], { accept: ["EBUSY"], otherwise: again }));
+  const mount = [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)];
   p.doing("unmount the host's share");
-  p.syscall("umount2", [p.text(sharePath), 0]);
+  unmount();
+  p.doing("mount the host's share anew");
+  repeatedly(p, (again) => p.syscall("mount", mount, { accept: ["EBUSY", "ENOENT"], otherwise: again }));
+  unmount();
   return p.assemble();
 }
 

@@ -114,9 +114,10 @@ async function prepare({ driver, spec, handlers }: BootPlan, template: Template,
   });
   handlers.started(machine);
   const { guest } = await connect(machine, { frame() {}, close() {} });
-  await guest.call(wakeAndJoin(hostOf(driver)));
+  const host = hostOf(driver);
+  await guest.call(wakeAndJoin(host));
   await walk(guest, spec.directory);
-  await guest.call(leaveHost());
+  await guest.call(leaveHost(host));
   await machine.pause();
   return await machine.forkNotes();
 }
