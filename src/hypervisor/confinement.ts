@@ -33,7 +33,7 @@ import {
   S_IFREG,
 } from "../linux/constants";
 import { SIGKILL } from "../linux/signals";
-import type { Assembler, Register } from "../program/assembler";
+import type { Address, Assembler, Register } from "../program/assembler";
 import type { JailEntry } from "./jail";
 
 /**
@@ -62,8 +62,18 @@ export function tie(p: Assembler, name: string, parent: number): void {
   p.place(alive);
 }
 
-/** The process has a root of its own, on a directory. @param name of the hypervisor, for errors and mount tables */
-export function makeJail(p: Assembler, name: string, directory: string, entries: readonly JailEntry[]): void {
+/**
+ * The process has a root of its own, on a directory.
+ * @param name of the hypervisor, for errors and mount tables
+ * @param path where the text of a path of the host's is
+ */
+export function makeJail(
+  p: Assembler,
+  name: string,
+  directory: string,
+  entries: readonly JailEntry[],
+  path = (text: string): Address => p.text(text),
+): void {
   p.doing(`give ${name} its own mount namespace`);
   p.syscall("unshare", [CLONE_NEWNS | CLONE_NEWIPC]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
@@ -71,35 +81,35 @@ export function makeJail(p: Assembler, name: string, directory: string, entries:
   const trees = entries.map((entry) => {
     if (!("source" in entry)) return undefined;
     p.doing(`take ${entry.source}`);
-    if (entry.recursive) return p.value("openat", [AT_FDCWD, p.text(entry.source), O_PATH | O_DIRECTORY | O_CLOEXEC]);
-    return p.value("open_tree", [AT_FDCWD, p.text(entry.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
+    if (entry.recursive) return p.value("openat", [AT_FDCWD, path(entry.source), O_PATH | O_DIRECTORY | O_CLOEXEC]);
+    return p.value("open_tree", [AT_FDCWD, path(entry.source), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
   });
   p.doing(`make ${name}'s root`);
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  p.syscall("mount", [p.text(name), p.text(directory), p.text("tmpfs"), flags, p.text("mode=755,size=64k")]);
-  p.syscall("chdir", [p.text(directory)]);
+  p.syscall("mount", [p.text(name), path(directory), p.text("tmpfs"), flags, p.text("mode=755,size=64k")]);
+  p.syscall("chdir", [path(directory)]);
   const made = new Set<string>([""]);
   for (const [index, entry] of entries.entries()) {
-    const path = entry.path.slice(1);
+    const inner = entry.path.slice(1);
     p.doing(`put ${entry.path} into ${name}'s root`);
-    makeDirectories(p, dirname(`/${path}`).slice(1), made);
+    makeDirectories(p, dirname(`/${inner}`).slice(1), made);
     if ("link" in entry) {
-      p.syscall("symlinkat", [p.text(entry.link), AT_FDCWD, p.text(path)]);
+      p.syscall("symlinkat", [p.text(entry.link), AT_FDCWD, p.text(inner)]);
       continue;
     }
     if ("scratch" in entry) {
-      makeDirectories(p, path, made);
-      p.syscall("mount", [p.text(name), p.text(path), p.text("tmpfs"), flags, p.text("mode=700,size=64k")]);
+      makeDirectories(p, inner, made);
+      p.syscall("mount", [p.text(name), p.text(inner), p.text("tmpfs"), flags, p.text("mode=700,size=64k")]);
       continue;
     }
-    if (entry.kind === "directory") makeDirectories(p, path, made);
-    else p.syscall("mknodat", [AT_FDCWD, p.text(path), S_IFREG | 0o600, 0]);
+    if (entry.kind === "directory") makeDirectories(p, inner, made);
+    else p.syscall("mknodat", [AT_FDCWD, p.text(inner), S_IFREG | 0o600, 0]);
     const tree = trees[index]!;
-    if (entry.recursive) bindWithMounts(p, tree, path);
-    else p.syscall("move_mount", [tree, p.text(""), AT_FDCWD, p.text(path), MOVE_MOUNT_F_EMPTY_PATH]);
+    if (entry.recursive) bindWithMounts(p, tree, inner);
+    else p.syscall("move_mount", [tree, p.text(""), AT_FDCWD, p.text(inner), MOVE_MOUNT_F_EMPTY_PATH]);
     p.syscall("close", [tree]);
     if (entry.writable) continue;
-    p.syscall("mount", [0, p.text(path), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0]);
+    p.syscall("mount", [0, p.text(inner), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, 0]);
   }
   p.doing(`enter ${name}'s root`);
   p.syscall("pivot_root", [p.text("."), p.text(".")]);

@@ -38,12 +38,16 @@ export class Program {
     readonly stop = -1,
   ) {}
 
+  /** Where in `bytes` its memory begins. */
+  get dataAt(): number {
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset);
+    return headSize + view.getUint32(20, true) * instructionSize + view.getUint32(24, true) * 8;
+  }
+
   /** The same program with this number in the first eight bytes of its memory. */
   withArgument(value: number): Program {
     const bytes = this.bytes.slice();
-    const view = new DataView(bytes.buffer);
-    const data = headSize + view.getUint32(20, true) * instructionSize + view.getUint32(24, true) * 8;
-    view.setBigUint64(data, BigInt(value), true);
+    new DataView(bytes.buffer).setBigUint64(this.dataAt, BigInt(value), true);
     return new Program(bytes, this.notes, this.stop);
   }
 

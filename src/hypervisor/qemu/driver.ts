@@ -51,8 +51,11 @@ export const qemu: DriverFamily = {
       guestMount: share === "virtiofs" ? { ...virtioFs, late: true } : nineP("virtio", cache),
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
-      launch: async (spec) =>
-        (await import("./launch")).launch(spec, { ...named, driver: name, accelerator, capabilities }),
+      launch: async (spec) => {
+        const options = { ...named, driver: name, accelerator, capabilities };
+        if (spec.fork !== undefined) return (await import("./launch-fork")).launchFork(spec, spec.fork, options);
+        return (await import("./launch")).launch(spec, options);
+      },
     });
     return [
       driver("qemu", "auto", "QEMU with KVM where it truly works, else with software emulation"),

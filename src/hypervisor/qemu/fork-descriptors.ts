@@ -5,14 +5,7 @@ import { O_NONBLOCK, TUNGETVNETHDRSZ } from "../../linux/constants";
 import { syscall } from "../../linux/local";
 import { takeDescriptor } from "../../linux/take-descriptor";
 import { inherited } from "./child";
-
-/** As preload/fork.c has them: a clone's connection, and the first of the descriptors that it is sent. */
-export const [connection, firstSent] = [64, 65];
-
-/** What a clone is given of its own, each for all of the parent's descriptors of that kind. */
-export const givenKinds = ["qmp", "agent", "console", "stderr", "share", "tap"] as const;
-
-export type GivenKind = (typeof givenKinds)[number];
+import type { GivenKind } from "./fork-notes";
 
 /** The numbers of descriptors; all others are good for many processes: /dev/null, files that are only read. */
 export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {

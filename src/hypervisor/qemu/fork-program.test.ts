@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { disassemble } from "../../program/disassembler";
-import { jailEntries } from "../jail";
-import { forkProgram, sentKinds } from "./fork-program";
+import { Program } from "../../program/program";
+import { fillProgram, noteOf, sentKinds } from "./fork-notes";
+import { forkProgram } from "./fork-program";
 
 const descriptors = {
   ...{ qmp: [3], agent: [4], console: [7, 9], stderr: [2], share: [16], tap: [6] },
@@ -10,17 +11,16 @@ const descriptors = {
   signals: [{ fd: 5, mask: "10002040", flags: 0o4000 }],
   frameHeader: 10,
 };
-const share = { tag: "share", path: "/s" };
-const fork = { socket: "/x", notes: undefined };
-const text = disassemble(
-  forkProgram({
-    ...{ descriptors, sent: sentKinds, directory: "/run/runv/x", name: "runv-222222222222" },
-    title: { at: 0x7fff_0000_0000, name: "runv-111111111111" },
-    entries: jailEntries({ kernel: "/k", initrd: "/i", share, fork }, "/usr/bin/env", []),
-    ...{ umask: 0o22, affinity: new Uint8Array(8), nice: 0 },
-  }),
-);
+const title = { at: 0x7fff_0000_0000, name: "runv-111111111111" };
+const template = forkProgram({ descriptors, title, binary: "/usr/bin/env" });
+const values = {
+  ...{ directory: "/run/runv/x", share: "/run/runv/x/share", name: "runv-222222222222" },
+  ...{ umask: 0o22n, nice: -5n, affinity: new Uint8Array([3]) },
+};
+const filled = fillProgram(template, values);
+const text = disassemble(new Program(filled, []));
 const at = (what: string | RegExp) => text.search(what);
+const [tap, life] = [69, 72];
 
 test("each descriptor of the parent's is replaced", () => {
   for (const [sent, fds] of [
@@ -28,7 +28,7 @@ test("each descriptor of the parent's is replaced", () => {
     [66, [4]],
     [67, [7, 9]],
     [68, [2]],
-    [70, [6]],
+    [tap, [6]],
   ] as const) {
     for (const fd of fds) expect(text).toContain(`dup3(${sent}, ${fd}, `);
   }
@@ -49,11 +49,33 @@ test("first its monitor's namespaces, then the jail, then its privileges, then t
 });
 
 test("it is tied to its monitor when nothing undoes that any more, and looks whether that is still there", () => {
-  expect(at(/fcntl\(73, 10, 9\)/)).toBeGreaterThan(at(/setresuid\(/));
-  expect(at(/recvfrom\(73/)).toBeGreaterThan(at(/fcntl\(73, 4, /));
+  expect(at(`fcntl(${life}, 10, 9)`.replace(/[()]/g, "\\$&"))).toBeGreaterThan(at(/setresuid\(/));
+  expect(at(new RegExp(`recvfrom\\(${life}`))).toBeGreaterThan(at(new RegExp(`fcntl\\(${life}, 4, `)));
 });
 
-test("only the connection's end tells that all is done: nothing that was sent is left open but what ties it", () => {
+test("nothing that was sent is left open but what ties it", () => {
   const closed = [...text.matchAll(/close\((\d+)\)/g)].map((match) => Number(match[1]));
-  expect(sentKinds.map((_, index) => 65 + index).filter((fd) => !closed.includes(fd))).toEqual([73]);
+  expect(sentKinds.map((_, index) => 65 + index).filter((fd) => !closed.includes(fd))).toEqual([life]);
+});
+
+test("a machine's own paths and numbers are filled in", () => {
+  expect(text).toContain('mount("qemu", "/run/runv/x", "tmpfs"');
+  expect(text).toContain('openat(-100, "/run/runv/x/share"');
+  expect(Buffer.from(filled).includes("runv-222222222222\0")).toBeTrue();
+  const { umask, nice } = template.holes;
+  const view = new DataView(filled.buffer);
+  expect([view.getBigInt64(umask.at, true), view.getBigInt64(nice.at, true)]).toEqual([0o22n, -5n]);
+  expect(() => fillProgram(template, { ...values, name: "a name that is longer than its parent's" })).toThrow(
+    "name: 40 bytes",
+  );
+});
+
+test("a machine without a tap is sent none", () => {
+  const without = forkProgram({ descriptors: { ...descriptors, tap: [] }, title, binary: "/usr/bin/env" });
+  expect(without.sent).toEqual(sentKinds.filter((kind) => kind !== "tap"));
+});
+
+test("what failed is said in words", () => {
+  const before = text.split("\n").findIndex((line) => line.includes('openat(-100, "/run/runv/x/share"'));
+  expect(noteOf(template, before)).toBe("take the machine's share");
 });

@@ -22,17 +22,13 @@ import {
   TUNSETVNETHDRSZ,
 } from "../../linux/constants";
 import { SIGKILL } from "../../linux/signals";
-import { Assembler } from "../../program/assembler";
-import type { Program } from "../../program/program";
+import { type Address, Assembler } from "../../program/assembler";
+import type { Note } from "../../program/program";
 import { dropPrivileges, makeJail, setLimits, toServe } from "../confinement";
-import { inside, type JailEntry } from "../jail";
-import { type ForkDescriptors, firstSent, type GivenKind, givenKinds } from "./fork-descriptors";
+import { inside, jailEntries } from "../jail";
+import type { ForkDescriptors } from "./fork-descriptors";
+import { type ForkNotes, type ForkTemplate, firstSent, type GivenKind, type SentKind, sentKinds } from "./fork-notes";
 import { sandboxFilter } from "./sandbox-filter";
-
-/** What a clone is sent beside what it has in place of its parent's: this process's namespaces, and a socket that closes with this process. */
-export const sentKinds = [...givenKinds, "mounts", "network", "life"] as const;
-
-export type SentKind = (typeof sentKinds)[number];
 
 /** Where in a process's memory its machine's name is, as an argument of its program. */
 export interface ForkTitle {
@@ -45,27 +41,29 @@ export interface ForkProgram {
   /** The parent's. */
   descriptors: ForkDescriptors;
   title: ForkTitle;
-  /** What is sent with the program, in the order of `sentKinds`. */
-  sent: readonly SentKind[];
-  /** A directory to put the jail on. */
-  directory: string;
-  entries: readonly JailEntry[];
-  /** The machine's. */
-  name: string;
-  /** This process's: umask(2), sched_getaffinity(2), getpriority(2). */
-  umask: number;
-  affinity: Uint8Array;
-  nice: number;
+  /** QEMU's program. */
+  binary: string;
 }
 
 /** sys/resource.h */
 const PRIO_PROCESS = 0;
+/** limits.h, and the most processors that sched_setaffinity(2) is told of, in bytes. */
+const [PATH_MAX, affinityBytes] = [4096, 1024];
+/** What stands for the machine's own paths until they are known: errors show it. */
+const own = { directory: "the sandbox's directory", share: "the machine's share" };
 
 /** Writes the program, which first says its process id, as four bytes. */
-export function forkProgram(fork: ForkProgram): Program {
-  const { descriptors, title, sent, directory, entries, name, umask, affinity, nice } = fork;
+export function forkProgram({ descriptors, title, binary }: ForkProgram): ForkTemplate & Pick<ForkNotes, "sent"> {
+  const sent = sentKinds.filter((kind) => kind !== "tap" || descriptors.tap.length > 0);
   const numberOf = (kind: SentKind): number => firstSent + sent.indexOf(kind);
   const p = new Assembler();
+  const sizes = {
+    ...{ directory: PATH_MAX, share: PATH_MAX, name: Buffer.byteLength(title.name) + 1 },
+    ...{ umask: 8, nice: 8, affinity: affinityBytes },
+  };
+  const places = mapValues(sizes, (size) => p.bytes(new Uint8Array(size)));
+  const path = (text: string) =>
+    text === own.directory ? places.directory : text === own.share ? places.share : p.text(text);
   p.doing("tell the process id of the new qemu");
   const pid = p.zeroed(8);
   p.store(pid, p.value("getpid", []), 8);
@@ -74,26 +72,48 @@ export function forkProgram(fork: ForkProgram): Program {
   p.syscall("setns", [numberOf("network"), CLONE_NEWNET]);
   p.syscall("setns", [numberOf("mounts"), CLONE_NEWNS]);
   p.doing("be scheduled as the machine's monitor is");
-  p.syscall("umask", [umask]);
-  p.syscall("sched_setaffinity", [0, affinity.length, p.bytes(affinity)], { accept: "any" });
-  p.syscall("setpriority", [PRIO_PROCESS, 0, nice], { accept: "any" });
+  p.syscall("umask", [p.load(places.umask, 8)]);
+  p.syscall("sched_setaffinity", [0, affinityBytes, places.affinity], { accept: "any" });
+  p.syscall("setpriority", [PRIO_PROCESS, 0, p.load(places.nice, 8)], { accept: "any" });
   renew(p, descriptors);
-  for (const kind of givenKinds) if (sent.includes(kind)) give(p, kind, numberOf(kind), descriptors);
-  makeJail(p, "qemu", directory, entries);
+  for (const kind of sent) if (kind in descriptors) give(p, kind as GivenKind, numberOf(kind), descriptors);
+  const share = { tag: "share", path: own.share };
+  const fork = { socket: "", notes: undefined };
+  makeJail(p, "qemu", own.directory, jailEntries({ kernel: "", initrd: "", share, fork }, binary, []), path);
   p.doing("open the machine's share");
   for (const fd of descriptors.share) {
-    const share = p.value("openat", [AT_FDCWD, p.text(inside.share), O_RDONLY | O_DIRECTORY | O_CLOEXEC]);
-    p.syscall("dup3", [share, fd, O_CLOEXEC]);
-    p.syscall("close", [share]);
+    const opened = p.value("openat", [AT_FDCWD, p.text(inside.share), O_RDONLY | O_DIRECTORY | O_CLOEXEC]);
+    p.syscall("dup3", [opened, fd, O_CLOEXEC]);
+    p.syscall("close", [opened]);
   }
   setLimits(p, "qemu");
-  rename(p, title, name);
+  rename(p, title, places.name);
   dropPrivileges(p, "qemu", toServe);
   tieTo(p, numberOf("life"));
   p.doing("close what qemu must not have");
   for (const kind of sent) if (kind !== "life") p.syscall("close", [numberOf(kind)]);
   loadSeccomp(p, sandboxFilter());
-  return p.assemble();
+  const program = p.assemble();
+  const holes = mapValues(sizes, (size, name) => ({ at: program.dataAt + places[name].offset, size }));
+  return { program: Buffer.from(program.bytes).toString("base64"), holes, notes: runsOf(program.notes), sent };
+}
+
+function mapValues<K extends string, V, W>(values: Record<K, V>, map: (value: V, key: K) => W): Record<K, W> {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value as V, key as K)])) as Record<
+    K,
+    W
+  >;
+}
+
+/** Notes, each with how often it comes in a row. */
+function runsOf(notes: readonly Note[]): [string, number][] {
+  const runs: [string, number][] = [];
+  for (const { doing } of notes) {
+    const last = runs.at(-1);
+    if (last?.[0] === doing) last[1]++;
+    else runs.push([doing, 1]);
+  }
+  return runs;
 }
 
 /** What the kernel keeps for these must not be what the parent's and all its clones' have. */
@@ -114,7 +134,6 @@ function renew(p: Assembler, { events, epolls, signals }: ForkDescriptors): void
 
 /** Gives a descriptor that was sent the numbers by which QEMU knows it. */
 function give(p: Assembler, kind: GivenKind, sent: number, descriptors: ForkDescriptors): void {
-  if (kind === "share") return;
   p.doing(`give qemu its ${kind}`);
   if (kind === "tap") {
     // As QEMU has set up its parent's.
@@ -125,14 +144,13 @@ function give(p: Assembler, kind: GivenKind, sent: number, descriptors: ForkDesc
   for (const fd of descriptors[kind]) p.syscall("dup3", [sent, fd, O_CLOEXEC]);
 }
 
-/** Writes the machine's name over its parent's, where ps(1) finds it. */
-function rename(p: Assembler, { at, name }: ForkTitle, own: string): void {
-  if (Buffer.byteLength(own) !== Buffer.byteLength(name)) return;
+/** Writes the machine's name over its parent's, which is as long, where ps(1) finds it. */
+function rename(p: Assembler, { at, name }: ForkTitle, own: Address): void {
   p.doing("name the process");
-  const vector = (address: bigint | undefined) =>
-    p.bytes(new Uint8Array(new BigUint64Array([address ?? 0n, BigInt(name.length)]).buffer));
-  const [from, to] = [vector(undefined), vector(BigInt(at))];
-  p.pointer(from, p.text(own));
+  const vector = (address: bigint) =>
+    p.bytes(new Uint8Array(new BigUint64Array([address, BigInt(name.length)]).buffer));
+  const [from, to] = [vector(0n), vector(BigInt(at))];
+  p.pointer(from, own);
   p.syscall("process_vm_writev", [p.value("getpid", []), from, 1, to, 1, 0], { accept: "any" });
 }
 

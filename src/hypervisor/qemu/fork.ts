@@ -2,27 +2,25 @@
  * QEMU forked from another one whose machine stands still: with all that it has loaded, read and translated, and with its machine's
  * memory, copy-on-write. Under emulation most of a start is that. preload/fork.c does it; with KVM a machine is bound to its process.
  */
-import { closeSync, openSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { messageOf, RunvError } from "../../base/error";
 import { followCgroups } from "../../linux/cgroups";
 import { SOCK_NONBLOCK, SOCK_SEQPACKET } from "../../linux/constants";
+import { errnoText } from "../../linux/errno";
 import { type Identity, identityOf } from "../../linux/identity";
 import { syscall } from "../../linux/local";
 import { signalProcess, waitForEnd } from "../../linux/processes";
 import { sendWithDescriptors } from "../../linux/send-descriptor";
 import { SIGKILL } from "../../linux/signals";
 import { connectSocket, socketPair } from "../../linux/unix-socket";
-import type { Program } from "../../program/program";
 import { decodeU32, FrameType, maxFromGuest } from "../../wire/frame";
 import { connectFrames } from "../../wire/frame-socket";
 import { openConsole } from "../console";
 import type { ForkParent, MachineSpec } from "../driver";
-import { jailEntries } from "../jail";
 import { lastWords } from "../last-words";
 import type { Child } from "./child";
-import type { ForkDescriptors } from "./fork-descriptors";
-import { type ForkTitle, forkProgram, type SentKind, sentKinds } from "./fork-program";
+import { type ForkNotes, type ForkTemplate, fillProgram, noteOf, type SentKind, sharedNamespaces } from "./fork-notes";
 import { tapOf } from "./options";
 
 /** How long a fork may take: it is done in milliseconds, one after the other where many ask at once. */
@@ -30,68 +28,39 @@ const forkTimeoutMs = 10_000;
 /** How long the process may take to be gone, once it has let go of its sockets. */
 const endTimeoutMs = 10_000;
 
-/** What clones must know of their parent: `Machine.forkNotes`. */
-export interface ForkNotes {
-  /** QEMU's program. */
-  binary: string;
-  freePageReporting: boolean;
-  descriptors: ForkDescriptors;
-  title: ForkTitle;
-  /** The namespaces that a clone is to have from its parent: who is in others cannot take it. */
-  namespaces: Readonly<Record<string, string>>;
-}
-
-/** Those namespaces of a process that a clone takes over from it. */
-export function sharedNamespaces(pid: number | "self" = "self"): Record<string, string> {
-  return Object.fromEntries(["user", "pid"].map((name) => [name, readlinkSync(`/proc/${pid}/ns/${name}`)]));
-}
-
-/** Where a process has its machine's name (proc_pid_stat(5), arg_start). */
-export function titleOf(pid: number, name: string): ForkTitle {
-  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[45]);
-  return { at: start + readFileSync(`/proc/${pid}/cmdline`).indexOf(`\0${name}\0`) + 1, name };
-}
-
 /**
  * Forks a QEMU. Its machine stands still.
  * @throws RunvError VM_FORK; nothing is left then
  */
-export async function forkChild(spec: MachineSpec, { socket, notes }: ForkParent): Promise<Child> {
-  const { binary, descriptors, title, namespaces } = notes as ForkNotes;
+export async function forkChild(spec: MachineSpec, { socket, notes: given }: ForkParent): Promise<Child> {
+  const notes = given as ForkNotes;
   for (const [name, namespace] of Object.entries(sharedNamespaces())) {
-    if (namespaces[name] !== namespace)
+    if (notes.namespaces[name] !== namespace)
       throw new RunvError("VM_FORK", `the template's process is in another ${name} namespace`);
   }
   const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair() };
   const own: number[] = [];
   try {
-    const tap = spec.nic && tapOf(spec.nic.backend)?.tap;
-    if ((tap === undefined) !== (descriptors.tap.length === 0))
-      throw new RunvError("VM_FORK", "the template's process has another network");
-    const opened: Partial<Record<SentKind, number>> = {
+    const opened = {
       console: openConsole(spec.directory),
       mounts: openSync("/proc/thread-self/ns/mnt", "r"),
       network: openSync("/proc/thread-self/ns/net", "r"),
     };
     own.push(...Object.values(opened));
     const theirs = Object.fromEntries(Object.entries(sockets).map(([kind, [, their]]) => [kind, their]));
-    const sendable: Partial<Record<SentKind, number>> = { ...opened, ...theirs, ...(tap !== undefined && { tap }) };
-    const sent = sentKinds.filter((kind) => sendable[kind] !== undefined);
-    const program = forkProgram({
-      ...{ descriptors, title, sent, directory: spec.directory },
-      entries: jailEntries(spec, binary, []),
-      name: spec.name,
-      umask: process.umask(),
-      affinity: affinity(),
-      nice: getPriority(),
+    const available: Partial<Record<SentKind, number | undefined>> = {
+      ...opened,
+      ...theirs,
+      tap: spec.nic && tapOf(spec.nic.backend)?.tap,
+    };
+    const sent = notes.sent.map((kind) => available[kind]);
+    if (!sent.every((fd) => fd !== undefined))
+      throw new RunvError("VM_FORK", "the template's process has another network");
+    const program = fillProgram(notes, {
+      ...{ directory: spec.directory, share: spec.share?.path ?? "", name: spec.name },
+      ...{ umask: BigInt(process.umask()), nice: BigInt(getPriority()), affinity: affinity() },
     });
-    const identity = await request(
-      socket,
-      program,
-      sent.map((kind) => sendable[kind]!),
-    );
-    return childOf(identity, sockets);
+    return childOf(await request(socket, notes, program, sent), sockets);
   } catch (error) {
     for (const [ours] of Object.values(sockets)) closeSync(ours);
     throw error instanceof RunvError
@@ -104,7 +73,12 @@ export async function forkChild(spec: MachineSpec, { socket, notes }: ForkParent
 }
 
 /** Asks for a process, and waits until it is what it is to be. */
-async function request(path: string, program: Program, fds: readonly number[]): Promise<Identity> {
+async function request(
+  path: string,
+  notes: ForkTemplate,
+  program: Uint8Array,
+  fds: readonly number[],
+): Promise<Identity> {
   const socket = connectSocket(path, SOCK_NONBLOCK, SOCK_SEQPACKET);
   const { promise, resolve, reject } = Promise.withResolvers<Identity>();
   promise.catch(() => {});
@@ -112,7 +86,7 @@ async function request(path: string, program: Program, fds: readonly number[]): 
   const stream = await connectFrames({ fd: socket }, maxFromGuest, () => ({
     frame({ type, payload }) {
       if (type === FrameType.output) identity = adopt(decodeU32(payload) ?? 0);
-      else if (type === FrameType.failed) reject(program.failure(decodeU32(payload) ?? 0, decodeU32(payload, 1) ?? 0));
+      else if (type === FrameType.failed) reject(failureOf(notes, payload));
       else if (type === FrameType.done && identity !== undefined) resolve(identity);
     },
     close: (error) =>
@@ -123,7 +97,7 @@ async function request(path: string, program: Program, fds: readonly number[]): 
     forkTimeoutMs,
   );
   try {
-    sendWithDescriptors(socket, program.bytes, fds);
+    sendWithDescriptors(socket, program, fds);
     return await promise;
   } catch (error) {
     if (identity !== undefined) signalProcess(identity, SIGKILL);
@@ -132,6 +106,11 @@ async function request(path: string, program: Program, fds: readonly number[]): 
     clearTimeout(timer);
     stream.close();
   }
+}
+
+function failureOf(notes: ForkTemplate, payload: Uint8Array): RunvError {
+  const [index = 0, errno = 0] = [decodeU32(payload), decodeU32(payload, 1)];
+  return new RunvError("VM_FORK", `${noteOf(notes, index)}: ${errnoText(errno)}`);
 }
 
 /** A process that was just forked becomes one of this machine's: with its cgroups, and what the kernel thinks of killing it. */

@@ -4,13 +4,12 @@ import { messageOf, RunvError } from "../../base/error";
 import { memoryFile } from "../../linux/memory-file";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
-import type { Capabilities, ForkParent, Machine, MachineSpec } from "../driver";
+import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { inside, jailEntries } from "../jail";
 import { failureOf } from "../spawn-program";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
-import { type ForkNotes, forkChild } from "./fork";
 import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
@@ -34,7 +33,6 @@ export interface LaunchOptions extends QemuOptions {
 export async function launch(asked: MachineSpec, options: LaunchOptions): Promise<Machine> {
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
-  if (asked.fork !== undefined) return await launchFork(asked, asked.fork, options);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
   const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
@@ -84,28 +82,6 @@ function capabilitiesOf(
 ): Capabilities {
   const fork = capabilities.fork && accelerator === "tcg" && !hasServer;
   return { ...capabilities, fork, freePageReporting: reportsFreePages(version) };
-}
-
-/** Forks a machine, and has it go on. */
-async function launchFork(spec: MachineSpec, parent: ForkParent, options: LaunchOptions): Promise<Machine> {
-  const { driver } = options;
-  const { binary, freePageReporting } = parent.notes as ForkNotes;
-  const child = await forkChild(spec, parent);
-  const capabilities = { ...options.capabilities, freePageReporting };
-  const machine = new QemuMachine(child, { driver, accelerator: "tcg", capabilities, spec, server: undefined, binary });
-  try {
-    await machine.attach((onEvent) =>
-      Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
-    );
-    await machine.resume();
-    return machine;
-  } catch (error) {
-    child.kill();
-    const { stderr } = await child.exited;
-    throw new RunvError("VM_FORK", [`start a forked qemu: ${messageOf(error)}`, stderr].filter(Boolean).join(": "), {
-      cause: error,
-    });
-  }
 }
 
 /** The program that becomes QEMU in its jail. */

@@ -18,8 +18,7 @@ import type {
 import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
 import { addDisk, removeDisk } from "./disk";
-import { type ForkNotes, sharedNamespaces, titleOf } from "./fork";
-import { forkDescriptorsOf } from "./fork-descriptors";
+import type { ForkNotes } from "./fork-notes";
 import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
@@ -33,8 +32,8 @@ export interface QemuMachineOptions {
   spec: MachineSpec;
   /** Who serves its share, if not QEMU itself. */
   server: Virtiofsd | undefined;
-  /** QEMU's program. */
-  binary: string;
+  /** QEMU's program, where it was not forked. */
+  binary?: string;
 }
 
 /** When the server of a share ends with QEMU, so much lies between them at most. */
@@ -57,7 +56,7 @@ export class QemuMachine implements Machine {
   #size: MachineSize;
   readonly #sharesMemory: boolean;
   readonly #spec: MachineSpec;
-  readonly #binary: string;
+  readonly #binary: string | undefined;
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
@@ -133,16 +132,12 @@ export class QemuMachine implements Machine {
   }
 
   async forkNotes(): Promise<ForkNotes> {
-    const { forks, share, memory } = this.#spec;
-    if (forks === undefined) throw unsupported(this.driver, "fork");
-    const files = { console: this.consoleLog, share: share?.path, memory: memory?.path };
-    return {
-      binary: this.#binary,
-      freePageReporting: this.capabilities.freePageReporting,
-      title: titleOf(this.pid, this.#spec.name),
-      descriptors: forkDescriptorsOf(this.pid, files),
-      namespaces: sharedNamespaces(this.pid),
-    };
+    const { name, forks, share, memory } = this.#spec;
+    if (forks === undefined || this.#binary === undefined) throw unsupported(this.driver, "fork");
+    const { describeParent } = await import("./fork-parent");
+    const { freePageReporting } = this.capabilities;
+    const parent = { pid: this.pid, name, binary: this.#binary, freePageReporting };
+    return describeParent(parent, { console: this.consoleLog, share: share?.path, memory: memory?.path });
   }
 
   async addNic(nic: Nic): Promise<void> {

@@ -1,0 +1,84 @@
+/** What is known of a QEMU from which others are forked: written by its template's process, read by the monitors of the others. */
+import { readlinkSync } from "node:fs";
+
+/** As preload/fork.c has them: a clone's connection, and the first of the descriptors that it is sent. */
+export const [connection, firstSent] = [64, 65];
+
+/** What a clone is given of its own, each for all of the parent's descriptors of that kind. */
+export const givenKinds = ["qmp", "agent", "console", "stderr", "share", "tap"] as const;
+
+export type GivenKind = (typeof givenKinds)[number];
+
+/** What it is sent, in this order: that, this process's namespaces, and a socket that closes with this process. */
+export const sentKinds = [
+  ...givenKinds.filter((kind) => kind !== "share"),
+  ...(["mounts", "network", "life"] as const),
+] as const;
+
+export type SentKind = (typeof sentKinds)[number];
+
+/** What a program has room for, that is the machine's own. */
+export interface ForkValues {
+  /** Paths: where the jail is put, and what the machine shares. */
+  directory: string;
+  share: string;
+  name: string;
+  /** The monitor's: umask(2), getpriority(2), sched_getaffinity(2). */
+  umask: bigint;
+  nice: bigint;
+  affinity: Uint8Array;
+}
+
+/** Bytes of a file, counted from its start. */
+export interface Hole {
+  at: number;
+  size: number;
+}
+
+/** The program of system calls that makes a machine of its own of what was forked. */
+export interface ForkTemplate {
+  /** In base64. */
+  program: string;
+  holes: Record<keyof ForkValues, Hole>;
+  /** What its instructions are for, and how many in a row. */
+  notes: readonly (readonly [string, number])[];
+}
+
+export interface ForkNotes extends ForkTemplate {
+  freePageReporting: boolean;
+  /** Which of `sentKinds` it takes. */
+  sent: readonly SentKind[];
+  /** The namespaces that a clone is to have from its parent: who is in others cannot take it. */
+  namespaces: Readonly<Record<string, string>>;
+}
+
+/** Those namespaces of a process that a clone takes over from it. */
+export function sharedNamespaces(pid: number | "self" = "self"): Record<string, string> {
+  return Object.fromEntries(["user", "pid"].map((name) => [name, readlinkSync(`/proc/${pid}/ns/${name}`)]));
+}
+
+/** Fills a program's holes. @throws RangeError when something is too long for its own */
+export function fillProgram({ program, holes }: ForkTemplate, values: ForkValues): Uint8Array {
+  const bytes = new Uint8Array(Buffer.from(program, "base64"));
+  for (const [name, { at, size }] of Object.entries(holes)) {
+    const content = bytesOf(values[name as keyof ForkValues]);
+    if (content.length > size) throw new RangeError(`${name}: ${content.length} bytes`);
+    bytes.set(content, at);
+  }
+  return bytes;
+}
+
+function bytesOf(value: string | bigint | Uint8Array): Uint8Array {
+  if (typeof value === "bigint") return new Uint8Array(new BigInt64Array([value]).buffer);
+  return typeof value === "string" ? Buffer.from(`${value}\0`) : value;
+}
+
+/** What an instruction of the program is for. */
+export function noteOf({ notes }: ForkTemplate, index: number): string {
+  let rest = index;
+  for (const [doing, count] of notes) {
+    if (rest < count) return doing;
+    rest -= count;
+  }
+  return "fork qemu";
+}

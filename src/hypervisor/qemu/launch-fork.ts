@@ -1,0 +1,30 @@
+import { messageOf, RunvError } from "../../base/error";
+import type { Capabilities, ForkParent, Machine, MachineSpec } from "../driver";
+import { forkChild } from "./fork";
+import type { ForkNotes } from "./fork-notes";
+import { QemuMachine } from "./machine";
+import { Qmp } from "./qmp";
+
+/** `Driver.launch` of the QEMU drivers, where a machine is forked from another one, which stands still: it goes on. */
+export async function launchFork(
+  spec: MachineSpec,
+  parent: ForkParent,
+  { driver, capabilities }: { driver: string; capabilities: Capabilities },
+): Promise<Machine> {
+  const { freePageReporting } = parent.notes as ForkNotes;
+  const child = await forkChild(spec, parent);
+  const own = { ...capabilities, freePageReporting };
+  const machine = new QemuMachine(child, { driver, accelerator: "tcg", capabilities: own, spec, server: undefined });
+  try {
+    await machine.attach((onEvent) => Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent }));
+    // Its guest's answers are waited for, which come after that.
+    machine.resume().catch(() => child.kill());
+    return machine;
+  } catch (error) {
+    child.kill();
+    const { stderr } = await child.exited;
+    throw new RunvError("VM_FORK", [`start a forked qemu: ${messageOf(error)}`, stderr].filter(Boolean).join(": "), {
+      cause: error,
+    });
+  }
+}
