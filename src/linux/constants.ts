@@ -29,6 +29,11 @@ export const R_OK = 4;
 export const F_SETFL = 4;
 export const F_SETOWN = 8;
 export const F_SETSIG = 10;
+export const F_ADD_SEALS = 1033;
+export const F_SEAL_SEAL = 1;
+export const F_SEAL_SHRINK = 2;
+export const F_SEAL_GROW = 4;
+export const F_SEAL_WRITE = 8;
 
 /** linux/openat2.h: how a path is resolved */
 export const RESOLVE_NO_SYMLINKS = 0x04;
@@ -159,6 +164,7 @@ export const MAP_POPULATE = 0x8000;
 
 /** linux/memfd.h */
 export const MFD_CLOEXEC = 1;
+export const MFD_ALLOW_SEALING = 2;
 
 /** linux/if_tun.h */
 export const TUNSETIFF = 0x400454ca;

@@ -1,12 +1,21 @@
 import { ftruncateSync, writeSync } from "node:fs";
-import { MFD_CLOEXEC } from "./constants";
+import {
+  F_ADD_SEALS,
+  F_SEAL_GROW,
+  F_SEAL_SEAL,
+  F_SEAL_SHRINK,
+  F_SEAL_WRITE,
+  MFD_ALLOW_SEALING,
+  MFD_CLOEXEC,
+} from "./constants";
 import { SystemError, syscall } from "./local";
 
 /** linux/memfd.h, since Linux 6.3: without it a kernel may be set to refuse to execute it. */
 const MFD_EXEC = 0x10;
 
 /**
- * Makes a file in memory that can be executed.
+ * Makes a file in memory that can be executed. Nobody changes it any more: whoever is given its descriptor may share it with processes
+ * that may do more, which execute it too.
  * @returns its descriptor, at the beginning of the file; the caller closes it
  * @throws SystemError
  */
@@ -15,6 +24,7 @@ export function memoryFile(name: string, bytes: Uint8Array): number {
   for (let written = 0; written < bytes.length; ) {
     written += writeSync(fd, bytes, written, bytes.length - written, written);
   }
+  syscall("fcntl", fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
   return fd;
 }
 
@@ -61,10 +71,11 @@ function dataAfter(fd: number, offset: number): number | undefined {
 }
 
 function create(name: string): number {
+  const flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   try {
-    return syscall("memfd_create", name, MFD_CLOEXEC | MFD_EXEC);
+    return syscall("memfd_create", name, flags | MFD_EXEC);
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== "EINVAL") throw error;
-    return syscall("memfd_create", name, MFD_CLOEXEC);
+    return syscall("memfd_create", name, flags);
   }
 }
