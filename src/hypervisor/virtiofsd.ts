@@ -12,7 +12,7 @@ import { isProgram } from "./programs";
 import { spawnTied } from "./tied";
 
 const usual = ["/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd", "/usr/bin/virtiofsd"];
-export const virtiofsdHint =
+const virtiofsdHint =
   "apt-get install virtiofsd (Debian 12: qemu-system-common; dnf install virtiofsd); or its path as virtiofsd in /etc/runv/config.toml";
 
 /**

@@ -5,7 +5,7 @@ import { kernelHint, kernelRefused } from "../qemu/kernel-words";
 
 /** How Debian and its kin, Fedora and its kin call the packages. */
 export const clientHint = "apt-get install libvirt-clients (dnf install libvirt-client)";
-export const daemonHint =
+const daemonHint =
   "systemctl start libvirtd (apt-get install libvirt-daemon-system libvirt-daemon-driver-qemu, if it is not there)";
 
 export const uriHint = "--libvirt-uri qemu:///system, or libvirt_uri in config.toml";

@@ -25,7 +25,7 @@ export interface Place {
   fd: number;
 }
 
-export function placesOf(machine: string): string {
+function placesOf(machine: string): string {
   return `${base}/${machine}`;
 }
 
