@@ -42,7 +42,7 @@ describe("what commands read", () => {
   });
 
   test("run", async () => {
-    expect(await asked(run, "-d --keep ID")).toMatchObject({ id: "ID", detach: true, keep: true, noSubreaper: false });
+    expect(await asked(run, "-d --keep --no-subreaper ID")).toMatchObject({ id: "ID", detach: true, keep: true });
   });
 
   test("exec: what follows the id is the command's", async () => {

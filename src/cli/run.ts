@@ -29,7 +29,6 @@ export const run = (perform: Perform<RunOptions>): Command =>
           ...createOptions(flags, args, global),
           detach: flags.detach,
           keep: flags.keep,
-          noSubreaper: flags["no-subreaper"],
         });
       }),
   });

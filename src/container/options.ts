@@ -27,8 +27,6 @@ export interface RunOptions extends CreateOptions {
   detach: boolean;
   /** Keep the container after its end. */
   keep: boolean;
-  /** Do not become the subreaper of what the container's shim leaves behind. */
-  noSubreaper: boolean;
 }
 
 /** One more process in a container. Either `process` names a file that says all, or `command` and the rest do. */
