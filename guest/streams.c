@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+static void hang_up(struct process *p);
+
 void close_fd(int *fd)
 {
 	if (*fd >= 0)
@@ -117,8 +119,10 @@ bool serve_input(struct process *p)
 		free(in->buffer);
 		in->buffer = NULL;
 	}
-	if (!in->length && in->ending && in->fd >= 0)
+	if (!in->length && in->ending && in->fd >= 0) {
 		close_input(in);
+		hang_up(p);
+	}
 
 	if (in->refused) {
 		if (!channel_tell(p->handle, FRAME_EOF, STDIN, 0, 0, 0))

@@ -37,6 +37,31 @@ test("when the host ends both ways it is hung up, whichever ends first", async (
   }
 });
 
+test("it is hung up too when the host has ended both ways before it is given", async () => {
+  const process = init.run(
+    program((p) => {
+      p.stop();
+      terminal(p, ["/bin/sh", "-c", "read x; read y"]);
+    }, head),
+  );
+  await process.frame(FrameType.stopped);
+  for (const stream of [0, 1]) process.eof(stream);
+  process.go();
+  await process.end();
+  // SIGHUP
+  expect(process.numbers(FrameType.exit)).toEqual([1]);
+});
+
+test("it is hung up when what was typed before both ends is written", async () => {
+  const script = "stty raw -echo; echo ready; while read x; do :; done";
+  const process = init.run(program((p) => terminal(p, ["/bin/sh", "-c", script]), head));
+  await process.until(() => process.text() === "ready\n");
+  process.write("more\n".repeat(10_000));
+  for (const stream of [0, 1]) process.eof(stream);
+  await process.end();
+  expect(process.numbers(FrameType.exit)).toEqual([1]);
+});
+
 test("RESIZE sets its size, also before it is given", async () => {
   const process = init.run(
     program((p) => {
@@ -82,10 +107,10 @@ function terminal(p: Assembler, argv: readonly string[]): void {
   const master = p.value("openat", [linux.AT_FDCWD, p.text("/dev/ptmx"), 2 | linux.O_CLOEXEC]);
   p.syscall("ioctl", [master, linux.TIOCSPTLCK, p.zeroed(4)]);
   const slave = p.value("ioctl", [master, linux.TIOCGPTPEER, 2 | linux.O_NOCTTY]);
-  p.give(master);
-  p.syscall("close", [master]);
   p.syscall("setsid", []);
   p.syscall("ioctl", [slave, linux.TIOCSCTTY, 0]);
+  p.give(master);
+  p.syscall("close", [master]);
   for (const fd of [0, 1, 2]) p.syscall("dup3", [slave, fd, 0]);
   exec(p, argv);
 }
