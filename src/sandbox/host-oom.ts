@@ -48,40 +48,58 @@ export function repeatOomOnHost(cgroup: readonly string[]): void {
 /** Listeners of a cgroup hear of its own limit: it comes down for a moment, while the processes are in the cgroup above. */
 function repeatInVersion1(directory: string): void {
   checkHasNoneBelow(directory);
-  const changed = ["memory.swappiness", "memory.limit_in_bytes"].map((name) => {
-    const file = `${directory}/${name}`;
-    return [file, read(file)] as const;
-  });
-  const moved = move(directory, dirname(directory));
-  try {
+  forAMoment((undo) => {
+    move(directory, dirname(directory), (pid) => undo(() => join(directory, pid)));
+    const change = (name: string, value: number) => {
+      const file = `${directory}/${name}`;
+      const before = read(file);
+      undo(() => write(file, before));
+      write(file, String(value));
+    };
     const used = Number(read(`${directory}/memory.usage_in_bytes`));
     // What the hypervisor has used is not to be swapped out for this.
-    write(`${directory}/memory.swappiness`, "0");
-    write(`${directory}/memory.limit_in_bytes`, String(used + room));
+    change("memory.swappiness", 0);
+    change("memory.limit_in_bytes", used + room);
     exhaust(directory, used + 2 * room);
-  } finally {
-    for (const [file, value] of changed) write(file, value);
-    join(directory, moved);
-  }
+  });
 }
 
 /** Listeners of a cgroup hear of all below it as well: the end of memory is in one below. It never looks empty to systemd. */
 function repeatInVersion2(directory: string): void {
   checkHasNoneBelow(directory);
   const [aside, oom] = innerCgroups.map((name) => `${directory}/${name}`) as [string, string];
-  mkdirSync(aside);
-  try {
+  forAMoment((undo) => {
+    mkdirSync(aside);
+    undo(() => rmdirSync(aside));
+    undo(() => move(aside, directory));
     move(directory, aside);
+    undo(() => write(`${directory}/cgroup.subtree_control`, "-memory"));
     write(`${directory}/cgroup.subtree_control`, "+memory");
     mkdirSync(oom);
+    undo(() => rmdirSync(oom));
     write(`${oom}/memory.max`, String(room));
     exhaust(oom, 2 * room);
-  } finally {
-    if (existsSync(oom)) rmdirSync(oom);
-    write(`${directory}/cgroup.subtree_control`, "-memory");
-    move(aside, directory);
-    rmdirSync(aside);
-  }
+  });
+}
+
+/**
+ * Does something, and then undoes it: the last step first, and each whether or not the others can be undone.
+ * @param action gets a function to which it gives what undoes its next step
+ * @throws what the action throws, or else what undoing it does
+ */
+function forAMoment(action: (undo: (step: () => void) => void) => void): void {
+  const steps: (() => void)[] = [];
+  const failures: unknown[] = [];
+  const attempt = (step: () => void) => {
+    try {
+      step();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  attempt(() => action((step) => steps.push(step)));
+  for (const step of steps.reverse()) attempt(step);
+  if (failures.length > 0) throw failures[0];
 }
 
 /** Processes there would be under the same limit. */
@@ -90,22 +108,22 @@ function checkHasNoneBelow(directory: string): void {
   if (below !== undefined) throw failed(`there are cgroups of others in ${directory}: ${below.name}`);
 }
 
-/** Moves all processes of a cgroup. @returns their ids */
-function move(from: string, to: string): string[] {
-  const moved: string[] = [];
+/** Moves all processes of a cgroup. @param moving told of each before */
+function move(from: string, to: string, moving: (pid: string) => void = () => {}): void {
   for (let left = processes(from); left.length > 0; left = processes(from)) {
-    join(to, left);
-    moved.push(...left);
+    for (const pid of left) {
+      moving(pid);
+      join(to, pid);
+    }
   }
-  return moved;
 }
 
 function processes(directory: string): string[] {
   return read(`${directory}/cgroup.procs`).split("\n").filter(Boolean);
 }
 
-function join(directory: string, pids: readonly string[]): void {
-  for (const pid of pids) write(`${directory}/cgroup.procs`, pid);
+function join(directory: string, pid: string): void {
+  write(`${directory}/cgroup.procs`, pid);
 }
 
 /** Runs a process in a cgroup that asks for so much memory that the kernel ends it. */
