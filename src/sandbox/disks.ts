@@ -59,13 +59,16 @@ export class Disks {
     return disk;
   }
 
-  /** Takes the disks of a container away. */
+  /** Takes the disks of a container away, also if the guest does not unmount them: the host is to have them back. @throws what failed first */
   async remove(container: string): Promise<void> {
     const disks = this.#owned.get(container);
     if (disks === undefined) return;
     this.#owned.delete(container);
-    await this.#guest.call(unmountDisk(container));
-    for (const id of disks) await this.#machine.removeDisk(id);
+    const failures: unknown[] = [];
+    const failed = (error: unknown) => failures.push(error);
+    await this.#guest.call(unmountDisk(container)).catch(failed);
+    for (const id of disks) await this.#machine.removeDisk(id).catch(failed);
+    if (failures.length > 0) throw failures[0];
   }
 
   async #find(id: string): Promise<GuestDisk> {

@@ -229,8 +229,9 @@ class Monitor {
     if (this.#sandbox === undefined) throw starting();
     await endContainer(this.#sandbox.guest, id);
     // A device that QEMU or the guest does not let go of keeps no container from being deleted.
-    await this.#networks?.leave(id).catch((error) => log.warn(`take the network of ${id} away: ${messageOf(error)}`));
-    await this.#disks?.remove(id);
+    const warn = (what: string) => (error: unknown) => log.warn(`take the ${what} of ${id} away: ${messageOf(error)}`);
+    await this.#networks?.leave(id).catch(warn("network"));
+    await this.#disks?.remove(id).catch(warn("disks"));
     detachTrees(`${this.#directory}/share/${id}`);
   }
 
