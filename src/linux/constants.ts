@@ -183,4 +183,5 @@ export const RNDRESEEDCRNG = 0x5207;
 export const CLOCK_REALTIME = 0;
 
 /** setrlimit(2): the descriptors that a process may have. */
+export const RLIMIT_STACK = 3;
 export const RLIMIT_NOFILE = 7;
