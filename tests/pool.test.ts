@@ -108,7 +108,8 @@ runvTest("a keeper whose directory is removed ends, with its machines", async (r
   expect((await runv(rig, "pool", "start", "--size", "1")).code).toBe(0);
   const { keeper } = await status(rig);
   const parts = [keeper.pid, ...descendantsOf(keeper.pid)];
-  expect(parts.length).toBeGreaterThan(2);
+  // The monitor, and a hypervisor unless it was forked from another one: then the rig sees whether it is left.
+  expect(parts.length).toBeGreaterThan(1);
   rmSync(poolOf(rig), { recursive: true });
   await until("they are gone", () => !parts.some((pid) => identityOf(pid)), patience);
   expect(existsSync(poolOf(rig))).toBe(false);
