@@ -12,6 +12,7 @@ import { stopPool } from "./pool";
 import type { Result } from "./result";
 import { makeRig, type Rig, removeRig } from "./rig";
 import { formatFigures } from "./table";
+import { prepareTemplate } from "./template";
 
 const results = join(import.meta.dir, "results");
 
@@ -44,6 +45,7 @@ async function measure(rig: Rig, names: readonly string[]): Promise<Result> {
   const commit = ask([...rig.runtimes.find(({ name }) => name === "cloned")!.words("--version")]).split("\n")[1] ?? "";
   const qemu = ask(["qemu-system-x86_64", "--version"]).split("\n")[0] ?? "";
   const machine = await describeMachine({ ...Object.fromEntries(versions), runv: commit, qemu });
+  await prepareTemplate(rig);
   const result: Result = { machine, quick: rig.quick, figures: {}, notes: rig.notes };
   for (const name of names) {
     machine.load.at[name] = loadNow();
