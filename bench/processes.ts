@@ -15,8 +15,8 @@ export function processorTime(pid: number): number {
 export interface Memory {
   /** Its share of what it has mapped, where each page is divided among those who have it. */
   pss: number;
-  /** Its own: heap, stacks, and the pages of a private mapping that it has written to. */
-  anonymous: number;
+  /** Its own: heap, stacks, and other pages that it has written to, but for those that it shares with whom it was forked from. */
+  own: number;
 }
 
 /** @see proc_pid_smaps(5) */
@@ -24,5 +24,5 @@ export function memoryOf(pid: number): Memory {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const field = (name: string) =>
     (Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * 1024) / 1e6;
-  return { pss: field("Pss"), anonymous: field("Anonymous") };
+  return { pss: field("Pss"), own: field("Private_Dirty") };
 }

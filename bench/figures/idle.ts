@@ -37,9 +37,9 @@ function memoryFigures(root: string, ids: readonly string[]): Figures {
   const suffix = many ? "-many" : "";
   return {
     [`memory${suffix}`]: of(`memory of an idle container, ${among}: PSS`, "pss", "qemu", "monitor", "shim"),
-    [`memory-qemu${suffix}`]: of("  QEMU: private", "anonymous", "qemu"),
-    [`memory-monitor${suffix}`]: of("  monitor: private", "anonymous", "monitor"),
-    [`memory-shim${suffix}`]: of("  shim: private", "anonymous", "shim"),
-    [`memory-runv${suffix}`]: of("  monitor and shim: private", "anonymous", "monitor", "shim"),
+    [`memory-qemu${suffix}`]: of("  QEMU: private", "own", "qemu"),
+    [`memory-monitor${suffix}`]: of("  monitor: private", "own", "monitor"),
+    [`memory-shim${suffix}`]: of("  shim: private", "own", "shim"),
+    [`memory-runv${suffix}`]: of("  monitor and shim: private", "own", "monitor", "shim"),
   };
 }
