@@ -117,11 +117,24 @@ runvTest("a machine that does not answer: its containers can be killed and delet
     },
   });
   expect((await runv(["run", "-d", "-b", two, id("two")])).code).toBe(0);
+  expect((await runv(["pause", id("one")])).code).toBe(0);
   process.kill(machine, "SIGSTOP");
   const silent = expect.stringContaining("the virtual machine does not answer");
+  // All at once: each waits for more than a minute.
+  const unanswered = await Promise.all(
+    [
+      ["kill", id("two"), "TERM"],
+      ["resume", id("one")],
+      ["ps", id("one")],
+      ["exec", id("two"), "true"],
+    ].map((args) => runv(args)),
+  );
+  const refused = expect.stringMatching(/the virtual machine does not answer.*runv delete --force/s);
+  expect(unanswered).toEqual([1, 1, 1, 255].map((code) => ({ code, stdout: "", stderr: refused })));
   expect(await runv(["kill", id("two"), "KILL"])).toEqual({ code: 0, stdout: "", stderr: silent });
-  const status = async () => JSON.parse((await runv(["state", id("two")])).stdout).status;
-  await until("it is stopped", async () => (await status()) === "stopped");
+  const status = async (name: string) => JSON.parse((await runv(["state", id(name)])).stdout).status;
+  expect(await status("one")).toBe("paused");
+  await until("it is stopped", async () => (await status("two")) === "stopped");
   expect(await runv(["delete", id("two")])).toEqual({ code: 0, stdout: "", stderr: silent });
   expect((await runv(["list", "-q"])).stdout).toBe(`${id("one")}\n`);
   await expectDeleted(rig, id("one"));

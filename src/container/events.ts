@@ -5,7 +5,7 @@ import { print } from "../base/output";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
 import { followMemory } from "../guest/watch-memory";
 import type { SandboxClient } from "../sandbox/client";
-import { initOf, openContainer, withSandbox } from "./open";
+import { connected, initOf, openContainer, withSandbox } from "./open";
 import type { EventsOptions } from "./options";
 import { statFiles, statsOf } from "./stats";
 
@@ -27,10 +27,8 @@ export async function showEvents({ global, id, stats, intervalMs }: EventsOption
     const files = decodeCgroupFiles(await client.guest.call(program), statFiles);
     printEvent({ type: "stats", id, data: statsOf(files) });
   };
-  await withSandbox(global.root, record, async (client) => {
-    if (stats) await printStats(client);
-    else await follow(id, client, intervalMs, () => printStats(client));
-  });
+  if (stats) await withSandbox(global.root, record, printStats);
+  else await connected(global.root, record, (client) => follow(id, client, intervalMs, () => printStats(client)));
   return 0;
 }
 

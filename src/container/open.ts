@@ -2,6 +2,7 @@ import { RunvError } from "../base/error";
 import type { Status } from "../oci/state";
 import { SandboxClient } from "../sandbox/client";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import { whileItAnswers } from "../sandbox/silence";
 import { statusOf } from "./status";
 import { type ContainerRecord, readRecord } from "./store";
 
@@ -33,8 +34,21 @@ export function openRunning(root: string, id: string, ignorePaused: boolean): Co
   return record;
 }
 
+/**
+ * Has the sandbox that a container runs in do something.
+ * @returns what `action` does
+ * @throws RunvError SANDBOX_GONE; GUEST_SILENT when its guest does not answer
+ */
+export function withSandbox<T>(
+  root: string,
+  record: ContainerRecord,
+  action: (client: SandboxClient) => Promise<T>,
+): Promise<T> {
+  return connected(root, record, (client) => whileItAnswers(client, () => action(client)));
+}
+
 /** Connects to the sandbox that a container runs in, for as long as `action` takes. @throws RunvError SANDBOX_GONE */
-export async function withSandbox<T>(
+export async function connected<T>(
   root: string,
   { sandbox }: ContainerRecord,
   action: (client: SandboxClient) => Promise<T>,

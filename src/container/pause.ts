@@ -29,7 +29,12 @@ async function setPaused(
     await withSandbox(global.root, record, async ({ guest }) => {
       // What is recorded is so, on a full disk too: a pause that cannot be recorded is undone, a resume is not begun.
       if (!paused) writeRecord(global.root, changed);
-      await guest.call(freeze(id, paused));
+      try {
+        await guest.call(freeze(id, paused));
+      } catch (error) {
+        if (!paused) writeRecord(global.root, record);
+        throw error;
+      }
       try {
         if (paused) writeRecord(global.root, changed);
       } catch (error) {

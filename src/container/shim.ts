@@ -12,6 +12,7 @@ import { SIGKILL } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
+import { whileItAnswers } from "../sandbox/silence";
 import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
@@ -104,8 +105,10 @@ class Shim {
     this.#process = process;
     this.#input = new InputPump(stdin, process);
     this.#outputs = [new OutputPump(stdout, 1, process), new OutputPump(stderr, 2, process)];
-    if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
-    const { at } = await span("guest: the container's program", () => process.next());
+    const { at } = await whileItAnswers(sandbox, async () => {
+      if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
+      return await span("guest: the container's program", () => process.next());
+    });
     if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
     if (begin.terminal && begin.attended === undefined) this.#carryTerminal(process);
     if (begin.view !== undefined) enterRootView(begin.view);

@@ -55,9 +55,12 @@ export class ContainerMachine {
     );
   }
 
-  /** Kills what runs in the container still. */
+  /** Kills what runs in the container still; in a guest that does not answer, its end does. */
   async kill(): Promise<void> {
-    await this.client.guest.call(killAll(this.id, SIGKILL)).catch(() => {});
+    await atMost(
+      patienceMs,
+      this.client.guest.call(killAll(this.id, SIGKILL)).catch(() => {}),
+    );
   }
 
   /** Waits for the last word on its memory, and for the machine's end when nobody else is in it. */

@@ -151,6 +151,14 @@ export class SandboxClient {
     return (await this.#request({ op: "info" })) as MachineInfo;
   }
 
+  /** Has all that is waited for fail, and whatever is asked from now on. */
+  giveUp(error: RunvError): void {
+    this.#gone = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    this.#guest?.lost(error);
+  }
+
   close(): void {
     this.#stream.close();
   }
@@ -184,10 +192,7 @@ export class SandboxClient {
   }
 
   #lost(): void {
-    this.#gone = gone();
-    for (const { reject } of this.#pending.values()) reject(this.#gone);
-    this.#pending.clear();
-    this.#guest?.lost(this.#gone);
+    this.giveUp(gone());
     this.#closed.resolve();
   }
 }
