@@ -30,6 +30,8 @@ export class Plugs {
   readonly all = new Map<number, Plugged>();
   /** The interface that the machine boots with, until something is found to join it to. */
   #spare: NicWithPort | undefined;
+  /** The guest sees that one. */
+  #shown = false;
   /** The namespace was made for the machine: what is left in it goes with it. */
   #own: boolean;
 
@@ -78,12 +80,20 @@ export class Plugs {
       if (byDriver) await this.#addByDriver(machine, nic, port);
       joinCable(this.#host.netlink, link, port);
       if (spare === undefined && !byDriver) await machine.addNic(nic);
-      else if (hidden !== undefined) await showNic(namespace.guest, hidden);
+      else if (hidden !== undefined && !this.#shown) {
+        await showNic(namespace.guest, hidden);
+        this.#shown = true;
+      }
       this.all.set(link.index, { nic, port, guestIndex: await namespace.take(nic.mac), told: undefined, open: false });
       this.#spare = undefined;
     } catch (error) {
-      if (spare === undefined) await machine.removeNic(nic.id).catch(() => {});
-      if (spare === undefined) port.close();
+      if (spare === undefined) {
+        await machine.removeNic(nic.id).catch(() => {});
+        port.close();
+      } else {
+        // It stays, to be joined again.
+        cutCable(this.#host.netlink, portIndex(this.#host.netlink, port));
+      }
       if (!(error instanceof RunvError && error.code === "NETWORK_BUSY")) cutCable(this.#host.netlink, link.index);
       throw error;
     }
