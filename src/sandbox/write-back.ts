@@ -1,6 +1,6 @@
 import type { Guest } from "../guest/guest";
+import { ping } from "../guest/ping";
 import { syncAll, syncShare } from "../guest/prepare";
-import { Assembler } from "../program/assembler";
 
 interface Patience {
   /** How long the guest is left alone before it is asked whether it still lives. */
@@ -33,7 +33,7 @@ export async function writeBack(
   while (performance.now() < latest) {
     const done = await Promise.race([over, Bun.sleep(restMs)]);
     if (done !== undefined) return done;
-    const answer = guest.call(new Assembler().assemble()).then(
+    const answer = ping(guest).then(
       () => "alive" as const,
       () => false,
     );

@@ -147,6 +147,21 @@ runvTest("memory that ended while the daemon was away is told, once", async (rig
   });
 });
 
+runvTest("a machine that does not answer: its container can be killed, and that is told", async (rig) => {
+  await TestDaemon.with(rig, async (daemon) => {
+    const id = rig.id("silent");
+    const bundlePath = await rig.bundle({ args: ["sleep", "1000"] });
+    await daemon.call("CreateContainer", { id, bundlePath });
+    const { machine } = JSON.parse(readFileSync(`${daemon.root}/${id}/state.json`, "utf8"));
+    process.kill(machine.pid, "SIGSTOP");
+    await daemon.call("Signal", { id, pid: "init", signal: 9 });
+    const told = async () => (await daemon.stored(id)).map(brief);
+    await until("its end is told", async () => (await told()).includes(`exit ${id} init 137`), 120_000);
+    expect((await daemon.call("State", {})).containers).toEqual([]);
+    await until("nothing is left", () => daemon.leftovers().length === 0);
+  });
+});
+
 runvTest("two daemons do not share a directory; one that ends with its last container", async (rig) => {
   await TestDaemon.with(
     rig,
