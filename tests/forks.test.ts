@@ -211,6 +211,20 @@ runvTest(
   },
 );
 
+runvTest("template stop ends the process, and what was forked from it goes on", async (rig) => {
+  const bundle = await rig.bundle(sleeps);
+  await start(rig, "first", bundle);
+  const holder = await readyProcess(rig);
+  const id = await start(rig, "forked", bundle);
+  const list = async () => JSON.parse((await runv(rig, "template", "ls", "--format", "json")).stdout);
+  expect(await list()).toMatchObject([{ status: "good", process: "ready" }]);
+  expect(await runv(rig, "template", "stop", "--all")).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(identityOf(holder)).toBeUndefined();
+  expect(await list()).toMatchObject([{ status: "good", process: "none" }]);
+  expect((await runv(rig, "exec", id, "true")).code).toBe(0);
+  await clean(rig);
+});
+
 runvTest("twenty at once from one process", async (rig) => {
   const bundle = await rig.bundle(sleeps);
   await start(rig, "first", bundle);

@@ -2,7 +2,7 @@
 import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import type { TemplateInfo } from "../sandbox/template-store";
+import type { TemplateInfo, TemplateStore } from "../sandbox/template-store";
 import { command } from "./command";
 import { bool, type FlagValues, int } from "./flags";
 import { formatFlag, parseFormat } from "./list";
@@ -14,7 +14,7 @@ const flags = {
   cpus: int("virtual CPUs of the machine"),
   memory: int("memory of the machine in MiB"),
   "host-network": bool("for containers that share the host's network namespace"),
-  all: bool("remove all templates", { short: "a" }),
+  all: bool("stop or remove all", { short: "a" }),
 } as const;
 
 type Given = FlagValues<typeof flags>;
@@ -28,7 +28,11 @@ const subcommands: Readonly<
 > = {
   ls: { takes: ["format", "quiet"], run: (given, _, global) => list(given, global) },
   build: { takes: ["cpus", "memory", "host-network"], run: (given, _, global) => buildOne(given, global) },
-  rm: { takes: ["all"], run: removeSome },
+  stop: { takes: ["all"], run: (given, keys, global) => forSome("stop", given, keys, global, stop) },
+  rm: {
+    takes: ["all"],
+    run: (given, keys, global) => forSome("rm", given, keys, global, (store, key) => store.drop(key)),
+  },
   gc: { takes: [], run: (_given, _keys, global) => collect(global) },
 };
 const aliases: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
@@ -36,7 +40,7 @@ const aliases: Readonly<Record<string, string>> = { list: "ls", remove: "rm" };
 export const template = command({
   name: "template",
   summary: "manage the templates that virtual machines are cloned from",
-  usage: `ls | build | rm KEY... | rm --all | gc
+  usage: `ls | build | stop KEY... | rm KEY... | gc; stop and rm take --all, too
 
 ls lists them (--format, --quiet): good ones are cloned; stale ones are of another boot of the
 host or of files that have changed, damaged ones were written to: nothing is cloned from these.
@@ -44,6 +48,7 @@ PROCESS says whether clones are forked from a machine that has started already, 
 software emulation: ready, starting, none, or why they are not.
 build makes the template for a shape of machine ahead of time: --cpus and --memory are the
 machine's, by default those of a container without limits.
+stop ends their processes, which nobody needs who starts no more containers; clones go on.
 rm removes templates; machines that run keep what they have of them.
 gc removes the stale and the damaged, and the oldest of those that are too many.`,
   flags,
@@ -53,7 +58,7 @@ gc removes the stale and the damaged, and the oldest of those that are too many.
     const subcommand = subcommands[name];
     if (subcommand === undefined) throw usage(`No help topic for 'template ${word}'`);
     refuseOthers(flags, given, subcommand.takes);
-    if (name !== "rm" && keys.length > 0) throw usage(`runv: "template ${word}" takes no arguments`);
+    if (name !== "rm" && name !== "stop" && keys.length > 0) throw usage(`runv: "template ${word}" takes no arguments`);
     await subcommand.run(given, keys, global);
     return 0;
   },
@@ -111,8 +116,15 @@ function row({ key, status, bytes, made, subject, process }: TemplateInfo): stri
   return [key, status, String(cpus), memory, network, size, process, made.toISOString(), kernel];
 }
 
-async function removeSome({ all }: Given, keys: string[], global: GlobalOptions): Promise<void> {
-  if (all === keys.length > 0) throw usage("template rm takes keys, as ls shows them, or --all");
+/** Does something with the templates of these keys, or with all. */
+async function forSome(
+  word: string,
+  { all }: Given,
+  keys: string[],
+  global: GlobalOptions,
+  action: (store: TemplateStore, key: string) => unknown,
+): Promise<void> {
+  if (all === keys.length > 0) throw usage(`template ${word} takes keys, as ls shows them, or --all`);
   const store = await openTemplates(global);
   const present = new Set(store.list().map(({ key }) => key));
   const unknown = keys.find((key) => !present.has(key));
@@ -120,7 +132,13 @@ async function removeSome({ all }: Given, keys: string[], global: GlobalOptions)
     const hint = "runv template ls";
     throw new RunvError("TEMPLATE_UNKNOWN", `there is no template ${JSON.stringify(unknown)}`, { hint });
   }
-  for (const key of all ? present : keys) store.drop(key);
+  for (const key of all ? present : keys) await action(store, key);
+}
+
+/** Ends the process of a template, and returns when it has. */
+async function stop({ directory }: TemplateStore, key: string): Promise<void> {
+  const { endProcess } = await import("../sandbox/template-process");
+  endProcess(`${directory}/${key}`);
 }
 
 async function collect(global: GlobalOptions): Promise<void> {

@@ -81,8 +81,8 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
   const { key } = await shapeOf(plan, manifest);
   const template = new TemplateStore(settings.directory, settings.budgetMiB).find(key);
   const files = template && processFiles(template.directory);
-  const lock = files && takeLock(files.lock);
-  if (template === undefined || files === undefined || lock === undefined) return;
+  const isOnly = files !== undefined && takeLock(files.lock) !== undefined;
+  if (template === undefined || files === undefined || !isOnly) return;
   try {
     dismissProcess(template.directory);
     const hidden = `${directory}/socket`;
@@ -99,7 +99,7 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
   } finally {
     await late.machine?.kill();
     networks.close();
-    closeSync(lock);
+    // The lock is held until this process ends.
   }
 }
 

@@ -16,7 +16,7 @@ import {
 import type { TemplateSettings } from "../base/settings";
 import type { ForkParent } from "../hypervisor/driver";
 import { availableMiB } from "../linux/available-memory";
-import { tryLock } from "../linux/file-lock";
+import { tryLock, waitForLock } from "../linux/file-lock";
 import { encodeFrame } from "../wire/frame";
 import { startBackground } from "./background";
 import type { LaunchRequest } from "./messages";
@@ -96,6 +96,14 @@ export function writeRecord(path: string, record: ProcessRecord): void {
 export function dismissProcess(template: string): void {
   const { socket, record } = processFiles(template);
   for (const path of [record, socket]) rmSync(path, { force: true });
+}
+
+/** Ends the process of a template, if it has one, and blocks until that has ended. @throws SystemError */
+export function endProcess(template: string): void {
+  dismissProcess(template);
+  const lock = openSync(processFiles(template).lock, "w", 0o600);
+  waitForLock(lock);
+  closeSync(lock);
 }
 
 /** Notes that somebody was forked, for the process to wait on. */

@@ -113,8 +113,12 @@ export class World {
     return output;
   }
 
-  /** The processes in it. */
+  /** The processes in it, but for those of templates, which are to stay for a while. */
   processes(): number[] {
+    return this.#all().filter((pid) => !isTemplates(pid) && !isTemplates(parentOf(pid)));
+  }
+
+  #all(): number[] {
     return this.#below().flatMap((path) =>
       readFileSync(join(path, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number),
     );
@@ -123,7 +127,7 @@ export class World {
   /** Ends what is in it, and it. */
   async close(): Promise<void> {
     await until("the rig's processes end", () => {
-      const left = this.processes();
+      const left = this.#all();
       for (const pid of left) kill(pid);
       return left.length === 0;
     });
@@ -152,6 +156,23 @@ export class World {
 function directoriesBelow(path: string): string[] {
   const inner = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return [path, ...inner.flatMap(({ name }) => directoriesBelow(join(path, name)))];
+}
+
+function isTemplates(pid: number): boolean {
+  return read(pid, "cmdline").includes("\0template-process\0");
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(read(pid, "status"))?.[1] ?? 0);
+}
+
+/** What the kernel says of a process; nothing of one that has gone. */
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
 }
 
 function kill(pid: number): void {
