@@ -8,7 +8,8 @@
  * - it stops all other threads by a signal, in whose handler each stays, and forks when all do. The others go on;
  * - in the clone it makes the threads again, each on its own stack and with its own thread-local storage, which are where they were:
  *   a new thread returns from the signal of the old one (sigreturn(2)), and goes on where that was. Only its id is another, which
- *   the C library has noted in the thread's descriptor;
+ *   the C library has noted in the thread's descriptor (and in a recursive mutex that a thread holds just then, which stays the
+ *   old one's: QEMU holds none while its machine stands still);
  * - before, the clone runs a program of system calls that it is sent over the connection (guest/program.c), with descriptors: that
  *   gives it sockets and files of its own, and a jail. docs/templates.md and src/hypervisor/qemu/fork.ts tell what is in it.
  *
@@ -39,13 +40,15 @@ enum {
 	MOST_SENT = 16,
 	/* The most that a program has; a packet of a socket holds no more by default. */
 	MOST_BYTES = 192 << 10,
-	MOST_THREADS = 64,
+	/* A QEMU has up to 255 processors, and a thread for each. */
+	MOST_THREADS = 512,
 	MOST_RENEWALS = 32,
 	STACK = 64 << 10,
 	/* The least real-time signal is the C library's, to cancel threads, which QEMU never does; no thread can block it. */
 	STOP_SIGNAL = 32,
-	/* How long threads may take to stop. */
-	PATIENCE_SECONDS = 2,
+	/* How long threads may take to stop, and how often those are looked at that have not. */
+	PATIENCE = 500,
+	LOOK_MILLISECONDS = 10,
 	/* The C library's descriptor of a thread, where its thread pointer shows; that of glibc 2.36 has 2304 bytes. */
 	DESCRIPTOR = 2048,
 	/* Of the kernel's headers, which musl's compiler has not: asm/prctl.h, asm/signal.h, linux/futex.h. */
@@ -68,7 +71,7 @@ struct thread {
 	int id;
 	/* Set by itself when it has stopped. */
 	uintptr_t pointer; /* the thread pointer, FS */
-	void *context; /* what sigreturn(2) goes on with */
+	void *context; /* what sigreturn(2) goes on with; this is set last */
 };
 
 /* What libraries asked to have called in a child: see __register_atfork(). */
@@ -76,8 +79,10 @@ static void (*renewals[MOST_RENEWALS])(void);
 static int renewal_count;
 static struct thread threads[MOST_THREADS];
 static int thread_count;
-static uint32_t stopped; /* how many threads have stopped; a futex */
+static uint32_t stopped; /* changes when a thread has stopped; a futex */
 static uint32_t round; /* how often they have gone on again; a futex */
+/* Whether a clone has all its threads; a futex of theirs. */
+uint32_t fork_complete __attribute__((visibility("hidden"), used));
 static bool serves;
 static uint8_t request[MOST_BYTES];
 
@@ -105,14 +110,26 @@ __asm__(".text\n"
 	"fork_resume:\n"
 	"	mov %rdi, %rsp\n"
 	"	jmp fork_restorer\n"
-	/* fork_thread(flags, stack, parent_tid, child_tid, tls): clone(2); `stack` is a context, with which the thread goes on. */
+	/*
+	 * fork_thread(flags, stack, parent_tid, child_tid, tls): clone(2); `stack` is a context, with which the thread goes on when there are
+	 * all: before, the C library has wrong ids of some. It waits without a stack, for the context is the end of its own.
+	 */
 	"fork_thread:\n"
 	"	mov %rcx, %r10\n"
 	"	mov $56, %eax\n" /* clone */
 	"	syscall\n"
 	"	test %rax, %rax\n"
-	"	jz fork_restorer\n"
+	"	jz 1f\n"
 	"	ret\n"
+	"1:	cmpl $0, fork_complete(%rip)\n"
+	"	jne fork_restorer\n"
+	"	lea fork_complete(%rip), %rdi\n"
+	"	mov $128, %esi\n" /* FUTEX_WAIT_PRIVATE, while it is 0, for ever */
+	"	xor %edx, %edx\n"
+	"	xor %r10d, %r10d\n"
+	"	mov $202, %eax\n" /* futex */
+	"	syscall\n"
+	"	jmp 1b\n"
 	/* fork_server(flags, stack, function): clone(2); the thread calls the function, which never returns. */
 	"fork_server:\n"
 	"	mov %rdx, %r12\n"
@@ -152,7 +169,7 @@ static void stop_here(int number, siginfo_t *info, void *context)
 		if (threads[i].id != id)
 			continue;
 		CALL(arch_prctl, ARCH_GET_FS_, &threads[i].pointer);
-		threads[i].context = context;
+		__atomic_store_n(&threads[i].context, context, __ATOMIC_SEQ_CST);
 		__atomic_add_fetch(&stopped, 1, __ATOMIC_SEQ_CST);
 		CALL(futex, &stopped, FUTEX_WAKE_PRIVATE_, 1);
 		while (__atomic_load_n(&round, __ATOMIC_SEQ_CST) == now)
@@ -161,8 +178,16 @@ static void stop_here(int number, siginfo_t *info, void *context)
 	}
 }
 
-/* Lists the other threads of this process. Returns whether there is room for all. */
-static bool list_threads(int self)
+static bool is_listed(int id)
+{
+	for (int i = 0; i < thread_count; i++)
+		if (threads[i].id == id)
+			return true;
+	return false;
+}
+
+/* Lists those other threads of this process that are not listed yet, and has them stop. Returns how many; -1 if there is no room for all. */
+static int stop_unlisted(int process, int self)
 {
 	struct entry {
 		uint64_t inode, offset;
@@ -172,9 +197,9 @@ static bool list_threads(int self)
 	};
 	static _Alignas(8) char buffer[4096];
 	int directory = (int)CALL(open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int found = 0;
 	long length;
 
-	thread_count = 0;
 	while ((length = CALL(getdents64, directory, buffer, sizeof(buffer))) > 0) {
 		for (long at = 0; at < length;) {
 			struct entry *entry = (struct entry *)(buffer + at);
@@ -183,35 +208,61 @@ static bool list_threads(int self)
 			at += entry->length;
 			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
 				id = id * 10 + *digit - '0';
-			if (id == 0 || id == self)
+			if (id == 0 || id == self || is_listed(id))
 				continue;
-			if (thread_count == MOST_THREADS)
-				length = -1;
-			else
-				threads[thread_count++].id = id;
+			if (thread_count == MOST_THREADS) {
+				CALL(close, directory);
+				return -1;
+			}
+			threads[thread_count] = (struct thread){ .id = id };
+			__atomic_add_fetch(&thread_count, 1, __ATOMIC_SEQ_CST);
+			CALL(tgkill, process, id, STOP_SIGNAL);
+			found++;
 		}
 	}
 	CALL(close, directory);
-	return length == 0;
+	return length == 0 ? found : -1;
 }
 
-/* Stops all other threads. Returns whether all have; go_on() is due in any case. */
+/* Waits until all listed threads have stopped, or ended: their ids are 0 then. Returns whether they have. */
+static bool wait_for_listed(int process)
+{
+	const struct timespec look = { .tv_nsec = LOOK_MILLISECONDS * 1000000 };
+	int looks = 0;
+
+	for (int i = 0; i < thread_count;) {
+		uint32_t now = __atomic_load_n(&stopped, __ATOMIC_SEQ_CST);
+
+		if (threads[i].id == 0 || __atomic_load_n(&threads[i].context, __ATOMIC_SEQ_CST))
+			i++;
+		else if (CALL(futex, &stopped, FUTEX_WAIT_PRIVATE_, now, &look) != -ETIMEDOUT)
+			continue;
+		else if (CALL(tgkill, process, threads[i].id, 0) == -ESRCH)
+			threads[i].id = 0;
+		else if (++looks == PATIENCE)
+			return false;
+	}
+	return true;
+}
+
+/* Stops all other threads, also those that some of them make meanwhile. Returns whether all have stopped. */
 static bool stop_threads(void)
 {
 	const struct action action = { stop_here, SA_SIGINFO | SA_RESTART | SA_RESTORER_, fork_restorer, ~0ull };
-	const struct timespec patience = { .tv_sec = PATIENCE_SECONDS };
-	int process = (int)CALL(getpid);
-	uint32_t now;
+	int process = (int)CALL(getpid), self = (int)CALL(gettid);
+	int found, left = 0;
 
-	__atomic_store_n(&stopped, 0, __ATOMIC_SEQ_CST);
+	thread_count = 0;
 	CALL(rt_sigaction, STOP_SIGNAL, &action, 0, 8);
-	if (!list_threads((int)CALL(gettid)))
-		return false;
-	for (int i = 0; i < thread_count; i++)
-		CALL(tgkill, process, threads[i].id, STOP_SIGNAL);
-	while ((now = __atomic_load_n(&stopped, __ATOMIC_SEQ_CST)) < (uint32_t)thread_count)
-		if (CALL(futex, &stopped, FUTEX_WAIT_PRIVATE_, now, &patience) == -ETIMEDOUT)
+	do {
+		found = stop_unlisted(process, self);
+		if (found < 0 || !wait_for_listed(process))
 			return false;
+	} while (found > 0);
+	for (int i = 0; i < thread_count; i++)
+		if (threads[i].id != 0)
+			threads[left++] = threads[i];
+	thread_count = left;
 	return true;
 }
 
@@ -261,6 +312,10 @@ static noreturn void resume_threads(int main, long id_offset)
 			CALL(exit_group, EXIT_FAILED);
 		}
 	}
+	if (!own)
+		CALL(exit_group, EXIT_FAILED);
+	__atomic_store_n(&fork_complete, 1, __ATOMIC_SEQ_CST);
+	CALL(futex, &fork_complete, FUTEX_WAKE_PRIVATE_, INT32_MAX);
 	CALL(arch_prctl, ARCH_SET_FS_, own->pointer);
 	fork_resume(own->context);
 }
@@ -328,7 +383,10 @@ static noreturn void fork_for_all(void)
 			continue;
 		if (connection < 0)
 			CALL(exit_group, EXIT_FAILED);
-		if (stop_threads() && CALL(clone, SIGCHLD) == 0)
+		/* A thread that has not stopped would stop later, for good. */
+		if (!stop_threads())
+			CALL(exit_group, EXIT_FAILED);
+		if (CALL(clone, SIGCHLD) == 0)
 			become_clone(process, connection);
 		go_on();
 		CALL(close, connection);
