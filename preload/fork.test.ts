@@ -1,22 +1,23 @@
 /** preload/fork.c forks processes whose threads each wait in their own way: testing/threads.c. No machine is in them. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { closeSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Socket, Subprocess } from "bun";
-import { F_SETFL, O_CLOEXEC, O_RDWR, SOCK_NONBLOCK, SOCK_SEQPACKET } from "../src/linux/constants";
+import { F_SETFL, O_CLOEXEC, O_RDWR } from "../src/linux/constants";
 import { identityOf } from "../src/linux/identity";
 import { syscall } from "../src/linux/local";
 import { descendantsOf } from "../src/linux/processes";
 import { sendWithDescriptors } from "../src/linux/send-descriptor";
-import { connectSocket, listenForPackets, socketPair } from "../src/linux/unix-socket";
+import { connectForPackets, listenForPackets, socketPair } from "../src/linux/unix-socket";
 import { Assembler } from "../src/program/assembler";
 import { decodeU32, type Frame, FrameType, maxFromGuest } from "../src/wire/frame";
 import { connectFrames } from "../src/wire/frame-socket";
 import { until } from "../tests/support/until";
 
 const directory = mkdtempSync(join(tmpdir(), "runv-fork-"));
-const path = join(directory, "socket");
+// Longer than the address of a socket.
+const path = join(directory, "x".repeat(100), "socket");
 const firstSent = 65;
 let parent: Subprocess;
 let orders: Orders;
@@ -26,6 +27,7 @@ beforeAll(async () => {
   const cc = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread", "-o", threads];
   const build = Bun.spawnSync([...cc, join(import.meta.dir, "testing/threads.c"), "-lm"]);
   if (!build.success) throw new Error(build.stderr.toString());
+  mkdirSync(dirname(path));
   const listener = listenForPackets(path);
   const more = Array.from({ length: 6 }, () => "ignore" as const);
   const [mine, theirs] = socketPair();
@@ -88,7 +90,7 @@ function answers(renewed: number): string[] {
 
 /** Sends a request. @returns what was answered to the end of the connection */
 async function ask(bytes: Uint8Array, fds: readonly number[]): Promise<{ type: number; numbers: number[] }[]> {
-  const socket = connectSocket(path, SOCK_NONBLOCK, SOCK_SEQPACKET);
+  const socket = connectForPackets(path);
   const frames: { type: number; numbers: number[] }[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   await connectFrames({ fd: socket }, maxFromGuest, () => ({
@@ -165,7 +167,7 @@ test("what is no request ends the clone, and not its parent", async () => {
     // A program that asks for a descriptor it was not sent.
     expect((await ask(good, [one])).map(({ type }) => type)).toEqual([FrameType.output, FrameType.failed]);
     // Who goes without a word.
-    syscall("close", connectSocket(path, 0, SOCK_SEQPACKET));
+    syscall("close", connectForPackets(path));
   } finally {
     for (const fd of [one, other]) closeSync(fd);
   }

@@ -1,4 +1,6 @@
 /** unix(7) sockets, where their descriptors are needed. */
+import { closeSync, openSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import {
   AF_UNIX,
   SO_PEERCRED,
@@ -44,20 +46,44 @@ export function connectSocket(path: string, flags = 0, type = SOCK_STREAM): numb
 }
 
 /**
- * Listens on a socket of packets, which is made.
+ * Listens on a socket of packets, which is made. Its path may be as long as any.
  * @returns its descriptor
- * @throws SystemError, RangeError
+ * @throws SystemError
  */
 export function listenForPackets(path: string): number {
-  const address = socketAddress(path);
-  const socket = syscall("socket", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  return byDirectory(path, (short) => {
+    const address = socketAddress(short);
+    const socket = syscall("socket", AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    try {
+      syscall("bind", socket, address, address.length);
+      syscall("listen", socket, mostWaiting);
+      return socket;
+    } catch (error) {
+      syscall("close", socket);
+      throw error;
+    }
+  });
+}
+
+/**
+ * Connects to such a socket.
+ * @returns its descriptor, nonblocking
+ * @throws SystemError
+ */
+export function connectForPackets(path: string): number {
+  return byDirectory(path, (short) => connectSocket(short, SOCK_NONBLOCK, SOCK_SEQPACKET));
+}
+
+/** How many may wait to be accepted: the kernel's own bound (net.core.somaxconn) is lower where it was set so. */
+const mostWaiting = 4096;
+
+/** Does something with a path of a file that is never too long for a socket: by way of its directory. */
+function byDirectory<T>(path: string, action: (short: string) => T): T {
+  const directory = openSync(dirname(path), "r");
   try {
-    syscall("bind", socket, address, address.length);
-    syscall("listen", socket, 128);
-    return socket;
-  } catch (error) {
-    syscall("close", socket);
-    throw error;
+    return action(`/proc/self/fd/${directory}/${basename(path)}`);
+  } finally {
+    closeSync(directory);
   }
 }
 

@@ -2,6 +2,7 @@
 import { closeSync, existsSync, openSync, readdirSync, renameSync, statSync, watch, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { messageOf } from "../base/error";
+import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { leaveHost, wakeAndJoin } from "../guest/prepare";
 import { chooseDriver } from "../hypervisor";
@@ -39,7 +40,7 @@ export async function runTemplateProcess(): Promise<number> {
   if (task?.templates === undefined) return 1;
   // Whoever is forked goes from here into its container's cgroups.
   leaveCgroups();
-  writeFileSync("/proc/self/oom_score_adj", firstToGo);
+  goFirst();
   const usual = getPriority();
   setPriority(process.pid, lowest);
   const store = task.templates.directory;
@@ -54,6 +55,15 @@ export async function runTemplateProcess(): Promise<number> {
   } finally {
     detachTree(`${directory}/share`);
     removeSandbox(directory);
+  }
+}
+
+/** Where /proc cannot be written to, the kernel chooses among this process and others as it does. */
+function goFirst(): void {
+  try {
+    writeFileSync("/proc/self/oom_score_adj", firstToGo);
+  } catch (error) {
+    log.info(`the kernel is not told to end the template's process first: ${messageOf(error)}`);
   }
 }
 

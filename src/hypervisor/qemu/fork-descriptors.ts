@@ -5,7 +5,7 @@ import { O_NONBLOCK, TUNGETVNETHDRSZ } from "../../linux/constants";
 import { syscall } from "../../linux/local";
 import { takeDescriptor } from "../../linux/take-descriptor";
 import { inherited } from "./child";
-import type { GivenKind } from "./fork-notes";
+import { connection, type GivenKind } from "./fork-notes";
 
 /** The numbers of descriptors; all others are good for many processes: /dev/null, files that are only read. */
 export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {
@@ -26,6 +26,9 @@ export interface ForkFiles {
   memory: string | undefined;
 }
 
+/** What a clone is sent comes with the lowest numbers that are free, and must be below those that it gets then. */
+const mostReceived = 17;
+
 /**
  * Sorts the descriptors of a process.
  * @throws RunvError VM_FORK when there is one that clones could only have together
@@ -45,6 +48,11 @@ export function forkDescriptorsOf(pid: number, { console, share, memory }: ForkF
   };
   for (const fd of readdirSync(`/proc/${pid}/fd`).map(Number)) {
     const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    if (fd >= connection - mostReceived)
+      throw new RunvError(
+        "VM_FORK",
+        `qemu has more descriptors than machines forked from it can have: ${fd} is ${link}`,
+      );
     const stat = statOf(`/proc/${pid}/fd/${fd}`);
     const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1");
     const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8) & O_NONBLOCK;

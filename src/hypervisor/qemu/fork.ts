@@ -6,14 +6,13 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { messageOf, RunvError } from "../../base/error";
 import { followCgroups } from "../../linux/cgroups";
-import { SOCK_NONBLOCK, SOCK_SEQPACKET } from "../../linux/constants";
 import { errnoText } from "../../linux/errno";
 import { type Identity, identityOf } from "../../linux/identity";
 import { syscall } from "../../linux/local";
 import { signalProcess, waitForEnd } from "../../linux/processes";
 import { sendWithDescriptors } from "../../linux/send-descriptor";
 import { SIGKILL } from "../../linux/signals";
-import { connectSocket, socketPair } from "../../linux/unix-socket";
+import { connectForPackets, socketPair } from "../../linux/unix-socket";
 import { decodeU32, FrameType, maxFromGuest } from "../../wire/frame";
 import { connectFrames } from "../../wire/frame-socket";
 import { openConsole } from "../console";
@@ -41,12 +40,15 @@ export async function forkChild(spec: MachineSpec, { socket, notes: given }: For
   const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair() };
   const own: number[] = [];
   try {
-    const opened = {
-      console: openConsole(spec.directory),
-      mounts: openSync("/proc/thread-self/ns/mnt", "r"),
-      network: openSync("/proc/thread-self/ns/net", "r"),
+    const keep = (fd: number): number => {
+      own.push(fd);
+      return fd;
     };
-    own.push(...Object.values(opened));
+    const opened = {
+      console: keep(openConsole(spec.directory)),
+      mounts: keep(openSync("/proc/thread-self/ns/mnt", "r")),
+      network: keep(openSync("/proc/thread-self/ns/net", "r")),
+    };
     const theirs = Object.fromEntries(Object.entries(sockets).map(([kind, [, their]]) => [kind, their]));
     const available: Partial<Record<SentKind, number | undefined>> = {
       ...opened,
@@ -79,14 +81,16 @@ async function request(
   program: Uint8Array,
   fds: readonly number[],
 ): Promise<Identity> {
-  const socket = connectSocket(path, SOCK_NONBLOCK, SOCK_SEQPACKET);
+  const socket = connectForPackets(path);
   const { promise, resolve, reject } = Promise.withResolvers<Identity>();
   promise.catch(() => {});
   let identity: Identity | undefined;
   const stream = await connectFrames({ fd: socket }, maxFromGuest, () => ({
     frame({ type, payload }) {
-      if (type === FrameType.output) identity = adopt(decodeU32(payload) ?? 0);
-      else if (type === FrameType.failed) reject(failureOf(notes, payload));
+      if (type === FrameType.output) {
+        identity = identityOf(decodeU32(payload) ?? 0);
+        if (identity !== undefined) adopt(identity.pid);
+      } else if (type === FrameType.failed) reject(failureOf(notes, payload));
       else if (type === FrameType.done && identity !== undefined) resolve(identity);
     },
     close: (error) =>
@@ -114,12 +118,10 @@ function failureOf(notes: ForkTemplate, payload: Uint8Array): RunvError {
 }
 
 /** A process that was just forked becomes one of this machine's: with its cgroups, and what the kernel thinks of killing it. */
-function adopt(pid: number): Identity {
-  const identity = identityOf(pid);
-  if (identity === undefined) throw new RunvError("VM_FORK", "fork qemu: the process has gone");
+function adopt(pid: number): void {
   followCgroups(pid);
-  writeFileSync(`/proc/${pid}/oom_score_adj`, readFileSync("/proc/self/oom_score_adj"));
-  return identity;
+  const [path, wanted] = [`/proc/${pid}/oom_score_adj`, readFileSync("/proc/self/oom_score_adj", "latin1")];
+  if (readFileSync(path, "latin1") !== wanted) writeFileSync(path, wanted);
 }
 
 /** The process, of which this one is not the parent. */
@@ -129,7 +131,8 @@ function childOf(
 ): Child {
   const said = lastWords(Bun.file(stderr[0]).stream());
   const { promise: gone, resolve } = Promise.withResolvers<void>();
-  void Bun.connect({ fd: life[0], socket: { data() {}, close: () => resolve(), error: () => resolve() } });
+  const socket = { data() {}, close: () => resolve(), error: () => resolve() };
+  Bun.connect({ fd: life[0], socket }).catch(() => resolve());
   const exited = gone.then(async () => {
     // It has let go of the socket: because it ended, or because it is not QEMU any more.
     signalProcess(identity, SIGKILL);
