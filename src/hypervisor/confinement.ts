@@ -37,10 +37,11 @@ import type { Address, Assembler, Register } from "../program/assembler";
 import type { JailEntry } from "./jail";
 
 /**
- * What serving a share for all users takes (linux/capability.h): chown, dac_override, dac_read_search, fowner, fsetid, mknod,
- * setfcap.
+ * What serving a share for all users takes (linux/capability.h): chown, dac_override, fowner, fsetid, mknod, setfcap. Not
+ * dac_read_search, which lets a process open any file of a file system by its handle, jail or not (open_by_handle_at(2)), and nothing else
+ * that dac_override does not.
  */
-export const toServe = [0, 1, 2, 3, 4, 27, 31];
+export const toServe = [0, 1, 3, 4, 27, 31];
 /** A template's memory and /dev/kvm are not everybody's: dac_override. */
 export const toOpen = [1];
 /** More than there are; the kernel refuses those it does not know. */

@@ -29,7 +29,7 @@ runvTest("lkvm is root without what serving files does not take, and sees nothin
   expect(await rig.runv([...flags, "run", "-d", "-b", bundle, id])).toEqual({ code: 0, stdout: "", stderr: "" });
   const { machine } = partsOf(rig, id);
   const status = readFileSync(`/proc/${machine}/status`, "utf8");
-  expect(status).toMatch(/^CapEff:\t0*8800001f$/m);
+  expect(status).toMatch(/^CapEff:\t0*8800001b$/m);
   expect(status).toMatch(/^NoNewPrivs:\t1$/m);
   expect(status).toMatch(/^Seccomp:\t2$/m);
   expect(() => readFileSync(`/proc/${machine}/root/etc/passwd`)).toThrow("ENOENT");

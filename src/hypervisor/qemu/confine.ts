@@ -1,6 +1,6 @@
 /**
  * The program that turns `runv-init --exec` into QEMU: a process that dies with its monitor, in a file system of its own, under
- * a user id of its own, with the seven capabilities that serving files for other users takes, or the one that opening its own takes, and no
+ * a user id of its own, with the six capabilities that serving files for other users takes, or the one that opening its own takes, and no
  * way to get more.
  */
 import { PR_SET_THP_DISABLE } from "../../linux/constants";
