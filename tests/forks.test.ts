@@ -225,6 +225,23 @@ runvTest("template stop ends the process, and what was forked from it goes on", 
   await clean(rig);
 });
 
+runvTest("the pool's machines are forked, too", async (rig) => {
+  const bundle = await rig.bundle({ args: ["true"] });
+  expect((await runv(rig, "run", "-b", bundle, rig.id("first"))).code).toBe(0);
+  await readyProcess(rig);
+  const pool = ["--pool", join(rig.directory, "pool")];
+  expect(await runv(rig, ...pool, "pool", "start", "--size", "1")).toMatchObject({ code: 0, stderr: "" });
+  expect((await runv(rig, ...pool, "run", "-b", bundle, rig.id("pooled"))).code).toBe(0);
+  expect(JSON.parse((await runv(rig, ...pool, "pool", "status", "--format", "json")).stdout)).toMatchObject([
+    { failed: 0 },
+  ]);
+  expect((await runv(rig, ...pool, "pool", "stop")).code).toBe(0);
+  // A fork that fails would have dismissed the process.
+  expect(JSON.parse((await runv(rig, "template", "ls", "--format", "json")).stdout)).toMatchObject([
+    { process: "ready" },
+  ]);
+});
+
 runvTest("twenty at once from one process", async (rig) => {
   const bundle = await rig.bundle(sleeps);
   await start(rig, "first", bundle);

@@ -46,7 +46,8 @@ export async function planBoot(
 ): Promise<{ plan: BootPlan; manifest: ImageManifest }> {
   const { label, title, kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
   const manifest = readImageManifest(initrd);
-  const name = `runv-${directory.slice(directory.lastIndexOf("/") + 1)}`;
+  // One of the pool's is `<shape>/<key>.<id>`.
+  const name = `runv-${/[^/.]*$/.exec(directory)![0]}`;
   const share = { tag: shareTag, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });
   const spec: MachineSpec = {

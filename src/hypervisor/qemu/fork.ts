@@ -59,7 +59,11 @@ export async function forkChild(spec: MachineSpec, { socket, notes: given }: For
     if (!sent.every((fd) => fd !== undefined))
       throw new RunvError("VM_FORK", "the template's process has another network");
     const program = fillProgram(notes, {
-      ...{ directory: spec.directory, share: spec.share?.path ?? "", name: spec.name },
+      ...{
+        directory: spec.directory,
+        share: spec.share?.path ?? "",
+        name: spec.name.slice(0, notes.holes.name.size - 1),
+      },
       ...{ umask: BigInt(process.umask()), nice: BigInt(getPriority()), affinity: affinity() },
     });
     return childOf(await request(socket, notes, program, sent), sockets);
