@@ -7,6 +7,7 @@ import { span } from "../base/trace";
 import { wakeAndJoin } from "../guest/prepare";
 import type { MachineSpec } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
+import { SystemError } from "../linux/local";
 import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
 import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
@@ -36,9 +37,9 @@ export async function startClone(
       noteUse(template.directory);
       return sandbox;
     } catch (error) {
-      // The template itself may be good.
+      // The template itself may be good. A process that has gone is replaced by the next.
       log.warn(`the process of the template ${shape.key} is dismissed: ${messageOf(error)}`);
-      dismissProcess(template.directory);
+      dismissProcess(template.directory, isGone(error) ? undefined : messageOf(error));
     }
   }
   const state = openSync(template.state, "r");
@@ -55,6 +56,12 @@ export async function startClone(
   } finally {
     closeSync(state);
   }
+}
+
+/** Whether there was nobody to fork: what nobody listens to refuses, or is not there. */
+function isGone(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof SystemError && ["ECONNREFUSED", "ENOENT"].includes(cause.code);
 }
 
 /** Starts a machine where the template was saved, or where its process stands, and makes it one of its own. */

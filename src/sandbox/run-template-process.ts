@@ -101,10 +101,10 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
     for (const pid of [process.pid, machine!.pid!]) setPriority(pid, usual);
     renameSync(hidden, files.socket);
     writeRecord(files.record, { notes });
-    await untilUnneeded(machine!, template.directory, files.record, settings);
-    dismissProcess(template.directory);
+    await untilUnneeded(machine!, template.directory, files, settings);
+    if (existsSync(files.socket)) dismissProcess(template.directory);
   } catch (error) {
-    // Clones of this template are not forked, and nobody tries again.
+    // Clones of this template are not forked, and nobody tries again for a while.
     if (existsSync(template.directory)) writeRecord(files.record, { problem: messageOf(error) });
   } finally {
     await late.machine?.kill();
@@ -134,18 +134,19 @@ async function prepare({ driver, spec, handlers }: BootPlan, template: Template,
 
 /**
  * Fulfilled when nobody has come for a while, when the host needs the memory, or when the template or the machine has gone.
- * @param record is touched by whoever comes
+ * @param files its record is touched by whoever comes
  */
 async function untilUnneeded(
   machine: Machine,
   template: string,
-  record: string,
+  { record, socket }: ReturnType<typeof processFiles>,
   { idleSeconds, reserveMiB }: TemplateSettings,
 ): Promise<void> {
   const { promise: unneeded, resolve } = Promise.withResolvers<void>();
   const look = () => {
-    const touched = statSync(record, { throwIfNoEntry: false })?.mtimeMs;
-    if (touched === undefined || Date.now() - touched > idleSeconds * 1000 || availableMiB() < reserveMiB) resolve();
+    const touched = statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    // Without its socket it was dismissed.
+    if (!existsSync(socket) || Date.now() - touched > idleSeconds * 1000 || availableMiB() < reserveMiB) resolve();
   };
   const watcher = watch(template, look);
   const timer = setInterval(look, Math.min(lookEveryMs, idleSeconds * 1000));

@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
   writeSync,
@@ -57,10 +58,14 @@ export function processStatus(template: string): string {
   return notes === undefined ? "starting" : "ready";
 }
 
-/** Whether a process is to be started for a template: it has none, nobody starts one, and there is room for it. */
+/**
+ * Whether a process is to be started for a template: it has none, nobody starts one, and there is room for it. Where it did not come to be, or
+ * was of no use, it is tried again after a while.
+ */
 export function lacksProcess(template: string, { idleSeconds, reserveMiB }: TemplateSettings): boolean {
   const { lock, record } = processFiles(template);
-  if (idleSeconds === 0 || readRecord(record) !== undefined || availableMiB() < reserveMiB) return false;
+  const written = statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (idleSeconds === 0 || Date.now() - written < idleSeconds * 1000 || availableMiB() < reserveMiB) return false;
   const taken = takeLock(lock);
   if (taken !== undefined) closeSync(taken);
   return taken !== undefined;
@@ -92,10 +97,12 @@ export function writeRecord(path: string, record: ProcessRecord): void {
   renameSync(`${path}.new`, path);
 }
 
-/** Has nobody come to a process any more, which ends itself then: it did not do what it should. */
-export function dismissProcess(template: string): void {
+/** Has nobody come to a process any more, which ends itself then. @param problem why nobody is to start another one for a while */
+export function dismissProcess(template: string, problem?: string): void {
   const { socket, record } = processFiles(template);
-  for (const path of [record, socket]) rmSync(path, { force: true });
+  if (problem === undefined) rmSync(record, { force: true });
+  else writeRecord(record, { problem });
+  rmSync(socket, { force: true });
 }
 
 /** Ends the process of a template, if it has one, and blocks until that has ended. @throws SystemError */
