@@ -1,5 +1,5 @@
-/** Network namespaces of this machine (network_namespaces(7)), by descriptors. */
-import { closeSync, fstatSync, openSync, statSync } from "node:fs";
+/** Namespaces of this machine (namespaces(7)): those of networks by descriptors. */
+import { closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
 import { CLONE_NEWNET } from "./constants";
 import { syscall } from "./local";
 
@@ -48,4 +48,9 @@ function returning<T>(action: () => T): T {
     syscall("setns", home, CLONE_NEWNET);
     closeSync(home);
   }
+}
+
+/** In which user and pid namespaces this process is: who is in the same ones has the same ids of users and processes. */
+export function idNamespaces(): string {
+  return ["user", "pid"].map((name) => readlinkSync(`/proc/self/ns/${name}`)).join(" ");
 }

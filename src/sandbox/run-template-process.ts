@@ -11,6 +11,7 @@ import { availableMiB } from "../linux/available-memory";
 import { leaveCgroups } from "../linux/cgroups";
 import { CLONE_NEWNET } from "../linux/constants";
 import { syscall } from "../linux/local";
+import { idNamespaces } from "../linux/namespaces";
 import { setPriority } from "../linux/processes";
 import { listenForPackets } from "../linux/unix-socket";
 import { Networks } from "../network/networks";
@@ -100,7 +101,7 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
     const { machine } = late;
     for (const pid of [process.pid, machine!.pid!]) setPriority(pid, usual);
     renameSync(hidden, files.socket);
-    writeRecord(files.record, { notes });
+    writeRecord(files.record, { notes, namespaces: idNamespaces() });
     await untilUnneeded(machine!, template.directory, files, settings);
     if (existsSync(files.socket)) dismissProcess(template.directory);
   } catch (error) {

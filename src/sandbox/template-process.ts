@@ -18,6 +18,7 @@ import type { TemplateSettings } from "../base/settings";
 import type { ForkParent } from "../hypervisor/driver";
 import { availableMiB } from "../linux/available-memory";
 import { tryLock, waitForLock } from "../linux/file-lock";
+import { idNamespaces } from "../linux/namespaces";
 import { encodeFrame } from "../wire/frame";
 import { startBackground } from "./background";
 import type { LaunchRequest } from "./messages";
@@ -31,6 +32,8 @@ export const taskFrame = 115;
 /** What is written of it: `notes` when clones are to be had, `problem` when there will be none. */
 export interface ProcessRecord {
   notes?: unknown;
+  /** The namespaces whose ids it has: who is in others cannot take what is forked from it. */
+  namespaces?: string;
   problem?: string;
 }
 
@@ -39,11 +42,11 @@ export function processFiles(template: string) {
   return { lock: `${template}/process.lock`, socket: `${template}/process.socket`, record: `${template}/process.json` };
 }
 
-/** The process of a template, if it has one that is ready. */
+/** The process of a template, if it has one that is ready, and that is in namespaces of this process. */
 export function findProcess(template: string): ForkParent | undefined {
   const { socket, record } = processFiles(template);
-  const notes = readRecord(record)?.notes;
-  return notes === undefined ? undefined : { socket, notes };
+  const { notes, namespaces } = readRecord(record) ?? {};
+  return notes !== undefined && namespaces === idNamespaces() ? { socket, notes } : undefined;
 }
 
 /** How it is with the process of a template: `ready`, `starting`, `none`, or why there will be none. */

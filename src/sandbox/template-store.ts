@@ -40,6 +40,9 @@ export interface TemplateInfo {
   process: string;
 }
 
+/** A template that is being removed is called so, and by its key. */
+const oldPrefix = ".old-";
+
 export class TemplateStore {
   readonly #budget: number;
 
@@ -111,10 +114,17 @@ export class TemplateStore {
 
   /** Removes a template. Machines that were cloned from it keep what they have mapped. @returns whether there was one */
   drop(key: string): boolean {
-    const path = `${this.directory}/${key}`;
-    const there = existsSync(path);
-    if (there) rmSync(path, { recursive: true, force: true });
-    return there;
+    const old = `${this.directory}/${oldPrefix}${key}`;
+    rmSync(old, { recursive: true, force: true });
+    try {
+      // At once and whole: its process may be writing to it just now.
+      renameSync(`${this.directory}/${key}`, old);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+      throw error;
+    }
+    rmSync(old, { recursive: true, force: true });
+    return true;
   }
 
   /** Every template, the newest first. */
@@ -135,9 +145,12 @@ export class TemplateStore {
     return (await this.#locked(waitForLock, () => this.#sweep())) ?? [];
   }
 
-  /** Removes what is left of a maker that was killed, what is not good, and the oldest beyond the budget. */
+  /** Removes what is left of a maker, or of a removal, that was killed, what is not good, and the oldest beyond the budget. */
   #sweep(): TemplateInfo[] {
-    rmSync(`${this.directory}/.new`, { recursive: true, force: true });
+    for (const name of readNames(this.directory)) {
+      if (name !== ".new" && !name.startsWith(oldPrefix)) continue;
+      rmSync(`${this.directory}/${name}`, { recursive: true, force: true });
+    }
     let bytes = 0;
     return this.list().filter((info) => {
       if (info.status === "good") bytes += info.bytes;

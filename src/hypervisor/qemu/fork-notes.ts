@@ -1,5 +1,4 @@
 /** What is known of a QEMU from which others are forked: written by its template's process, read by the monitors of the others. */
-import { readlinkSync } from "node:fs";
 
 /** As preload/fork.c has them: a clone's connection, and the first of the descriptors that it is sent. */
 export const [connection, firstSent] = [64, 65];
@@ -48,13 +47,6 @@ export interface ForkNotes extends ForkTemplate {
   freePageReporting: boolean;
   /** Which of `sentKinds` it takes. */
   sent: readonly SentKind[];
-  /** The namespaces that a clone is to have from its parent: who is in others cannot take it. */
-  namespaces: Readonly<Record<string, string>>;
-}
-
-/** Those namespaces of a process that a clone takes over from it. */
-export function sharedNamespaces(pid: number | "self" = "self"): Record<string, string> {
-  return Object.fromEntries(["user", "pid"].map((name) => [name, readlinkSync(`/proc/${pid}/ns/${name}`)]));
 }
 
 /** Fills a program's holes. @throws RangeError when something is too long for its own */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { type ForkFiles, forkDescriptorsOf } from "./fork-descriptors";
-import { type ForkNotes, sharedNamespaces } from "./fork-notes";
+import type { ForkNotes } from "./fork-notes";
 import { type ForkTitle, forkProgram } from "./fork-program";
 
 /**
@@ -18,7 +18,7 @@ export function describeParent(
   const problem = memoryProblem(readFileSync(`/proc/${pid}/maps`, "utf8"));
   if (problem !== undefined) throw new RunvError("VM_FORK", `qemu ${problem}`);
   const program = forkProgram({ descriptors: forkDescriptorsOf(pid, files), title: titleOf(pid, name), binary });
-  return { ...program, freePageReporting, namespaces: sharedNamespaces(pid) };
+  return { ...program, freePageReporting };
 }
 
 /**

@@ -19,7 +19,7 @@ import { openConsole } from "../console";
 import type { ForkParent, MachineSpec } from "../driver";
 import { lastWords } from "../last-words";
 import type { Child } from "./child";
-import { type ForkNotes, type ForkTemplate, fillProgram, noteOf, type SentKind, sharedNamespaces } from "./fork-notes";
+import { type ForkNotes, type ForkTemplate, fillProgram, noteOf, type SentKind } from "./fork-notes";
 import { tapOf } from "./options";
 
 /** How long a fork may take: it is done in milliseconds, one after the other where many ask at once. */
@@ -33,10 +33,6 @@ const endTimeoutMs = 10_000;
  */
 export async function forkChild(spec: MachineSpec, { socket, notes: given }: ForkParent): Promise<Child> {
   const notes = given as ForkNotes;
-  for (const [name, namespace] of Object.entries(sharedNamespaces())) {
-    if (notes.namespaces[name] !== namespace)
-      throw new RunvError("VM_FORK", `the template's process is in another ${name} namespace`);
-  }
   const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair() };
   const own: number[] = [];
   try {
