@@ -1,6 +1,6 @@
 /** Under emulation clones are forked from the process of their template: quick, of few pages, and like any other machine. */
 import { expect } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { syscall } from "../src/linux/local";
@@ -153,7 +153,7 @@ runvTest("fifty that were forked are no twins: random numbers, the processor's t
   }
   expect(new Set(seen).size).toBe(4 * 50);
   // None was started instead, which would have said so and ended the process.
-  expect(existsSync(processFiles(templates(rig)[0]!).record)).toBeTrue();
+  expect(JSON.parse(readFileSync(processFiles(templates(rig)[0]!).record, "utf8")).notes).toBeDefined();
 });
 
 runvTest("a machine that was forked ends with its monitor, and not with its template's process", async (rig) => {
@@ -222,6 +222,11 @@ runvTest("template stop ends the process, and what was forked from it goes on", 
   expect(identityOf(holder)).toBeUndefined();
   expect(await list()).toMatchObject([{ status: "good", process: "none" }]);
   expect((await runv(rig, "exec", id, "true")).code).toBe(0);
+  await start(rig, "starts", bundle);
+  await until("another is starting", async () => (await list())[0].process === "starting");
+  expect(await runv(rig, "template", "stop", "--all")).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(holders(rig)).toEqual([]);
+  expect(readdirSync(templatesOf(rig)).filter((name) => name.startsWith(".process-"))).toEqual([]);
   await clean(rig);
 });
 

@@ -10,6 +10,7 @@ import type { Machine } from "../hypervisor/driver";
 import { availableMiB } from "../linux/available-memory";
 import { leaveCgroups } from "../linux/cgroups";
 import { CLONE_NEWNET } from "../linux/constants";
+import { identityOf } from "../linux/identity";
 import { syscall } from "../linux/local";
 import { idNamespaces } from "../linux/namespaces";
 import { setPriority } from "../linux/processes";
@@ -25,16 +26,21 @@ import { type BootPlan, connect, hostOf } from "./connect";
 import { makeSandbox, newSandbox, removeSandbox } from "./paths";
 import { walk } from "./pool-unit";
 import { shapeOf } from "./template";
-import { dismissProcess, type ProcessTask, processFiles, takeLock, taskFrame, writeRecord } from "./template-process";
+import {
+  dismissProcess,
+  type ProcessTask,
+  processFiles,
+  processPrefix,
+  takeLock,
+  taskFrame,
+  writeRecord,
+} from "./template-process";
 import { type Template, TemplateStore } from "./template-store";
 
 /** How often the host's memory is looked at, and whether anybody still comes. */
 const lookEveryMs = 5_000;
 /** The nice value as long as nobody waits, and what the kernel is to kill first when memory runs out. */
 const [lowest, firstToGo] = [19, "1000"];
-/** The directory of such a process, in that of the templates, is called so, and by its process id. */
-const prefix = ".process-";
-
 /** Runs the process of a template until nobody needs it. @returns the exit code */
 export async function runTemplateProcess(): Promise<number> {
   const task = await receiveTask();
@@ -45,7 +51,7 @@ export async function runTemplateProcess(): Promise<number> {
   const usual = getPriority();
   setPriority(process.pid, lowest);
   const store = task.templates.directory;
-  const directory = `${store}/${prefix}${process.pid}`;
+  const directory = `${store}/${processPrefix}${process.pid}`;
   removeLeftovers(store);
   makeSandbox(directory);
   enterShareNamespace(`${directory}/share`);
@@ -95,13 +101,14 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
   const isOnly = files !== undefined && takeLock(files.lock) !== undefined;
   if (template === undefined || files === undefined || !isOnly) return;
   try {
-    dismissProcess(template.directory);
+    const own = identityOf(process.pid)!;
+    writeRecord(files.record, { process: own });
     const hidden = `${directory}/socket`;
     const notes = await prepare(plan, template, hidden);
     const { machine } = late;
     for (const pid of [process.pid, machine!.pid!]) setPriority(pid, usual);
     renameSync(hidden, files.socket);
-    writeRecord(files.record, { notes, namespaces: idNamespaces() });
+    writeRecord(files.record, { process: own, notes, namespaces: idNamespaces() });
     await untilUnneeded(machine!, template.directory, files, settings);
     if (existsSync(files.socket)) dismissProcess(template.directory);
   } catch (error) {
@@ -161,6 +168,7 @@ async function untilUnneeded(
 /** Removes what processes left that were killed. */
 function removeLeftovers(store: string): void {
   for (const name of readdirSync(store)) {
-    if (name.startsWith(prefix) && !existsSync(`/proc/${name.slice(prefix.length)}`)) removeSandbox(`${store}/${name}`);
+    if (name.startsWith(processPrefix) && !existsSync(`/proc/${name.slice(processPrefix.length)}`))
+      removeSandbox(`${store}/${name}`);
   }
 }

@@ -14,14 +14,19 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import type { TemplateSettings } from "../base/settings";
 import type { ForkParent } from "../hypervisor/driver";
 import { availableMiB } from "../linux/available-memory";
 import { tryLock, waitForLock } from "../linux/file-lock";
+import type { Identity } from "../linux/identity";
 import { idNamespaces } from "../linux/namespaces";
+import { signalProcess } from "../linux/processes";
+import { SIGTERM } from "../linux/signals";
 import { encodeFrame } from "../wire/frame";
 import { startBackground } from "./background";
 import type { LaunchRequest } from "./messages";
+import { removeSandbox } from "./paths";
 
 /** What such a process is to do: fork machines like this one. */
 export type ProcessTask = Omit<LaunchRequest, "op">;
@@ -29,13 +34,17 @@ export type ProcessTask = Omit<LaunchRequest, "op">;
 /** The frame that carries the task, as JSON, over the socket that it inherits as descriptor 3. */
 export const taskFrame = 115;
 
-/** What is written of it: `notes` when clones are to be had, `problem` when there will be none. */
+/** What is written of it: who it is, `notes` when clones are to be had, `problem` when there will be none. */
 export interface ProcessRecord {
+  process?: Identity;
   notes?: unknown;
   /** The namespaces whose ids it has: who is in others cannot take what is forked from it. */
   namespaces?: string;
   problem?: string;
 }
+
+/** The directory of such a process, in that of the templates, is called so, and by its process id. */
+export const processPrefix = ".process-";
 
 /** The files of a template's process. @param template the template's directory */
 export function processFiles(template: string) {
@@ -110,10 +119,15 @@ export function dismissProcess(template: string, problem?: string): void {
 
 /** Ends the process of a template, if it has one, and blocks until that has ended. @throws SystemError */
 export function endProcess(template: string): void {
+  const { lock: path, record } = processFiles(template);
+  const process = readRecord(record)?.process;
   dismissProcess(template);
-  const lock = openSync(processFiles(template).lock, "w", 0o600);
+  if (process !== undefined) signalProcess(process, SIGTERM);
+  const lock = openSync(path, "w", 0o600);
   waitForLock(lock);
   closeSync(lock);
+  // One that was starting still leaves it.
+  if (process !== undefined) removeSandbox(`${dirname(template)}/${processPrefix}${process.pid}`);
 }
 
 /** Notes that somebody was forked, for the process to wait on. */

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../../src/linux/identity";
-import { processFiles } from "../../src/sandbox/template-process";
+import { type ProcessRecord, processFiles } from "../../src/sandbox/template-process";
 import { type Rig, templatesOf } from "./rig";
 import { until } from "./until";
 
@@ -16,8 +16,14 @@ export function templates(rig: Rig): string[] {
 /** Waits until the one template of a rig has its process, and returns its id. */
 export async function readyProcess(rig: Rig): Promise<number> {
   const { record } = processFiles(templates(rig)[0]!);
-  await until("the template's process is ready", () => existsSync(record), 60_000);
-  if (!readFileSync(record, "utf8").includes("notes")) throw new Error(readFileSync(record, "utf8"));
+  const read = () => (existsSync(record) ? (JSON.parse(readFileSync(record, "utf8")) as ProcessRecord) : {});
+  await until(
+    "the template's process is ready",
+    () => read().notes !== undefined || read().problem !== undefined,
+    60_000,
+  );
+  const { problem } = read();
+  if (problem !== undefined) throw new Error(problem);
   return holders(rig)[0]!;
 }
 
