@@ -50,6 +50,33 @@ test("a template whose files were touched is dropped", async () => {
   }
 });
 
+test.skipIf(process.getuid?.() !== 0)(
+  "a template in the lower layer of an overlay goes, too (only root mounts one)",
+  async () => {
+    const { exitCode } = Bun.spawnSync([
+      "unshare",
+      "-m",
+      "sh",
+      "-c",
+      overlay,
+      "sh",
+      directory,
+      process.execPath,
+      import.meta.dir,
+    ]);
+    expect(exitCode).toBe(0);
+  },
+);
+
+/** Makes a template's directory, puts an overlay over it, and drops it there. */
+const overlay = `
+cd "$1" && mkdir -p lower/templates/k1 top && touch lower/templates/k1/memory
+mount -t tmpfs none top && mkdir top/upper top/work top/merged || exit 1
+mount -t overlay overlay -o lowerdir=lower,upperdir=top/upper,workdir=top/work top/merged || exit 1
+"$2" -e 'const { TemplateStore } = await import(process.argv[1] + "/template-store");
+  process.exit(new TemplateStore(process.argv[2], 1).drop("k1") ? 0 : 3)' "$3" "$1/top/merged/templates" || exit 3
+[ ! -e top/merged/templates/k1 ]`;
+
 test("a template of another boot of the host is dropped, and so is half of one", async () => {
   const made = await store.make(shape("k1"), build);
   const path = `${made!.directory}/template.json`;

@@ -114,14 +114,18 @@ export class TemplateStore {
 
   /** Removes a template. Machines that were cloned from it keep what they have mapped. @returns whether there was one */
   drop(key: string): boolean {
+    const path = `${this.directory}/${key}`;
     const old = `${this.directory}/${oldPrefix}${key}`;
     rmSync(old, { recursive: true, force: true });
     try {
       // At once and whole: its process may be writing to it just now.
-      renameSync(`${this.directory}/${key}`, old);
+      renameSync(path, old);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return false;
+      // An overlay keeps directories of its lower layer where they are (rename(2) says EXDEV).
+      rmSync(path, { recursive: true, force: true });
+      return true;
     }
     rmSync(old, { recursive: true, force: true });
     return true;
