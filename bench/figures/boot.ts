@@ -8,7 +8,8 @@ import { usageOf } from "../usage";
 import type { Measure } from "./index";
 
 export const measureBoot: Measure = async (rig) => {
-  const runtimes = rig.runtimes.filter(({ name }) => name === "cold" || name === "cloned");
+  // Not of a clone: who is forked from another process is nobody's descendant here.
+  const runtimes = rig.runtimes.filter(({ name }) => name === "cold");
   const bundle = rig.bundle("true");
   const turns = runtimes.map(({ name, words, id }) => ({
     name,
