@@ -227,6 +227,14 @@ runvTest("template stop ends the process, and what was forked from it goes on", 
   expect(await runv(rig, "template", "stop", "--all")).toEqual({ code: 0, stdout: "", stderr: "" });
   expect(holders(rig)).toEqual([]);
   expect(readdirSync(templatesOf(rig)).filter((name) => name.startsWith(".process-"))).toEqual([]);
+  // One that is killed over it is not waited for: the next start starts another.
+  await start(rig, "again", bundle);
+  await until("another is starting", async () => (await list())[0].process === "starting");
+  process.kill(holders(rig)[0]!, "SIGKILL");
+  await until("it has gone", () => holders(rig).length === 0);
+  expect(await list()).toMatchObject([{ process: "none" }]);
+  await start(rig, "after", bundle);
+  await readyProcess(rig);
   await clean(rig);
 });
 

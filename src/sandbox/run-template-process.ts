@@ -101,14 +101,14 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
   const isOnly = files !== undefined && takeLock(files.lock) !== undefined;
   if (template === undefined || files === undefined || !isOnly) return;
   try {
-    const own = identityOf(process.pid)!;
-    writeRecord(files.record, { process: own });
+    const who = { process: identityOf(process.pid)!, namespaces: idNamespaces() };
+    writeRecord(files.record, who);
     const hidden = `${directory}/socket`;
     const notes = await prepare(plan, template, hidden);
     const { machine } = late;
     for (const pid of [process.pid, machine!.pid!]) setPriority(pid, usual);
     renameSync(hidden, files.socket);
-    writeRecord(files.record, { process: own, notes, namespaces: idNamespaces() });
+    writeRecord(files.record, { ...who, notes });
     await untilUnneeded(machine!, template.directory, files, settings);
     if (existsSync(files.socket)) dismissProcess(template.directory);
   } catch (error) {

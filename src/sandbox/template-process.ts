@@ -4,7 +4,6 @@
  */
 import {
   closeSync,
-  existsSync,
   openSync,
   readFileSync,
   renameSync,
@@ -19,7 +18,7 @@ import type { TemplateSettings } from "../base/settings";
 import type { ForkParent } from "../hypervisor/driver";
 import { availableMiB } from "../linux/available-memory";
 import { tryLock, waitForLock } from "../linux/file-lock";
-import type { Identity } from "../linux/identity";
+import { type Identity, isAlive } from "../linux/identity";
 import { idNamespaces } from "../linux/namespaces";
 import { signalProcess } from "../linux/processes";
 import { SIGTERM } from "../linux/signals";
@@ -60,13 +59,9 @@ export function findProcess(template: string): ForkParent | undefined {
 
 /** How it is with the process of a template: `ready`, `starting`, `none`, or why there will be none. */
 export function processStatus(template: string): string {
-  const { lock, record } = processFiles(template);
-  const { notes, problem } = readRecord(record) ?? {};
+  const { process, notes, problem } = readRecord(processFiles(template).record) ?? {};
   if (problem !== undefined) return problem;
-  if (!existsSync(lock)) return "none";
-  const free = takeLock(lock);
-  if (free !== undefined) closeSync(free);
-  if (free !== undefined) return "none";
+  if (process === undefined || !isAlive(process)) return "none";
   return notes === undefined ? "starting" : "ready";
 }
 
@@ -75,12 +70,16 @@ export function processStatus(template: string): string {
  * was of no use, it is tried again after a while.
  */
 export function lacksProcess(template: string, { idleSeconds, reserveMiB }: TemplateSettings): boolean {
-  const { lock, record } = processFiles(template);
-  const written = statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  if (idleSeconds === 0 || Date.now() - written < idleSeconds * 1000 || availableMiB() < reserveMiB) return false;
-  const taken = takeLock(lock);
-  if (taken !== undefined) closeSync(taken);
-  return taken !== undefined;
+  if (idleSeconds === 0 || availableMiB() < reserveMiB) return false;
+  const { record } = processFiles(template);
+  const { process, namespaces, problem } = readRecord(record) ?? {};
+  if (problem !== undefined) {
+    const written = statSync(record, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return Date.now() - written >= idleSeconds * 1000;
+  }
+  // The ids of other namespaces say nothing here. That nobody else is starting one just now, the lock decides, which is not tried for this: it
+  // would be taken from whoever needs it.
+  return process === undefined || (namespaces === idNamespaces() && !isAlive(process));
 }
 
 /** Starts the process of a template. It takes a second or two until it is ready. */
