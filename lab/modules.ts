@@ -1,6 +1,6 @@
 /** The machine's kernel: Debian's, with all modules, from the cache that `runv image build` uses. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { debianKernel } from "../src/image/debian";
 import { readModuleInfo } from "../src/image/module-info";
 import { pickModules } from "../src/image/module-pick";
@@ -23,14 +23,12 @@ export interface LabKernel {
 
 /** Finds the kernel, and has depmod(8) list its modules once. */
 export async function findKernel(progress: (line: string) => void): Promise<LabKernel> {
-  const debian = await debianKernel(defaultCache, progress);
-  const release = debian.kernel.slice(debian.kernel.indexOf("vmlinuz-") + "vmlinuz-".length);
-  const modules = join(debian.modules, "lib/modules");
-  if (!existsSync(join(modules, release, "modules.dep.bin"))) {
+  const { release, modules, tree } = await debianKernel(defaultCache, progress);
+  if (!existsSync(join(modules, "modules.dep.bin"))) {
     progress(`listing the modules of ${release}`);
-    await run(["depmod", "-b", debian.modules, release]);
+    await run(["depmod", "-b", tree, release]);
   }
-  return { kernel, release, modules };
+  return { kernel, release, modules: dirname(modules) };
 }
 
 /** The modules to reach the host's files, in the order of loading. */

@@ -1,98 +1,120 @@
 /** Debian's own kernel: found with apt, downloaded and unpacked into a cache, never installed. */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { RunvError } from "../base/error";
+import { type DebianKernelPackages, type DebianPackage, findKernelPackages, noApt } from "./debian-packages";
+import { findKernelFiles, type KernelFiles } from "./kernel-files";
 import { run } from "./run";
 
-export interface DistributionKernel {
+export interface DistributionKernel extends KernelFiles {
   /** What it is, for people: `linux-image-6.1.0-56-amd64 6.1.192-2`. */
   name: string;
-  kernel: string;
-  modules: string;
-  downloaded: boolean;
+  release: string;
+  /** What was unpacked, with usr/lib and lib as one directory. */
+  tree: string;
 }
 
 type Progress = (line: string) => void;
 
-const metaPackages: Readonly<Record<string, string>> = { x64: "linux-image-amd64", arm64: "linux-image-arm64" };
-const noApt = "this takes Debian's kernel with apt; elsewhere, give any kernel: --kernel FILE --modules DIR";
+/**
+ * Written into a tree that is whole. The number goes up with each change of what is unpacked and where, so that no tree of another runv is
+ * taken for one of ours: those before 2 were without modules where /usr is merged.
+ */
+const mark = ".runv-kernel-2";
 
-/** Parts of a kernel package that no guest can use, and that are most of it. */
-const unused = ["boot/System.map-*", "usr", "lib/modules/*/kernel/sound"].concat(
+/** Parts of a kernel's packages that no guest can use, and that are most of them. */
+const unused = ["boot/System.map-*", "usr/share", "lib/modules/*/System.map", "lib/modules/*/kernel/sound"].concat(
   ["gpu", "media", "infiniband", "staging", "usb", "iio", "hwmon", "scsi", "net/ethernet", "net/wireless"].map(
     (path) => `lib/modules/*/kernel/drivers/${path}`,
   ),
 );
 
-/** The kernel that this release of Debian would install, from the cache or downloaded into it. */
+/**
+ * The kernel that this release of Debian would install, from the cache or downloaded into it.
+ * @throws RunvError IMAGE_DOWNLOAD, IMAGE_KERNEL_UNUSABLE, IMAGE_TOOL_FAILED, IMAGE_TOOL_MISSING, IMAGE_UNWRITABLE
+ */
 export async function debianKernel(cache: string, progress: Progress): Promise<DistributionKernel> {
-  const { name, version } = await resolvePackage();
-  const unpacked = join(cache, `${name}_${version.replaceAll(":", "%3a")}`);
-  const downloaded = !existsSync(unpacked);
-  if (downloaded) await download(`${name}=${version}`, cache, unpacked, progress);
-  const kernel = readdirSync(join(unpacked, "boot")).find((file) => file.startsWith("vmlinuz-"));
-  if (kernel === undefined) throw new RunvError("IMAGE_KERNEL_UNUSABLE", `package ${name} has no boot/vmlinuz-…`);
-  return { name: `${name} ${version}`, kernel: join(unpacked, "boot", kernel), modules: unpacked, downloaded };
+  const wanted = await findKernelPackages();
+  const [{ name, version }] = wanted.packages;
+  const tree = join(cache, `${name}_${version.replaceAll(":", "%3a")}`);
+  if (!isWhole(tree)) await download(wanted, cache, tree, progress);
+  return { name: `${name} ${version}`, release: wanted.release, tree, ...whole(tree, wanted) };
 }
 
-/** The package that the meta package stands for: its first dependency. */
-async function resolvePackage(): Promise<{ name: string; version: string }> {
-  const meta = metaPackages[process.arch];
-  if (meta === undefined) throw new RunvError("IMAGE_DOWNLOAD", `no Debian kernel is known for ${process.arch}`);
-  const depends = fieldOf(await show(meta), "Depends");
-  const name = depends === undefined ? undefined : dependencyIn(depends);
-  const version = name === undefined ? undefined : fieldOf(await show(name), "Version");
-  if (name !== undefined && version !== undefined) return { name, version };
-  throw new RunvError("IMAGE_DOWNLOAD", `apt knows no package ${meta}`, { hint: "run apt-get update, and try again" });
+const isWhole = (tree: string) => existsSync(join(tree, mark));
+
+function whole(tree: string, { release, packages }: DebianKernelPackages): KernelFiles {
+  const { kernel, modules } = findKernelFiles(tree, release);
+  if (kernel !== undefined && modules !== undefined) return { kernel, modules };
+  const names = packages.map(({ name, version }) => `${name} ${version}`).join(", ");
+  const message = `no ${kernel === undefined ? "kernel" : "modules"} of ${release} in ${names}`;
+  throw new RunvError("IMAGE_KERNEL_UNUSABLE", message, {
+    hint: "give the kernel and its modules: --kernel FILE --modules DIR",
+  });
 }
 
-/** The package in a Depends field: `linux-image-6.1.0-56-amd64 (= 6.1.192-2), …`. */
-export function dependencyIn(depends: string): string | undefined {
-  return /(?:^|[\s,|])(linux-image-\d[\w.+-]*)/.exec(depends)?.[1];
-}
-
-/** A field of a control file. */
-export function fieldOf(control: string, field: string): string | undefined {
-  const line = control.split("\n").find((candidate) => candidate.startsWith(`${field}: `));
-  return line?.slice(field.length + 2).trim();
-}
-
-async function show(name: string): Promise<string> {
+async function download(wanted: DebianKernelPackages, cache: string, tree: string, progress: Progress): Promise<void> {
+  const work = makeWork(cache);
   try {
-    const command = ["apt-cache", "show", "--no-all-versions", name];
-    return Buffer.from(await run(command, { install: noApt })).toString("utf8");
-  } catch (error) {
-    if (error instanceof RunvError && error.code === "IMAGE_TOOL_FAILED") return "";
-    throw error;
-  }
-}
-
-async function download(wanted: string, cache: string, unpacked: string, progress: Progress): Promise<void> {
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, ".download-"));
-  try {
-    progress(`downloading ${wanted.replace("=", " ")}`);
-    // As root apt would download as the user _apt, who may not write here.
-    await run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", wanted], { cwd: work, install: noApt });
-    const archive = readdirSync(work).find((file) => file.endsWith(".deb"));
-    if (archive === undefined) throw new RunvError("IMAGE_DOWNLOAD", `apt-get downloaded no package for ${wanted}`);
-    progress("unpacking it");
-    const tree = join(work, "tree");
-    mkdirSync(tree);
-    const exclude = unused.map((path) => `--exclude=./${path}`);
-    await unpack(join(work, archive), tree, exclude);
-    rmSync(unpacked, { recursive: true, force: true });
-    renameSync(tree, unpacked);
-  } catch (error) {
-    if (!(error instanceof RunvError) || error.code !== "IMAGE_TOOL_FAILED") throw error;
-    const hint = "run apt-get update if its lists are old; or give a kernel: --kernel FILE --modules DIR";
-    throw new RunvError("IMAGE_DOWNLOAD", `download ${wanted}: ${error.message}`, { cause: error, hint });
+    const unpacked = join(work, "tree");
+    mkdirSync(join(unpacked, "usr/lib"), { recursive: true });
+    symlinkSync("usr/lib", join(unpacked, "lib"));
+    for (const archive of await fetchPackages(wanted.packages, work, progress)) {
+      progress(`unpacking ${archive}`);
+      await unpack(join(work, archive), unpacked);
+      rmSync(join(work, archive));
+    }
+    whole(unpacked, wanted);
+    writeFileSync(join(unpacked, mark), "");
+    // Somebody else may have been quicker.
+    if (isWhole(tree)) return;
+    rmSync(tree, { recursive: true, force: true });
+    renameSync(unpacked, tree);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-async function unpack(archive: string, tree: string, exclude: readonly string[]): Promise<void> {
+function makeWork(cache: string): string {
+  try {
+    mkdirSync(cache, { recursive: true });
+    return mkdtempSync(join(cache, ".download-"));
+  } catch (error) {
+    const message = `make a directory in the cache ${cache}: ${(error as Error).message}`;
+    throw new RunvError("IMAGE_UNWRITABLE", message, { cause: error, hint: "--cache DIR keeps it elsewhere" });
+  }
+}
+
+/** Downloads the packages into a directory, and returns the files' names. */
+async function fetchPackages(packages: readonly DebianPackage[], into: string, progress: Progress): Promise<string[]> {
+  const names = packages.map(({ name, version }) => `${name}=${version}`);
+  progress(`downloading ${names.join(" ").replaceAll("=", " ")}`);
+  try {
+    // As root apt would download as the user _apt, who may not write here.
+    const command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", ...names];
+    await run(command, { cwd: into, install: noApt });
+  } catch (error) {
+    if (!(error instanceof RunvError) || error.code !== "IMAGE_TOOL_FAILED") throw error;
+    const hint = "run apt-get update if its lists are old; or give a kernel: --kernel FILE --modules DIR";
+    throw new RunvError("IMAGE_DOWNLOAD", `download ${names.join(" ")}: ${error.message}`, { cause: error, hint });
+  }
+  const archives = readdirSync(into).filter((file) => file.endsWith(".deb"));
+  if (archives.length === packages.length) return archives.sort();
+  throw new RunvError("IMAGE_DOWNLOAD", `apt-get downloaded ${archives.length} of ${packages.length} packages`);
+}
+
+async function unpack(archive: string, tree: string): Promise<void> {
+  const exclude = unused.map((path) => `--exclude=${path}`);
   const script = 'set -o pipefail; archive=$1; shift; dpkg-deb --fsys-tarfile "$archive" | tar -x "$@"';
-  await run(["bash", "-c", script, "unpack", archive, "-C", tree, "--no-same-owner", ...exclude]);
+  const options = ["-C", tree, "--keep-directory-symlink", "--no-same-owner", ...exclude];
+  await run(["bash", "-c", script, "unpack", archive, ...options]);
 }
