@@ -60,7 +60,7 @@ struct output {
 };
 
 struct process {
-	uint32_t handle; /* 0: it is told and done, but others hold its pipes' other ends, and what they write is dropped */
+	uint32_t handle; /* 0: it is told and done, but others hold its terminal open, and what they write is dropped */
 	pid_t pid;
 	int pidfd;
 	int words; /* the socket to the program; -1 when nothing comes over it any more */
@@ -140,7 +140,7 @@ int poll_output(const struct process *p, unsigned stream, short *events);
 bool serve_input(struct process *p);
 bool serve_output(struct process *p, unsigned stream);
 
-/* The process is dead: its stdin is closed, and its outputs end with what is in them. */
+/* The process is dead: its stdin is closed, and its terminal ends with what is in it. */
 void end_streams(struct process *p);
 
 /* Closes whatever is open. */

@@ -224,7 +224,7 @@ test("a process killed at a stop has an EXIT and neither outcome", async () => {
 });
 
 test("a pidfd is that of the process with the handle", async () => {
-  const victim = init.run(shell("sleep 1000"));
+  const victim = init.run(shell("exec sleep 1000"));
   await victim.frame(FrameType.execed);
   const killer = await run((p) => p.syscall("pidfd_send_signal", [new Pidfd(victim.handle), 15, 0, 0]));
   expect(killer.story).toBe("started done exit closed");

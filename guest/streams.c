@@ -172,13 +172,19 @@ void end_input(struct process *p)
 	hang_up(p);
 }
 
+/* The output that is a terminal; NULL if none is. */
+static struct output *terminal_of(struct process *p)
+{
+	return p->terminal ? &p->out[STDOUT] : NULL;
+}
+
 /*
- * There was nothing to read. Once the process is dead that is the end: other holders of a pipe are not waited for. Before, a
- * pipe ends when it hangs up; a terminal that nobody has open now may be opened again.
+ * There was nothing to read. A pipe ends when it hangs up: others may hold it when the process is dead. A terminal that nobody has
+ * open now may be opened again; once the process is dead it is waited for no more.
  */
 static void nothing_read(struct process *p, struct output *o, bool hung_up)
 {
-	if (hung_up && p->terminal && !p->exited) {
+	if (hung_up && o == terminal_of(p) && !p->exited) {
 		o->asleep = true;
 		if (!o->watched)
 			wake_on_change(o->fd, &o->asleep);
@@ -187,7 +193,7 @@ static void nothing_read(struct process *p, struct output *o, bool hung_up)
 	}
 	if (hung_up)
 		close_output(o);
-	if (o->state == OUTPUT_OPEN && (hung_up || p->exited))
+	if (o->state == OUTPUT_OPEN && (hung_up || (p->exited && o == terminal_of(p))))
 		o->state = OUTPUT_ENDED;
 }
 
@@ -274,10 +280,12 @@ int poll_output(const struct process *p, unsigned stream, short *events)
 bool serve_output(struct process *p, unsigned stream)
 {
 	struct output *o = &p->out[stream];
+	/* Nothing shows that a terminal has been emptied. */
+	bool ending = p->exited && o == terminal_of(p);
 
 	if (o->state == OUTPUT_NONE && o->fd >= 0 && p->seen[stream])
 		drop_output(p, o);
-	if (o->state == OUTPUT_OPEN && o->fd >= 0 && !o->stalled && (p->seen[stream] || p->exited)) {
+	if (o->state == OUTPUT_OPEN && o->fd >= 0 && !o->stalled && (p->seen[stream] || ending)) {
 		if (!o->credit)
 			look_at_output(p, o);
 		else if (!send_output(p, o, stream))

@@ -155,15 +155,33 @@ test("credit that is spent to the byte does not hide the end", async () => {
   expect((await process.end()).numbers(FrameType.exit)).toEqual(exit(1));
 });
 
-test("holders of the pipes outlive the process without SIGPIPE, and keep nothing open", async () => {
-  // The background shell writes once the test says so, and leaves a mark if that went well.
+test("what others write that hold the pipes when the process has ended is its output", async () => {
   const flag = join(directory, "flag");
-  Bun.spawnSync(["mkfifo", flag, `${flag}2`]);
-  const process = init.run(shell(`(read x < ${flag}; head -c 1000000 /dev/zero && echo ok > ${flag}2) & echo bye`));
-  await process.end();
-  expect(process.text()).toBe("bye\n");
+  Bun.spawnSync(["mkfifo", flag]);
+  const script = `(read x < ${flag}; head -c 1000000 /dev/zero; echo late >&2) & echo bye`;
+  const process = init.run(shell(script, { stdio: pipes, credit: mebi }));
+  await process.frame(FrameType.exit);
+  // While it waits others are served.
+  for (let i = 0; i < 3; i++) expect((await run(() => {})).story).toBe("started done exit closed");
+  expect([process.text(), process.text(2)]).toEqual(["bye\n", ""]);
+  expect(process.story).not.toContain("eof");
   writeFileSync(flag, "x\n");
-  expect(await Bun.file(`${flag}2`).text()).toBe("ok\n");
+  await process.end();
+  expect([process.text().length, process.text(2)]).toEqual([1000004, "late\n"]);
+  expect(process.order).toBe("started execed exit closed");
+});
+
+test("a host that waits for them no longer breaks the pipes", async () => {
+  const flag = join(directory, "flag3");
+  Bun.spawnSync(["mkfifo", flag, `${flag}4`]);
+  const script = `(trap '' PIPE; read x < ${flag}; echo late || echo broken > ${flag}4) & echo bye`;
+  const process = init.run(shell(script));
+  await process.frame(FrameType.exit);
+  process.eof(1);
+  process.eof(2);
+  await process.end();
+  writeFileSync(flag, "x\n");
+  expect(await Bun.file(`${flag}4`).text()).toBe("broken\n");
 });
 
 test("busy streams get their turns", async () => {

@@ -49,6 +49,7 @@ const table: Readonly<Record<string, Load>> = {
   "template-process": async () => (await import("./template-process")).templateProcess,
   "pool-keeper": async () => (await import("./pool-keeper")).poolKeeper,
   monitor: async () => (await import("./monitor")).monitor,
+  "late-output": async () => (await import("./late-output")).lateOutput,
   shim: async () => (await import("./shim")).shim,
 };
 

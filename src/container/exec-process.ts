@@ -42,7 +42,7 @@ export async function startExec(
     await joinHostCgroup(cgroup, shim.identity.pid);
     started(shim);
     const control = controlSocket(sandboxDirectory(root, sandbox));
-    await shim.begin({ control, terminal: process.terminal, foreground: !detach, attended }, program);
+    await shim.begin({ id, control, terminal: process.terminal, foreground: !detach, attended }, program);
     return shim;
   } catch (error) {
     await shim.kill();

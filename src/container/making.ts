@@ -166,6 +166,7 @@ export class Making {
     await span("network", () => client.network(this.#options.id, complete));
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
+      id: this.#options.id,
       control: controlSocket(this.#directory),
       terminal: process.terminal,
       container: this.#forShim(),

@@ -137,6 +137,16 @@ export class OutputPump {
     });
   }
 
+  /** Bytes that were written and not granted again. */
+  get owed(): number {
+    return this.#owed;
+  }
+
+  /** Grants what somebody else has written and not granted. */
+  owe(bytes: number): void {
+    this.#grant(bytes);
+  }
+
   /** Writes no more. */
   stop(): void {
     this.#broken = true;

@@ -23,12 +23,18 @@ export const ShimType = {
   resize: 101,
   /** From a daemon. u32: a signal for the process. */
   signal: 102,
+  /** From a shim whose process has ended, to who carries the rest. JSON: `Rest`. */
+  rest: 103,
+  /** From a shim, its last word to who carries the rest. JSON: for standard output and error, how much it has not granted again. */
+  owed: 104,
 } as const;
 
 /** The descriptor of the shim that is this socket. */
 export const shimSocket = 3;
 
 export interface Begin {
+  /** The container's id. */
+  id: string;
   /** The address of the monitor's control socket. */
   control: string;
   /** What the program's instructions are for: each note with how many instructions it holds for. */
@@ -54,6 +60,14 @@ export interface ShimContainer {
   cgroup: readonly string[];
   /** It has a limit of memory. */
   limited: boolean;
+}
+
+/** What a process is that has ended, while others hold its output. */
+export interface Rest {
+  /** The address of the monitor's control socket. */
+  control: string;
+  /** The process in the guest. */
+  handle: number;
 }
 
 export interface Ready {

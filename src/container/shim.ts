@@ -8,7 +8,7 @@ import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
 import { exitCode, type GuestProcess } from "../guest/process";
-import { SIGKILL } from "../linux/signals";
+import { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
@@ -17,12 +17,19 @@ import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { type Attended, isFifo, listenForDaemon, openStreams } from "./attended";
+import type { LateOutput } from "./late-output";
 import type { MemoryWatch } from "./memory-watch";
 import { InputPump, OutputPump } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
 import { type Begin, type Ready, type ShimContainer, ShimType, shimSocket, unpackNotes } from "./shim-messages";
 import { onSignals } from "./signals";
 import { type ExitRecord, exitFile } from "./store";
+
+/** How long after its process's end a shim waits for the end of its output before it looks who else holds that, in milliseconds. */
+const momentMs = 100;
+
+/** Signals by which a command is told to wait no longer for those who hold the output of its process. */
+const ending: readonly number[] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /** What a process reports whose machine was killed. */
 const lostCode = 128 + SIGKILL;
@@ -51,6 +58,9 @@ class Shim {
   #memory: Promise<MemoryWatch> | undefined;
   #input: InputPump | undefined;
   #outputs: OutputPump[] = [];
+  #descriptors: readonly [stdin: number, stdout: number, stderr: number] = [0, 1, 2];
+  #late: LateOutput | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   /** Whether there was output. */
   #spoken = false;
   #ready = false;
@@ -85,7 +95,8 @@ class Shim {
       this.#directories.push(new HeldDirectory(begin.container.directory));
       await sandbox.hold();
     }
-    const [stdin, stdout, stderr] = begin.attended === undefined ? [0, 1, 2] : this.#beAttended(begin.attended);
+    if (begin.attended !== undefined) this.#descriptors = this.#beAttended(begin.attended);
+    const [stdin, stdout, stderr] = this.#descriptors;
     const process = sandbox.guest.run(program, {
       data: (stream, bytes) => {
         if (!this.#spoken) mark("the first output");
@@ -96,7 +107,10 @@ class Shim {
         if (stream === 0) this.#input?.stop();
       },
       credit: (bytes) => this.#input?.grant(bytes),
-      exit: (status) => this.#end(exitCode(status)),
+      exit: (status) => {
+        this.#end(exitCode(status));
+        this.#concludeOutput();
+      },
       closed: () => {
         mark("guest: all is said");
         void this.#close();
@@ -158,7 +172,9 @@ class Shim {
   }
 
   #signal(signal: number): void {
-    if (this.#ready) this.#process?.signal(signal);
+    const waiting = this.#exit !== undefined && this.#begin?.foreground === true;
+    if (waiting && ending.includes(signal)) this.#ended.resolve(this.#exit!.code);
+    else if (this.#ready) this.#process?.signal(signal);
     else this.#signals.push(signal);
   }
 
@@ -205,6 +221,36 @@ class Shim {
     this.#record();
   }
 
+  /**
+   * The process is dead, and others may hold its output. Of a container's first process these are what is left of the container, which ends
+   * with it. A command in the foreground reads to the end. Else somebody goes on reading when this shim has ended, as the process has.
+   */
+  #concludeOutput(): void {
+    const { container, foreground, attended } = this.#begin!;
+    if (container === undefined && foreground && attended === undefined) return;
+    const action = () => (container === undefined ? this.#handOver() : this.#endRest(container));
+    this.#timer = setTimeout(() => void action().catch(() => this.#cutOutput()), momentMs);
+  }
+
+  async #handOver(): Promise<void> {
+    const { LateOutput } = await import("./late-output");
+    const [, stdout, stderr] = this.#descriptors;
+    const rest = { control: this.#begin!.control, handle: this.#process!.handle };
+    this.#late = await LateOutput.start(this.#begin!.id, [stdout, stderr], rest, () => this.#cutOutput());
+  }
+
+  async #endRest({ id }: ShimContainer): Promise<void> {
+    const { killAll } = await import("../guest/signal");
+    await this.#sandbox!.guest.call(killAll(id, SIGKILL));
+    // Of what it has passed to others it is not waited for.
+    this.#timer = setTimeout(() => this.#cutOutput(), momentMs);
+  }
+
+  /** Waits no longer for who holds the output. */
+  #cutOutput(): void {
+    for (const stream of [1, 2]) this.#process?.end(stream);
+  }
+
   /** Notes how the process ended: as soon as it is known, for output may take its time. */
   #record(): void {
     if (this.#exit === undefined || !this.#released) return;
@@ -218,8 +264,10 @@ class Shim {
   }
 
   async #close(): Promise<void> {
+    clearTimeout(this.#timer);
     this.#input?.stop();
     await Promise.all(this.#outputs.map((output) => output.drained()));
+    this.#late?.release(this.#outputs);
     await this.#concludeMemory();
     // A daemon is told by what is recorded, which is only done for a process that somebody knows of.
     if (this.#begin?.attended !== undefined) await this.#alone.promise;

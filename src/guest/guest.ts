@@ -1,5 +1,5 @@
 import { RunvError } from "../base/error";
-import type { Program } from "../program/program";
+import { Program } from "../program/program";
 import { decodeU32, type Frame, FrameType } from "../wire/frame";
 import { GuestProcess, type ProcessListener } from "./process";
 
@@ -35,6 +35,14 @@ export class Guest {
       this.#processes.set(handle, process);
       this.#send(FrameType.run, handle, program.bytes);
     } else process.lost(this.#gone);
+    return process;
+  }
+
+  /** Knows a process of another owner's from now on, whose program has been told of. */
+  adopt(handle: number, listener: ProcessListener): GuestProcess {
+    const process = new GuestProcess(handle, new Program(new Uint8Array(), []), this.#send, listener);
+    if (this.#gone === undefined) this.#processes.set(handle, process);
+    else process.lost(this.#gone);
     return process;
   }
 

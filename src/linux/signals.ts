@@ -38,6 +38,9 @@ const signals: Record<string, number> = {
   RTMAX: 64,
 };
 
+export const SIGHUP = 1;
+export const SIGINT = 2;
+export const SIGQUIT = 3;
 export const SIGKILL = 9;
 export const SIGTERM = 15;
 export const SIGCHLD = 17;

@@ -9,7 +9,7 @@ const isCompiled = Bun.main.startsWith("/$bunfs/");
 const [mostWords, mostCharacters] = [64, 1024];
 
 /** What a process in the background has as standard input, output and error: nothing, or three descriptors. */
-export type BackgroundStdio = "ignore" | readonly [number, number, number];
+export type BackgroundStdio = "ignore" | readonly [number | "ignore", number, number];
 
 /** A process in the background, and the descriptor of this end of the socket that it has as descriptor 3. */
 export interface Background {

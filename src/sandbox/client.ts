@@ -1,6 +1,7 @@
 import { RunvError, unpackError } from "../base/error";
 import type { GuestDisk } from "../guest/disks";
 import { Guest } from "../guest/guest";
+import type { GuestProcess, ProcessListener } from "../guest/process";
 import type { MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange, InterfaceInfo } from "../network/interface-requests";
 import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
@@ -125,6 +126,13 @@ export class SandboxClient {
   /** Lets a stopped process go on. @returns what becomes of it */
   async go(handle: number): Promise<GoResult> {
     return (await this.#request({ op: "go", handle })) as GoResult;
+  }
+
+  /** Takes another client's process over. @returns it; undefined when all is said of it */
+  async takeOver(handle: number, listener: ProcessListener): Promise<GuestProcess | undefined> {
+    // What comes may come before the answer.
+    const process = this.guest.adopt(handle, listener);
+    return (await this.#request({ op: "take-over", handle })) === true ? process : undefined;
   }
 
   /** Gives the guest what a container's network namespace holds. @param complete what is not there now is not to be expected soon */

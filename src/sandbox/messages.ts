@@ -128,6 +128,12 @@ export interface GoRequest {
   handle: number;
 }
 
+/** The client wants to have what comes from another one's process from now on. Answers with whether there is such a process. */
+export interface TakeOverRequest {
+  op: "take-over";
+  handle: number;
+}
+
 /** Gives the guest what a container's network namespace holds now. */
 export interface NetworkRequest {
   op: "network";
@@ -171,6 +177,7 @@ export type Request =
   | DiskRequest
   | ForgetRequest
   | GoRequest
+  | TakeOverRequest
   | NetworkRequest
   | InterfaceRequest
   | GrowRequest

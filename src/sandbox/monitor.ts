@@ -142,6 +142,8 @@ class Monitor {
         return await this.#forget(request.id);
       case "go":
         return await this.#switch.go(request.handle);
+      case "take-over":
+        return this.#switch.takeOver(client, request.handle);
       case "network":
         return await span("network: sync", () => this.#allNetworks().sync(request.container, request.complete));
       case "interface":

@@ -11,8 +11,8 @@ export interface Client {
 }
 
 /**
- * Passes frames between the clients and the guest. A handle's upper half tells the client that it belongs to; what a client may
- * send concerns its own processes only, and what the guest sends goes to the process's owner or nowhere.
+ * Passes frames between the clients and the guest. A handle's upper half tells the client that it belongs to, unless another one
+ * has taken it over; what a client may send concerns its own processes only, and what the guest sends goes to the process's owner or nowhere.
  */
 export class FrameSwitch {
   readonly #toGuest: (type: number, process: number, payload?: Uint8Array, stream?: number) => void;
@@ -32,9 +32,10 @@ export class FrameSwitch {
 
   /** Takes a frame of a client. */
   fromClient(client: Client, { type, process, payload, stream }: Frame): void {
-    if (process >>> 16 !== client.number || !towardsGuest(type)) return;
-    if (type === FrameType.run) this.#owners.set(process, client);
-    else if (!this.#owners.has(process)) return;
+    const begun = process >>> 16 === client.number;
+    if (!(begun || this.#owners.get(process) === client) || !towardsGuest(type)) return;
+    if (type === FrameType.run && begun) this.#owners.set(process, client);
+    else if (type === FrameType.run || !this.#owners.has(process)) return;
     this.#toGuest(type, process, payload, stream);
   }
 
@@ -56,6 +57,18 @@ export class FrameSwitch {
       this.#waiting.set(process, [...waiting, resolve]);
       this.#toGuest(FrameType.go, process);
     });
+  }
+
+  /**
+   * Makes a process another client's. Its owner is told that all is said, as far as he is concerned; what he grants still counts.
+   * @returns whether there is one to be had
+   */
+  takeOver(client: Client, process: number): boolean {
+    const owner = this.#owners.get(process);
+    if (owner === undefined) return false;
+    this.#owners.set(process, client);
+    owner.stream.send(FrameType.closed, process);
+    return true;
   }
 
   /** Ends all processes of a client that has gone. */

@@ -137,6 +137,23 @@ shared("AddProcess: a default environment; the container's capabilities and limi
   );
 });
 
+shared(
+  "AddProcess: its end is told at once, and what others write that hold its output comes when it comes",
+  async (rig) => {
+    const fifos = new Fifos(rig.directory).open();
+    const events = daemon.follow({ id: main });
+    const script = "mkfifo /dev/shm/late; (read x < /dev/shm/late; echo late; echo error >&2) & echo early; exit 9";
+    await daemon.call("AddProcess", { id: main, pid: "late", args: ["sh", "-c", script], cwd: "/", ...fifos.paths });
+    expect((await events.see("exit", main, "late")).status).toBe(9);
+    expect([fifos.output, fifos.errors]).toEqual(["early\n", ""]);
+    await daemon.call("AddProcess", { id: main, pid: "go", args: ["sh", "-c", "echo > /dev/shm/late"], cwd: "/" });
+    await fifos.see(/^early\nlate\n$/);
+    await until("the error has come", () => fifos.errors === "error\n");
+    events.close();
+    fifos.close();
+  },
+);
+
 shared("AddProcess: what is refused", async (rig) => {
   const refused = (request: object) =>
     daemon.try("AddProcess", { id: main, pid: "p", args: ["true"], cwd: "/", ...request });
