@@ -1,11 +1,12 @@
 /** Under emulation clones are forked from the process of their template: quick, of few pages, and like any other machine. */
 import { expect } from "bun:test";
-import { chmodSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { syscall } from "../src/linux/local";
 import { processFiles } from "../src/sandbox/template-process";
 import { partsOf } from "./drivers/support/parts";
+import { rdrand, writeProgram } from "./support/machine-code";
 import { clean, type Rig, runvTest, templatesOf } from "./support/rig";
 import { holders, parentOf, readyProcess, templates } from "./support/template-process";
 import { until } from "./support/until";
@@ -96,39 +97,6 @@ function isSameFile(pid: number, fd: number, other: number, otherFd: number): bo
   return syscall("kcmp", pid, other, KCMP_FILE, fd, otherFd) === 0;
 }
 
-/** `/rdrand` writes eight bytes from the processor's generator, which QEMU emulates, past the guest's kernel. */
-function addRdrand(root: string): void {
-  const code = [
-    ...[0x48, 0x0f, 0xc7, 0xf0], // again: rdrand %rax
-    ...[0x73, 0xfa], // jnc again
-    0x50, // push %rax
-    ...[0xb8, 1, 0, 0, 0, 0xbf, 1, 0, 0, 0], // mov $1, %eax (write); mov $1, %edi
-    ...[0x48, 0x89, 0xe6, 0xba, 8, 0, 0, 0, 0x0f, 0x05], // mov %rsp, %rsi; mov $8, %edx; syscall
-    ...[0xb8, 60, 0, 0, 0, 0x31, 0xff, 0x0f, 0x05], // mov $60, %eax (exit); xor %edi, %edi; syscall
-  ];
-  const size = 120 + code.length;
-  const file = Buffer.alloc(size);
-  file.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
-  file.writeUInt16LE(2, 16); // ET_EXEC
-  file.writeUInt16LE(62, 18); // EM_X86_64
-  file.writeUInt32LE(1, 20);
-  file.writeBigUInt64LE(0x400078n, 24); // the entry: after both headers
-  file.writeBigUInt64LE(64n, 32); // the program header's place
-  file.writeUInt16LE(64, 52);
-  file.writeUInt16LE(56, 54);
-  file.writeUInt16LE(1, 56);
-  file.writeUInt32LE(1, 64); // PT_LOAD
-  file.writeUInt32LE(5, 68); // readable, executable
-  file.writeBigUInt64LE(0x400000n, 80);
-  file.writeBigUInt64LE(0x400000n, 88);
-  file.writeBigUInt64LE(BigInt(size), 96);
-  file.writeBigUInt64LE(BigInt(size), 104);
-  file.writeBigUInt64LE(0x1000n, 112);
-  file.set(code, 120);
-  writeFileSync(join(root, "rdrand"), file);
-  chmodSync(join(root, "rdrand"), 0o755);
-}
-
 runvTest("fifty that were forked are no twins: random numbers, the processor's too, ids and time", async (rig) => {
   const secrets = [
     "cat /proc/sys/kernel/random/uuid",
@@ -137,7 +105,10 @@ runvTest("fifty that were forked are no twins: random numbers, the processor's t
     "/rdrand | md5sum",
     "date +%s",
   ].join("; ");
-  const bundle = await rig.bundle({ args: ["sh", "-c", secrets], change: ({ root }) => addRdrand(root.path) });
+  const bundle = await rig.bundle({
+    args: ["sh", "-c", secrets],
+    change: ({ root }) => writeProgram(join(root.path, "rdrand"), rdrand),
+  });
   expect((await runv(rig, "run", "-b", bundle, rig.id("first"))).code).toBe(0);
   await readyProcess(rig);
   const seen: string[] = [];

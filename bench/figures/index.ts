@@ -7,6 +7,7 @@ import { measureExec } from "./exec";
 import { measureIdle } from "./idle";
 import { measureMany } from "./many";
 import { measureNetwork } from "./network";
+import { measurePrograms } from "./programs";
 import { measureRun } from "./run";
 import { measureShare } from "./share";
 import { measureStages } from "./stages";
@@ -20,6 +21,7 @@ export const measures: Record<string, Measure> = {
   run: measureRun,
   stages: measureStages,
   exec: measureExec,
+  programs: measurePrograms,
   version: measureVersion,
   idle: measureIdle,
   stdio: measureStdio,

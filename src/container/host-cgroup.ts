@@ -20,7 +20,7 @@ export interface HostCgroupRequest {
   /** It is `slice:prefix:name`. */
   systemd: boolean;
   resources: Resources | undefined;
-  /** The machine's, in MiB. */
+  /** The machine's, and what its hypervisor needs of its own, in MiB. */
   memoryMiB: number;
 }
 

@@ -11,7 +11,7 @@ const overhead = 512 * 2 ** 20;
 /** A file of a cgroup, and what to write to it. */
 type Limit = readonly [file: string, value: string];
 
-/** The files that hold these limits; what is absent or 0 is left as it is. @param memoryMiB the machine's */
+/** The files that hold these limits; what is absent or 0 is left as it is. @param memoryMiB the machine's, and what its hypervisor needs of its own */
 export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefined, memoryMiB: number): Limit[] {
   const { cpu = {}, memory = {}, blockIO } = resources ?? {};
   const has = (controller: string) => hierarchy.version === 2 || hierarchy.controllers.includes(controller);

@@ -175,7 +175,7 @@ export class Making {
       view,
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
-    limitHostCgroup(cgroup);
+    limitHostCgroup({ ...cgroup, memoryMiB: cgroup.memoryMiB + machine.ownMemoryMiB });
     if (machine.lacksProcess) startProcess(this.#machine("new"));
     record = {
       ...record,

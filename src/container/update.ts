@@ -73,7 +73,7 @@ async function makeRoom(
   change: Resources,
   others: readonly (Resources | undefined)[],
 ): Promise<() => void> {
-  const { size, most } = await client.info();
+  const { size, most, ownMemoryMiB } = await client.info();
   const wanted = shapeFor(combined(change, others), size);
   // A quota of more processors than the host has is as good as one of all.
   const need = {
@@ -84,7 +84,7 @@ async function makeRoom(
     const message = `memory of ${need.memoryMiB} MiB for the virtual machine: it can have ${most.memoryMiB} MiB at most`;
     throw new RunvError("VM_FULL", message, { hint: "that is what the host has" });
   }
-  const undo = changeHostLimits(cgroup, change, need.memoryMiB);
+  const undo = changeHostLimits(cgroup, change, need.memoryMiB + ownMemoryMiB);
   try {
     if (need.cpus > size.cpus || need.memoryMiB > size.memoryMiB) await client.grow(need);
   } catch (error) {

@@ -205,6 +205,8 @@ export interface Machine {
   readonly driver: string;
   readonly accelerator: string;
   readonly capabilities: Capabilities;
+  /** What the hypervisor may take for itself beyond what all do, in MiB: under emulation, translated code. */
+  readonly ownMemoryMiB?: number;
   /** The file to which the guest's console goes. */
   readonly consoleLog: string;
   /** Fulfilled, never rejected, when the machine has ended, whoever ended it, and nothing is left of it. */

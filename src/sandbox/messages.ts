@@ -196,6 +196,8 @@ export interface MachineInfo {
   size: MachineSize;
   /** What it can have. */
   most: MachineSize;
+  /** What the hypervisor may take for itself beyond what all do, in MiB. */
+  ownMemoryMiB: number;
   /** See `Sandbox`: whoever asked for the machine is to start that process, for he is in no container's cgroup. */
   lacksProcess: boolean;
 }

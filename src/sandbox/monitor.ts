@@ -258,8 +258,8 @@ class Monitor {
   #info(): MachineInfo {
     if (this.#sandbox === undefined) throw starting();
     const { machine, hello, lacksProcess = false } = this.#sandbox;
-    const { pid, driver, accelerator, size } = machine;
-    return { pid, driver, accelerator, release: hello.release, size, most: mostFor(size), lacksProcess };
+    const { pid, driver, accelerator, size, ownMemoryMiB = 0 } = machine;
+    return { pid, driver, accelerator, release: hello.release, size, most: mostFor(size), ownMemoryMiB, lacksProcess };
   }
 
   async #grow(need: MachineSize): Promise<MachineSize> {

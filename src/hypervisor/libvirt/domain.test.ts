@@ -53,4 +53,6 @@ test("room to grow, and the processor by accelerator", () => {
   expect(domain({ most: { cpus: 1, memoryMiB: 128 } })).not.toHaveProperty("maxMemory");
   expect(domain({}, "kvm").cpu["@mode"]).toBe("host-passthrough");
   expect(domain({}, "kvm")["@type"]).toBe("kvm");
+  expect(domain().features.tcg["tb-cache"]).toMatchObject({ "@unit": "MiB", "#text": 128 });
+  expect(domain({}, "kvm").features).not.toHaveProperty("tcg");
 });

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { XMLBuilder } from "fast-xml-parser";
 import type { Disk, MachineSpec, Nic } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
-import { type Accelerator, agentPort, kernelCommandLine } from "../qemu/options";
+import { type Accelerator, agentPort, kernelCommandLine, translatedMiB } from "../qemu/options";
 import type { Owner } from "./places";
 
 export interface Domain {
@@ -62,7 +62,11 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
         initrd,
         cmdline: kernelCommandLine({ ...spec, accelerator }).join(" "),
       },
-      features: { acpi: "" },
+      features: {
+        acpi: "",
+        // What translated code may take; libvirt before 8.0 does not know of it.
+        ...(accelerator === "tcg" && { tcg: { "tb-cache": mebibytes(translatedMiB) } }),
+      },
       cpu: cpu(accelerator, most.cpus, memoryMiB),
       clock: { "@offset": "utc", timer: { "@name": "hpet", "@present": "no" } },
       on_poweroff: "destroy",

@@ -20,6 +20,7 @@ import type {
   Nic,
 } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
+import { ownMemoryMiB } from "../qemu/options";
 import type { QemuCgroups } from "./cgroups";
 import type { LibvirtDisks } from "./disk";
 import { memoryXml, nicXml, uuidOf } from "./domain";
@@ -50,6 +51,7 @@ export class LibvirtMachine implements Machine {
   readonly driver = "libvirt";
   readonly accelerator: string;
   readonly capabilities: Capabilities;
+  readonly ownMemoryMiB: number;
   readonly consoleLog: string;
   readonly exited: Promise<MachineExit>;
   readonly #spec: MachineSpec;
@@ -68,6 +70,7 @@ export class LibvirtMachine implements Machine {
     const { spec, accelerator, capabilities, virsh, cgroups, disks, agent, console } = options;
     this.pid = qemu.pid;
     this.accelerator = accelerator;
+    this.ownMemoryMiB = ownMemoryMiB(accelerator);
     this.capabilities = capabilities;
     this.consoleLog = join(spec.directory, consoleName);
     this.#spec = spec;

@@ -22,6 +22,7 @@ import type { ForkNotes } from "./fork-notes";
 import { addCpus, addMemory, memorySlots } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
+import { ownMemoryMiB } from "./options";
 import type { Qmp, QmpEvent } from "./qmp";
 import { plugVirtioFs } from "./virtio-fs";
 
@@ -45,6 +46,7 @@ export class QemuMachine implements Machine {
   readonly driver: string;
   readonly accelerator: string;
   readonly capabilities: Capabilities;
+  readonly ownMemoryMiB: number;
   readonly consoleLog: string;
   readonly exited: Promise<MachineExit>;
   readonly #child: Child;
@@ -69,6 +71,7 @@ export class QemuMachine implements Machine {
     this.driver = driver;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
+    this.ownMemoryMiB = ownMemoryMiB(accelerator);
     this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
     this.#spec = spec;

@@ -44,7 +44,7 @@ test.each(["5.0.0", "7.2.0", "9.0.0", "10.0.0"])("version %s gets no option that
 });
 
 test("the accelerators", () => {
-  expect(given("-accel")).toEqual(["tcg,thread=multi"]);
+  expect(given("-accel")).toEqual(["tcg,thread=multi,tb-size=128"]);
   expect(given("-cpu")).toEqual(["max,-erms"]);
   expect(given("-cpu", { version: [8, 0, 0] })).toEqual(["max,-erms,-fsrm"]);
   expect(given("-accel", { accelerator: "kvm" })).toEqual(["kvm"]);

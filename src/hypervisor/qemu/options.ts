@@ -92,7 +92,12 @@ export function qemuArguments(machine: QemuMachine): string[] {
     changes.flatMap((change) => change.options ?? []),
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
-      : ["-accel", "tcg,thread=multi", "-cpu", ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(",")],
+      : [
+          "-accel",
+          `tcg,thread=multi,tb-size=${translatedMiB}`,
+          "-cpu",
+          ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(","),
+        ],
     ["-smp", processors(machine), "-m", memoryModules(machine)],
     memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
@@ -122,6 +127,19 @@ function bootOptions(machine: QemuMachine): string[] {
 
 /** The name of the virtio port at which the guest's init looks for its channel. */
 export const agentPort = "runv.agent";
+
+/**
+ * What translated code of the guest may take under emulation, in MiB; when it is full all is forgotten, and what still runs is translated anew.
+ * QEMU's own bound is 1 GiB, and a guest that starts programs fills any: each time a file's pages are read again, its code is another's.
+ */
+export const translatedMiB = 128;
+/** What QEMU notes of each piece of it, beside it. */
+const notesOfTranslated = 0.5;
+
+/** What QEMU may come to take for itself with this accelerator, beside the guest's memory and what any hypervisor takes. In MiB. */
+export function ownMemoryMiB(accelerator: string): number {
+  return accelerator === "tcg" ? translatedMiB * (1 + notesOfTranslated) : 0;
+}
 
 /** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
 const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
