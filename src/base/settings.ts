@@ -28,6 +28,8 @@ export interface GlobalOptions {
 export interface Settings {
   kernel: string;
   initrd: string;
+  /** Who says that it is these two, for people. */
+  imageFrom: string;
   driver: string;
   /** Undefined: boot each VM. */
   templates: TemplateSettings | undefined;

@@ -5,12 +5,13 @@ import type { GlobalOptions } from "../base/settings";
 import { defaultCache, defaultInitrd, defaultKernel } from "../image/paths";
 import { command } from "./command";
 import { absolute } from "./container";
-import { type FlagValues, string } from "./flags";
+import { bool, type FlagValues, string } from "./flags";
 import { refuseOthers, usage } from "./parse";
 
 const flags = {
   output: string("directory to write kernel and hyper-initrd.img to (default: /var/lib/hyper)", { short: "o" }),
   kernel: string("a kernel of your own (bzImage or vmlinux) instead of Debian's"),
+  host: bool("the kernel that this host runs, with its modules, instead of Debian's; nothing is downloaded"),
   modules: string("directory of that kernel's modules (/lib/modules/RELEASE), unless they are built in"),
   cache: string("directory to keep downloaded kernels in", { default: defaultCache }),
 } as const;
@@ -20,31 +21,44 @@ export const image = command({
   summary: "make the kernel and the initrd of the virtual machines",
   usage: `build | info
 
-build takes a distribution's kernel, downloaded and unpacked without being
-installed, or one of your own, and writes what runv's virtual machines start from.
+build takes Debian's kernel, downloaded and unpacked without being installed,
+the one that this host runs (--host), or one of your own (--kernel), and writes what runv's virtual machines start from.
 info says what lies there (--output), or where the global flags --kernel and --initrd say.`,
   flags,
   args: [1, 1],
   async run({ flags: given, args, global }) {
-    if (args[0] === "build") return build(given);
+    if (args[0] === "build") return build(given, global);
     if (args[0] === "info") return info(given, global);
     throw usage(`No help topic for 'image ${args[0]}'`);
   },
 });
 
-async function build(given: FlagValues<typeof flags>): Promise<number> {
-  const [{ buildImage }, { readInit }] = await Promise.all([import("../image/build"), import("../image/init-binary")]);
+async function build(given: FlagValues<typeof flags>, global: GlobalOptions): Promise<number> {
+  if (given.host && (given.kernel || given.modules))
+    throw usage("--host takes this host's kernel: no --kernel, no --modules");
+  if (given.modules && !given.kernel) throw usage("--modules is for a --kernel of your own");
+  const [{ buildImage }, { readInit }, { formatLacking, lackingIn }, { settings }] = await Promise.all([
+    import("../image/build"),
+    import("../image/init-binary"),
+    import("../image/lacking"),
+    import("../sandbox/settings"),
+  ]);
   const { output, ...source } = options(given);
   const progress = (line: string) => writeAll(2, `${line}\n`);
   const built = await buildImage({ ...source, output, init: readInit(), progress });
   progress(`${output.kernel}: ${built.manifest.kernelRelease} from ${built.source}, ${mebibytes(built.kernelSize)}`);
   progress(`${output.initrd}: ${mebibytes(built.initrdSize)}`);
+  const lacking = lackingIn(built.manifest.modules);
+  if (lacking.length > 0) progress(`the kernel has no modules for ${formatLacking(lacking)}`);
+  const used = settings(global);
+  if (used.initrd !== output.initrd) progress(`note: what runv starts is ${used.initrd}, ${used.imageFrom}`);
   return 0;
 }
 
 async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Promise<number> {
-  const [{ imageInfo }, { readInit }, { settings }] = await Promise.all([
+  const [{ imageInfo }, { formatLacking, lackingIn }, { readInit }, { settings }] = await Promise.all([
     import("../image/info"),
+    import("../image/lacking"),
     import("../image/init-binary"),
     import("../sandbox/settings"),
   ]);
@@ -56,19 +70,22 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
   const lines = [
     ["kernel", `${kernel}, ${mebibytes(kernelSize)}${fits}`],
     ["release", `${manifest.kernelRelease}, ${manifest.arch}`],
+    ["source", manifest.source ?? "unknown"],
     ["initrd", `${initrd}, ${mebibytes(initrdSize)}`],
     ["init", initIsOurs ? "this runv's" : "another runv's, of the same protocol"],
     ["protocol", `${manifest.protocol}`],
     ["modules", `${boot.length} at boot, ${Object.keys(extra).length} on demand, ${builtin.length} built in`],
+    ["lacking", formatLacking(lackingIn(manifest.modules)) || "nothing"],
   ];
   print(lines.map(([name, text]) => `${name!.padEnd(10)}${text}\n`).join(""));
   return kernelFits ? 0 : 1;
 }
 
-function options({ output, kernel, modules, cache }: FlagValues<typeof flags>) {
+function options({ output, kernel, host, modules, cache }: FlagValues<typeof flags>) {
   const into = (file: string) => (output === undefined ? file : join(resolve(output), basename(file)));
   return {
     kernel: absolute(kernel),
+    host,
     modules: absolute(modules),
     cache: resolve(cache),
     output: { kernel: into(defaultKernel), initrd: into(defaultInitrd) },

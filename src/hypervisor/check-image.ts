@@ -1,13 +1,22 @@
 /** What `runv check` says of the kernel and the initrd. */
 import { createReadStream, existsSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
+import { formatLacking, lackingIn } from "../image/lacking";
+import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
 import type { Finding } from "./driver";
 
 const build = "runv image build";
 
+export interface CheckedImage {
+  kernel: string;
+  initrd: string;
+  /** Who says that it is these two. */
+  imageFrom?: string;
+}
+
 /** Whether kernel and initrd are there, ours, and made for each other. */
-export async function checkImage(kernel: string, initrd: string): Promise<Finding[]> {
+export async function checkImage({ kernel, initrd, imageFrom }: CheckedImage): Promise<Finding[]> {
   const kernelMissing: Finding = {
     status: "missing",
     subject: "kernel",
@@ -15,17 +24,33 @@ export async function checkImage(kernel: string, initrd: string): Promise<Findin
     fix: build,
   };
   try {
-    const { kernelRelease, kernelSha256 } = readImageManifest(initrd);
-    const image: Finding = { status: "ok", subject: "initrd", detail: `${initrd}, for Linux ${kernelRelease}` };
-    if (!existsSync(kernel)) return [kernelMissing, image];
-    if ((await sha256(kernel)) === kernelSha256) return [{ status: "ok", subject: "kernel", detail: kernel }, image];
+    const manifest = readImageManifest(initrd);
+    const { kernelRelease, kernelSha256, source } = manifest;
+    const image: Finding[] = [
+      { status: "ok", subject: "initrd", detail: `${initrd}, for Linux ${kernelRelease}` },
+      checkModules(manifest),
+    ];
+    if (!existsSync(kernel)) return [kernelMissing, ...image];
+    if ((await sha256(kernel)) === kernelSha256) {
+      const from = `${source === undefined ? "" : ` of ${source}`}${imageFrom === undefined ? "" : `, ${imageFrom}`}`;
+      return [{ status: "ok", subject: "kernel", detail: `${kernel}: Linux ${kernelRelease}${from}` }, ...image];
+    }
     const detail = `${kernel} is not the one that ${initrd} was made with`;
-    return [{ status: "warning", subject: "kernel", detail, fix: build }, image];
+    return [{ status: "warning", subject: "kernel", detail, fix: build }, ...image];
   } catch (error) {
     const fix = error instanceof RunvError ? (error.hint ?? build) : build;
     const image: Finding = { status: "missing", subject: "initrd", detail: messageOf(error), fix };
     return existsSync(kernel) ? [image] : [kernelMissing, image];
   }
+}
+
+/** Whether the guest's kernel has all that a container may ask for. */
+function checkModules({ modules }: ImageManifest): Finding {
+  const lacking = lackingIn(modules);
+  const subject = "guest modules";
+  if (lacking.length === 0) return { status: "ok", subject, detail: "all that a container may ask for" };
+  const detail = `the guest's kernel has no modules for ${formatLacking(lacking)}`;
+  return { status: "warning", subject, detail, fix: "runv image build, with another kernel" };
 }
 
 async function sha256(path: string): Promise<string> {

@@ -17,12 +17,14 @@ export interface CheckOptions {
   driverOptions: DriverOptions;
   kernel: string;
   initrd: string;
+  /** Who says that it is these two. */
+  imageFrom?: string;
 }
 
 /** Looks at everything. Takes about a second: QEMU is asked for its devices, the kernel is read, a machine is started. */
 export async function check(options: CheckOptions): Promise<Finding[]> {
   const host = checkHost();
-  const image = await checkImage(options.kernel, options.initrd);
+  const image = await checkImage(options);
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();

@@ -5,6 +5,7 @@ import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
 import { extractVmlinux, isBzImage } from "./bzimage";
 import { debianKernel } from "./debian";
+import { hostKernel } from "./host";
 import { writeInitrd } from "./initrd";
 import { type ImageManifest, type ImageModules, manifestFormat, protocolVersion } from "./manifest";
 import { readModuleInfo } from "./module-info";
@@ -20,6 +21,8 @@ import { writeWhole } from "./write-file";
 export interface ImageOptions {
   /** A kernel of one's own; Debian's if undefined. */
   kernel?: string | undefined;
+  /** The kernel that this host runs. */
+  host?: boolean;
   /** Its modules; a kernel of one's own without them has everything built in. */
   modules?: string | undefined;
   /** Where a distribution's kernel is kept. */
@@ -42,13 +45,14 @@ export interface BuiltImage {
 export async function buildImage({
   kernel,
   modules,
+  host,
   cache,
   init,
   output,
   progress,
 }: ImageOptions): Promise<BuiltImage> {
-  const origin =
-    kernel === undefined ? await debianKernel(cache, progress) : { name: kernel, kernel, modules: modules ?? "" };
+  const own = kernel === undefined ? undefined : { name: kernel, kernel, modules: modules ?? "" };
+  const origin = own ?? (host ? hostKernel() : await debianKernel(cache, progress));
   progress(`taking the kernel of ${origin.name}`);
   const original = read(origin.kernel);
   const vmlinux = prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
@@ -60,6 +64,7 @@ export async function buildImage({
     protocol: protocolVersion,
     arch: vmlinux.arch,
     kernelRelease: vmlinux.release,
+    source: origin.name,
     initSha256: sha256(init),
     kernelSha256: sha256(vmlinux.bytes),
     modules: chosen.listed,

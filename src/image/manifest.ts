@@ -11,6 +11,8 @@ export interface ImageManifest {
   /** As `uname -m` says it. */
   arch: string;
   kernelRelease: string;
+  /** Where that kernel came from, for people. */
+  source?: string;
   initSha256: string;
   kernelSha256: string;
   modules: ImageModules;
@@ -49,6 +51,7 @@ export function parseManifest(text: string): ImageManifest | undefined {
 function isManifest(value: unknown): value is ImageManifest {
   if (!isRecord(value) || value.format !== manifestFormat || !Number.isSafeInteger(value.protocol)) return false;
   const texts = ["arch", "kernelRelease", "initSha256", "kernelSha256"];
+  if (value.source !== undefined && typeof value.source !== "string") return false;
   return texts.every((key) => typeof value[key] === "string") && isModules(value.modules);
 }
 

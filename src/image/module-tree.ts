@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RunvError } from "../base/error";
 import { decompress } from "./compression";
+import { findConfig } from "./kernel-files";
 import { moduleName } from "./module-info";
+import { unlistedBuiltin } from "./module-names";
 
 export interface ModuleTree {
   /** Files by module name. */
@@ -25,7 +27,16 @@ export function readModuleTree(path: string, release: string): ModuleTree {
   }
   const found = readdirSync(tree, { recursive: true, encoding: "utf8" }).filter((file) => /\.ko(\.\w+)?$/.test(file));
   const files = found.sort().map((file): [string, string] => [moduleName(file), join(tree, file)]);
-  return { files: new Map(files), builtin: readBuiltin(join(tree, "modules.builtin")) };
+  const builtin = [...readBuiltin(join(tree, "modules.builtin")), ...unlistedIn(findConfig(tree, release))];
+  return { files: new Map(files), builtin: new Set(builtin) };
+}
+
+/** What is built in by the kernel's configuration, though it was never a module. */
+function unlistedIn(config: string | undefined): string[] {
+  const lines = config === undefined ? [] : readFileSync(config, "utf8").split("\n");
+  return Object.entries(unlistedBuiltin).flatMap(([name, option]) =>
+    lines.includes(`CONFIG_${option}=y`) ? [name] : [],
+  );
 }
 
 /** Names in a `modules.builtin`, which lists one path a line. */

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
 import { driverSettings } from "../hypervisor";
-import { defaultInitrd, defaultKernel } from "../image/paths";
+import { defaultInitrd, defaultKernel, imageBeside } from "../image/paths";
 
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
@@ -14,8 +14,7 @@ const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserv
 /** The settings that a command is to use. Reads the configuration file. */
 export function settings(global: GlobalOptions, config: Config = readConfig(driverKeys)): Settings {
   return {
-    kernel: resolve(global.kernel ?? config.kernel ?? defaultKernel),
-    initrd: resolve(global.initrd ?? config.initrd ?? defaultInitrd),
+    ...imageSettings(global, config),
     driver: global.driver ?? config.driver ?? "auto",
     templates: global.noTemplate ? undefined : templateSettings(global, config),
     pool: poolSettings(global, config),
@@ -23,6 +22,27 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
     defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
     startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
     driverOptions: { ...config.driverOptions, ...global.driverOptions },
+  };
+}
+
+/**
+ * The kernel and the initrd: of the command line, of the configuration; where both say nothing, those beside an executable in a checkout,
+ * else those in /var/lib/hyper.
+ */
+export function imageSettings(global: Pick<GlobalOptions, "kernel" | "initrd">, config: Config, executable?: string) {
+  const flags = global.kernel !== undefined || global.initrd !== undefined;
+  const configured = config.kernel !== undefined || config.initrd !== undefined;
+  const beside = flags || configured ? undefined : imageBeside(executable);
+  return {
+    kernel: resolve(global.kernel ?? config.kernel ?? beside?.kernel ?? defaultKernel),
+    initrd: resolve(global.initrd ?? config.initrd ?? beside?.initrd ?? defaultInitrd),
+    imageFrom: flags
+      ? "the command line"
+      : configured
+        ? "config.toml"
+        : beside === undefined
+          ? "the usual place"
+          : "beside the executable",
   };
 }
 
