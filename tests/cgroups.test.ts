@@ -45,7 +45,7 @@ async function sleepBelow({ runv, id }: Rig, container: string): Promise<void> {
     cd /sys/fs/cgroup
     for cgroup in nest nest/deep nest/deep/deeper; do
       mkdir -p $cgroup
-      sh -c "echo \\$\\$ >$cgroup/cgroup.procs; trap 'echo $cgroup >>/tmp/said; exit' TERM; while :; do sleep 0.1; done" &
+      sh -c "echo \\$\\$ >$cgroup/cgroup.procs; trap 'echo $cgroup >>/tmp/said; exit' TERM; while :; do sleep 0.1; done" >/dev/null 2>&1 &
       until grep -q . $cgroup/cgroup.procs; do :; done
     done
   `;
@@ -79,6 +79,71 @@ shared("a container that shares the machine leaves none of its cgroups there", a
     expect(await runv(["delete", "--force", id("member")])).toEqual({ code: 0, stdout: "", stderr: "" });
   }
 });
+
+/** As systemd, Docker and buildkit do: processes in cgroups below, which have the controllers. */
+const nest = `
+  cd /sys/fs/cgroup
+  mkdir -p init.scope/deep other
+  while read -r pid; do echo $pid >init.scope/deep/cgroup.procs; done <cgroup.procs
+  for c in $(cat cgroup.controllers); do echo +$c >cgroup.subtree_control; done
+  trap : TERM
+  sh -c 'trap "echo other >>/tmp/said" TERM; while :; do sleep 0.1; done' &
+  echo $! >other/cgroup.procs
+  echo done >/tmp/nested
+  while :; do sleep 0.1; done
+`;
+
+for (const user of [false, true]) {
+  runvTest(
+    `a container${user ? " in a user namespace" : ""} that nests cgroups is reached as any other`,
+    async (rig) => {
+      const { runv, id } = rig;
+      const bundle = await writable(rig, ({ process, linux }) => {
+        process.args = ["sh", "-c", nest];
+        linux.resources = { ...(linux.resources as object), memory: { limit: 96 << 20 } };
+        if (!user) return;
+        linux.namespaces.push({ type: "user" });
+        linux.uidMappings = linux.gidMappings = [{ containerID: 0, hostID: 0, size: 65536 }];
+      });
+      expect(await runv(["run", "-d", "-b", bundle, id("nest")])).toMatchObject({ code: 0, stderr: "" });
+      const inside = (...args: string[]) => runv(["exec", id("nest"), ...args]);
+      await until("it has nested", async () => (await inside("cat", "/tmp/nested")).stdout === "done\n");
+      // "No internal processes": a process goes where the first one is.
+      expect(await inside("cat", "/proc/self/cgroup")).toEqual({
+        code: 0,
+        stdout: "0::/init.scope/deep\n",
+        stderr: "",
+      });
+      const at = (path: string) => runv(["exec", "--cgroup", path, id("nest"), "cat", "/proc/self/cgroup"]);
+      expect((await at("other")).stdout).toBe("0::/other\n");
+      // Whoever names the container's own is told that it cannot be.
+      expect(await at("/")).toMatchObject({ code: 255, stderr: expect.stringContaining("device or resource busy") });
+      const { stdout } = await runv(["ps", id("nest"), "-eo", "pid,args"]);
+      expect(stdout).toMatch(/mkdir -p init\.scope.*trap "echo other/s);
+      for (const command of [["pause"], ["resume"], ["update", "--pids-limit", "77"]]) {
+        expect(await runv([...command, id("nest")])).toEqual({ code: 0, stdout: "", stderr: "" });
+      }
+      expect((await inside("cat", "/sys/fs/cgroup/pids.max")).stdout).toBe("77\n");
+      const stats = JSON.parse((await runv(["events", "--stats", id("nest")])).stdout).data;
+      expect(stats.pids).toMatchObject({ limit: 77 });
+      expect(stats.memory.usage.usage).toBeGreaterThan(100_000);
+      expect(await runv(["kill", "--all", id("nest"), "TERM"])).toEqual({ code: 0, stdout: "", stderr: "" });
+      await until("all have had it", async () => (await inside("cat", "/tmp/said")).stdout === "other\n");
+      // Threads of its first process's cgroup are elsewhere: such a cgroup takes no processes of others.
+      await inside("sh", "-c", "cd /sys/fs/cgroup; mkdir threads; echo threaded >threads/cgroup.type; rmdir threads");
+      expect(await inside("true")).toMatchObject({ code: 0 });
+      // What costs one of its cgroups a process is the container's end of memory.
+      const greedy = "echo 20000000 >/sys/fs/cgroup/other/memory.max; dd if=/dev/zero of=/dev/null bs=64M count=1";
+      const killed = await runv(["exec", "--cgroup", "other", id("nest"), "sh", "-c", greedy]);
+      expect(killed.code).toBe(137);
+      await until("it is noticed", async () => {
+        const state = await runv(["events", "--stats", id("nest")]);
+        return JSON.parse(state.stdout).data.memory.usage.failcnt > 0;
+      });
+      expect(await runv(["delete", "--force", id("nest")])).toEqual({ code: 0, stdout: "", stderr: "" });
+    },
+  );
+}
 
 runvTest("a frozen cgroup of the host is refused, and stays as it was", async ({ runv, id, name, bundle }) => {
   const freezer = existsSync("/sys/fs/cgroup/freezer") ? "/sys/fs/cgroup/freezer" : "/sys/fs/cgroup";

@@ -9,7 +9,7 @@ const controllers = new Set(
 
 /**
  * Reads the flags, `[<controllers>:]<path>`.
- * @returns the path below the container's cgroup; undefined for that itself
+ * @returns the path below the container's cgroup, empty for that itself; undefined without flags
  * @throws RunvError USAGE in runc's words; UNSUPPORTED for different cgroups at once
  */
 export function subCgroup(flags: readonly string[]): string | undefined {
@@ -19,8 +19,8 @@ export function subCgroup(flags: readonly string[]): string | undefined {
       hint: "name the same cgroup for all controllers",
     });
   }
-  const [path = ""] = paths;
-  return path === "" ? undefined : path;
+  const [path] = paths;
+  return path;
 }
 
 function pathOf(flag: string, count: number): string {

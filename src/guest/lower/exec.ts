@@ -5,6 +5,7 @@ import { Assembler, Pidfd } from "../../program/assembler";
 import { close } from "../../program/files";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
+import { joinCgroupOf } from "./join-cgroup";
 import { enterFlags, has } from "./namespaces";
 import { joinCgroup, lowerLimits, lowerOomScore, processDirectory, self } from "./outer";
 import { lowerProcess } from "./process";
@@ -18,7 +19,7 @@ export interface ExecPlan {
   id: string;
   /** The handle of the container's first process. */
   init: number;
-  /** Below the container's cgroup: another one to be in. */
+  /** The path of the cgroup to be in, below the container's; undefined: where there may be processes. */
   subCgroup?: string | undefined;
   namespaces: readonly Namespace[];
   process: Process;
@@ -31,7 +32,8 @@ export function lowerExec({ id, init, subCgroup, namespaces, process, settings, 
   const p = new Assembler();
   const me = self(p);
   lowerAffinity(p, process.execCPUAffinity?.initial);
-  joinCgroup(p, subCgroup === undefined ? id : `${id}/${subCgroup}`, me);
+  if (subCgroup === undefined) joinCgroupOf(p, id, init);
+  else joinCgroup(p, subCgroup === "" ? id : `${id}/${subCgroup}`, me);
   lowerAffinity(p, process.execCPUAffinity?.final);
   const proc = processDirectory(p, me);
   lowerOomScore(p, process, proc);
