@@ -1,7 +1,7 @@
 /** Machines that are clones: made once, never twins, and made again when their template is not what it was. */
 import { expect } from "bun:test";
 import { createHash } from "node:crypto";
-import { appendFileSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { partsOf } from "./drivers/support/parts";
 import { type Rig, runvTest, templatesOf } from "./support/rig";
@@ -119,4 +119,32 @@ runvTest("manage create-template and remove-template, of runV 1.0", async (rig) 
   expect(keys(rig)).toHaveLength(1);
   expect(await manage("remove-template")).toMatchObject({ code: 0, stdout: "", stderr: "" });
   expect(keys(rig)).toEqual([]);
+});
+
+runvTest("where no template can be written the machine boots, and the log and check say why", async (rig) => {
+  const bundle = await rig.bundle({ args: ["cat", "/proc/uptime"] });
+  const full = join(rig.directory, "full");
+  const readOnly = join(rig.directory, "read-only");
+  for (const directory of [full, readOnly]) mkdirSync(directory);
+  // In a mount namespace of the command's own: a file system of 8 MiB, one that is read-only, and a file where the directory is to be.
+  const small = `mount -t tmpfs -o size=8m tmpfs ${full}`;
+  const fixed = `mount -t tmpfs -o ro tmpfs ${readOnly}`;
+  writeFileSync(join(rig.directory, "file"), "");
+  const cases: [name: string, setUp: string, directory: string, said: RegExp][] = [
+    ["small", small, full, /has \d MiB free/],
+    ["fixed", fixed, readOnly, /EROFS/],
+    ["limited", "ulimit -f 65536", join(rig.directory, "limited"), /RLIMIT_FSIZE/],
+    ["file", "true", join(rig.directory, "file/below"), /ENOTDIR|cannot be written/],
+  ];
+  for (const [name, setUp, directory, said] of cases) {
+    const log = join(rig.directory, `${name}.log`);
+    const words = ["--log", log, "--template", directory, "run", "-b", bundle, rig.id(name)];
+    const result = await rig.runv(words, { through: ["unshare", "-m", "bash", "-c", `${setUp}; exec "$@"`, "run"] });
+    expect([name, result.code, result.stderr]).toEqual([name, 0, ""]);
+    expect(Number(result.stdout.split(" ")[0])).toBeGreaterThan(0);
+    expect(readFileSync(log, "utf8")).toMatch(/no template is made, the machine boots/);
+    expect(readFileSync(log, "utf8")).toMatch(said);
+  }
+  const { stdout } = await rig.runv(["--template", join(rig.directory, "file/below"), "check"]);
+  expect(stdout).toMatch(/^warning +templates +none can be made/m);
 });

@@ -13,11 +13,13 @@ export const check = command({
   flags: { json: bool("print the findings as JSON") },
   args: [0, 0],
   async run({ flags, global }) {
-    const [{ check, checkFails, formatCheck }, { settings }] = await Promise.all([
+    const [{ check, checkFails, formatCheck }, { settings }, { checkTemplates }] = await Promise.all([
       import("../hypervisor/check"),
       import("../sandbox/settings"),
+      import("../sandbox/template-room"),
     ]);
-    const findings = await check(settings(global));
+    const wanted = settings(global);
+    const findings = [...(await check(wanted)), ...checkTemplates(wanted.templates, wanted.defaultMemory)];
     print(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : formatCheck(findings));
     return checkFails(findings) ? 1 : 0;
   },

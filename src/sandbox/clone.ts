@@ -1,6 +1,6 @@
 /** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { messageOf } from "../base/error";
+import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { span } from "../base/trace";
@@ -11,7 +11,8 @@ import { SystemError } from "../linux/local";
 import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
 import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
-import { type Template, TemplateStore } from "./template-store";
+import { roomProblem, templateSizeMiB } from "./template-room";
+import { type Shape, type Template, TemplateStore } from "./template-store";
 
 /**
  * Starts a clone of the template for this shape of machine. Where there is none it is made first, unless somebody else is making
@@ -27,8 +28,7 @@ export async function startClone(
   if (templates === undefined || !plan.driver.capabilities.template) return undefined;
   const store = new TemplateStore(templates.directory, templates.budgetMiB);
   const shape = await span("template: find", () => shapeOf(plan, manifest));
-  const template =
-    store.find(shape.key) ?? (await span("template: make", () => store.make(shape, (files) => save(plan, files))));
+  const template = await findOrMake(plan, store, shape);
   if (template === undefined) return undefined;
   const parent = templates.idleSeconds === 0 ? undefined : findProcess(template.directory);
   if (parent !== undefined) {
@@ -39,7 +39,7 @@ export async function startClone(
     } catch (error) {
       // The template itself may be good. A process that has gone is replaced by the next.
       log.warn(`the process of the template ${shape.key} is dismissed: ${messageOf(error)}`);
-      dismissProcess(template.directory, isGone(error) ? undefined : messageOf(error));
+      quietly(() => dismissProcess(template.directory, isGone(error) ? undefined : messageOf(error)));
     }
   }
   const state = openSync(template.state, "r");
@@ -51,10 +51,46 @@ export async function startClone(
   } catch (error) {
     // It does not come up: the next start makes another. This one boots, and tells what is wrong if that fails too.
     log.warn(`the template ${shape.key} is dropped: ${messageOf(error)}`);
-    store.drop(shape.key);
+    quietly(() => store.drop(shape.key));
     return undefined;
   } finally {
     closeSync(state);
+  }
+}
+
+/**
+ * The template for a shape of machine, made if need be.
+ * @returns undefined when somebody else is making it, or it cannot be written: the log says why
+ * @throws RunvError VM_…, IMAGE_… when a machine does not come up, for whatever else reason
+ */
+async function findOrMake(plan: BootPlan, store: TemplateStore, shape: Shape): Promise<Template | undefined> {
+  const { memoryMiB } = plan.spec;
+  try {
+    const found = store.find(shape.key);
+    if (found !== undefined) return found;
+    const problem = roomProblem(store.directory, templateSizeMiB(store.directory, memoryMiB), memoryMiB);
+    if (problem === undefined)
+      return await span("template: make", () => store.make(shape, (files) => save(plan, files)));
+    log.warn(`no template is made, the machine boots: ${problem}`);
+  } catch (error) {
+    if (error instanceof RunvError && !ofFiles.has(error.code)) throw error;
+    log.warn(`no template is made, the machine boots: ${messageOf(error)}`);
+  }
+  return undefined;
+}
+
+/**
+ * How it ends when a template cannot be written, the reason of which the hypervisor does not tell: QEMU gets SIGBUS or SIGXFSZ, or says that saving
+ * failed. What else keeps a machine from coming up soon does so again where it boots.
+ */
+const ofFiles: ReadonlySet<string> = new Set(["VM_QEMU_START", "VM_DIED", "VM_SAVE", "VM_QMP_CLOSED", "GUEST_LOST"]);
+
+/** What is only tidying up: where nothing can be written, all stays as it is. */
+function quietly(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    log.warn(messageOf(error));
   }
 }
 

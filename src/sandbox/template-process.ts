@@ -26,6 +26,7 @@ import { encodeFrame } from "../wire/frame";
 import { startBackground } from "./background";
 import type { LaunchRequest } from "./messages";
 import { removeSandbox } from "./paths";
+import { roomProblem } from "./template-room";
 
 /** What such a process is to do: fork machines like this one. */
 export type ProcessTask = Omit<LaunchRequest, "op">;
@@ -71,6 +72,8 @@ export function processStatus(template: string): string {
  */
 export function lacksProcess(template: string, { idleSeconds, reserveMiB }: TemplateSettings): boolean {
   if (idleSeconds === 0 || availableMiB() < reserveMiB) return false;
+  // Its files are small, but where they cannot be written it would come to nothing, each time.
+  if (roomProblem(template, 1, 1) !== undefined) return false;
   const { record } = processFiles(template);
   const { process, namespaces, problem } = readRecord(record) ?? {};
   if (problem !== undefined) {

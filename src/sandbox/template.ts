@@ -3,8 +3,10 @@ import { closeSync, copyFileSync, openSync, truncateSync, writeFileSync } from "
 import { commit, version } from "../base/version";
 import type { Machine } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
+import { syscall } from "../linux/local";
 import { type BootPlan, connect, greeting, prepare, type Sandbox } from "./connect";
 import { fingerprint, type Subject, type TemplateFiles } from "./template-description";
+import { hasNoHoles } from "./template-room";
 import { type Shape, templateKey } from "./template-store";
 
 /** What clones must know of the machine that they were made from. */
@@ -45,6 +47,7 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
   const { driver, spec, handlers } = plan;
   writeFileSync(files.memory, "", { mode: 0o600 });
   truncateSync(files.memory, spec.memoryMiB * 2 ** 20);
+  if (hasNoHoles(files.directory)) fill(files.memory, spec.memoryMiB * 2 ** 20);
   const machine = await driver.launch({ ...spec, memory: { path: files.memory, write: true } });
   handlers.started(machine);
   try {
@@ -56,6 +59,16 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
     return { hello, hiddenNic };
   } finally {
     await machine.kill();
+  }
+}
+
+/** Has a file have all its bytes. @throws SystemError ENOSPC */
+function fill(path: string, bytes: number): void {
+  const fd = openSync(path, "r+");
+  try {
+    syscall("fallocate", fd, 0, 0, bytes);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -24,6 +24,8 @@ export interface RunvOptions {
   /** Files for standard output and standard error, which a container that outlives the command goes on to write to. */
   stdout?: string;
   stderr?: string;
+  /** The words of a command that runs it. */
+  through?: readonly string[];
   /** The whole is killed after so many milliseconds; a test must not hang. */
   timeout?: number;
 }
@@ -42,7 +44,8 @@ export async function runRunv(rig: string, args: readonly string[], options: Run
   try {
     const { stdout = join(directory, "stdout"), stderr = join(directory, "stderr") } = options;
     const files = { stdout: Bun.file(stdout), stderr: Bun.file(stderr) };
-    const code = await Bun.spawn(commandLine(args), { ...common(rig, options), ...files }).exited;
+    const { through = [] } = options;
+    const code = await Bun.spawn([...through, ...commandLine(args)], { ...common(rig, options), ...files }).exited;
     return { code, stdout: await files.stdout.text(), stderr: await files.stderr.text() };
   } finally {
     rmSync(directory, { recursive: true });
