@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "n
 import { join } from "node:path";
 import type { Config } from "./support/bundle";
 import { type Rig, runvTest } from "./support/rig";
+import { marker } from "./support/runv";
 import { sharedRig } from "./support/shared";
 import { until } from "./support/until";
 
@@ -163,4 +164,46 @@ runvTest("a frozen cgroup of the host is refused, and stays as it was", async ({
   expect(stderr).toContain("container's cgroup unexpectedly frozen");
   writeFileSync(join(cgroup, file!), thawed!);
   rmdirSync(cgroup);
+});
+
+/** A world with nothing but version 2, in which a command's own cgroup has processes: theirs, as in each service and session of systemd's. */
+const inService = `
+  set -e
+  cd /sys/fs/cgroup
+  if [ "$(stat -fc %T .)" != cgroup2fs ]; then
+    cd /
+    umount -R /sys/fs/cgroup
+    mount -t cgroup2 none /sys/fs/cgroup
+    cd /sys/fs/cgroup
+  fi
+  mkdir -p $0/service
+  for directory in . $0; do
+    for name in $(cat cgroup.controllers); do echo +$name >$directory/cgroup.subtree_control; done
+  done
+  echo $$ >$0/service/cgroup.procs
+  run=0
+  "$@" || run=$?
+  echo $$ >cgroup.procs
+  timeout 20 sh -c "until rmdir $0/service $0; do :; done" 2>/dev/null
+  exit $run
+`;
+
+runvTest("in version 2, without a path, it is beside the caller's own, which has processes", async (rig) => {
+  const bundle = await rig.bundle({
+    args: ["sleep", "1000"],
+    change: ({ linux }) => {
+      delete linux.cgroupsPath;
+    },
+  });
+  const id = rig.id("beside");
+  const script = `"$@" run -d -b ${bundle} ${id} && find /sys/fs/cgroup -name ${id} && "$@" delete --force ${id}`;
+  const service = ["unshare", "-m", "sh", "-c", inService, rig.name, "sh", "-c", script, "sh"];
+  const path = join(rig.directory, "said");
+  const file = Bun.file(path);
+  const child = Bun.spawn([...service, ...rig.command([])], {
+    stdio: ["ignore", file, file],
+    env: { ...process.env, [marker]: rig.name },
+  });
+  const code = await child.exited;
+  expect([code, readFileSync(path, "utf8")]).toEqual([0, `/sys/fs/cgroup/${rig.name}/${id}\n`]);
 });

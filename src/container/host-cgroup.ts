@@ -26,7 +26,7 @@ export interface HostCgroupRequest {
 
 /** Where the container's cgroup is to be. @throws RunvError CONFIG_INVALID; CGROUP when it is there and frozen */
 export function planHostCgroup(request: HostCgroupRequest): string[] {
-  const directories = writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy.own)));
+  const directories = writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy)));
   checkExistingCgroup(directories);
   return directories;
 }
@@ -35,7 +35,7 @@ export function planHostCgroup(request: HostCgroupRequest): string[] {
 export function makeHostCgroup(request: HostCgroupRequest): void {
   try {
     for (const hierarchy of writable()) {
-      makeCgroup(directoryOf(hierarchy, cgroupPath(request, hierarchy.own)), hierarchy);
+      makeCgroup(directoryOf(hierarchy, cgroupPath(request, hierarchy)), hierarchy);
     }
   } catch (cause) {
     const { code, path } = cause as NodeJS.ErrnoException;
@@ -55,7 +55,7 @@ export function makeHostCgroup(request: HostCgroupRequest): void {
  */
 export function limitHostCgroup(request: HostCgroupRequest): void {
   for (const hierarchy of writable()) {
-    const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy.own));
+    const directory = directoryOf(hierarchy, cgroupPath(request, hierarchy));
     for (const [file, value] of hostLimits(hierarchy, request.resources, request.memoryMiB)) {
       writeQuietly(`${directory}/${file}`, value);
     }
@@ -72,7 +72,12 @@ export async function joinHostCgroup(directories: readonly string[], pid: number
       await writeFile(`${directory}/cgroup.procs`, String(pid));
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
-      throw new RunvError("CGROUP", `move process ${pid} into the cgroup ${directory}: ${code}`, { cause });
+      throw new RunvError("CGROUP", `move process ${pid} into the cgroup ${directory}: ${code}`, {
+        cause,
+        ...(processesIn(dirname(directory)).length > 0 && {
+          hint: `${dirname(directory)} has processes of its own, so in version 2 there is none below it (cgroups(7)): name another in linux.cgroupsPath`,
+        }),
+      });
     }
   };
   // All at once: this thread may have no time for one after the other.
@@ -122,14 +127,18 @@ function writable(): Hierarchy[] {
   return legacy.length > 0 ? legacy : all;
 }
 
-/** The path of the cgroup, as runc makes it of linux.cgroupsPath. */
+/**
+ * The path of the cgroup, as runc makes it of linux.cgroupsPath: one that is not absolute begins in version 1 at the caller's own cgroup, and in
+ * version 2 above that, for there the processes are in the lowest cgroups only (cgroups(7), "no internal processes").
+ */
 export function cgroupPath(
   { id, path, systemd }: Pick<HostCgroupRequest, "id" | "path" | "systemd">,
-  own: string,
+  { own, version }: Pick<Hierarchy, "own" | "version">,
 ): string {
   if (systemd) return systemdPath(path ?? "", id);
-  if (path === undefined || path === "") return normal(`${own}/${id}`);
-  return normal(path.startsWith("/") ? path : `${own}/${path}`);
+  const inner = path === undefined || path === "" ? id : path;
+  if (inner.startsWith("/")) return normal(inner);
+  return normal(`${version === 2 ? dirname(own) : own}${normal(inner)}`);
 }
 
 /** `system.slice:docker:ID` is /system.slice/docker-ID.scope; a slice `a-b.slice` is in `a.slice` (systemd.slice(5)). */

@@ -5,7 +5,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import {
   AT_FDCWD,
-  CLONE_NEWNS,
   MNT_DETACH,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
@@ -19,6 +18,7 @@ import {
   RESOLVE_IN_ROOT,
 } from "../linux/constants";
 import { syscall } from "../linux/local";
+import { makeMountNamespace } from "../linux/namespaces";
 import { openTree } from "../share/tree";
 
 /** What a shim is to show. */
@@ -34,8 +34,7 @@ export interface RootView {
 export function enterRootView({ rootfs, binds }: RootView): void {
   const root = openTree(rootfs, true);
   const trees = binds.map(({ source, destination, recursive }) => ({ tree: openTree(source, recursive), destination }));
-  syscall("unshare", CLONE_NEWNS);
-  syscall("mount", "none", "/", 0, MS_REC | MS_PRIVATE, 0);
+  makeMountNamespace(MS_PRIVATE);
   syscall("move_mount", root, "", AT_FDCWD, rootfs, MOVE_MOUNT_F_EMPTY_PATH);
   syscall("fchdir", root);
   // Neither may the new root be shared with anybody (pivot_root(2)).

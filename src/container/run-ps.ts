@@ -5,7 +5,7 @@ import type { Subprocess } from "bun";
 import { RunvError } from "../base/error";
 import type { ProcSnapshot } from "../guest/processes";
 import { readInit } from "../image/init-binary";
-import { AT_FDCWD, CLONE_NEWNS, MS_REC, MS_SLAVE, O_CLOEXEC, O_CREAT, O_PATH, O_WRONLY } from "../linux/constants";
+import { AT_FDCWD, CLONE_NEWNS, MS_SLAVE, O_CLOEXEC, O_CREAT, O_PATH, O_WRONLY } from "../linux/constants";
 import { memoryFile } from "../linux/memory-file";
 import { Assembler } from "../program/assembler";
 import { close } from "../program/files";
@@ -59,7 +59,8 @@ function psProgram(snapshot: ProcSnapshot, args: readonly string[]): Program {
   const p = new Assembler();
   p.doing("show ps the guest's processes");
   p.syscall("unshare", [CLONE_NEWNS]);
-  p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
+  // Nothing else is mounted there; and in a chroot "/" need not be a mount.
+  p.syscall("mount", [0, p.text("/proc"), 0, MS_SLAVE, 0]);
   p.syscall("mount", [p.text("proc"), p.text("/proc"), p.text("tmpfs"), 0, p.text("mode=755,size=64m")]);
   const made = new Set(["/proc"]);
   for (const [path, content] of [...snapshot, ...selfFiles(snapshot)]) {

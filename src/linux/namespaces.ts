@@ -1,10 +1,30 @@
-/** Namespaces of this machine (namespaces(7)): those of networks by descriptors. */
+/** Namespaces of this machine (namespaces(7)): of mounts, and those of networks by descriptors. */
 import { closeSync, fstatSync, openSync, readlinkSync, statSync } from "node:fs";
-import { CLONE_NEWNET } from "./constants";
-import { syscall } from "./local";
+import { CLONE_NEWNET, CLONE_NEWNS, MS_BIND, MS_REC } from "./constants";
+import { SystemError, syscall } from "./local";
 
 /** The namespace in which this thread is. */
 const here = "/proc/thread-self/ns/net";
+
+/**
+ * Gives this thread a mount namespace of its own. In a chroot on a plain directory, which takes no propagation and no pivot_root(2), the
+ * root becomes a mount of that directory.
+ * @param propagation of all its mounts: MS_SLAVE or MS_PRIVATE (mount_namespaces(7))
+ * @throws SystemError
+ */
+export function makeMountNamespace(propagation: number): void {
+  syscall("unshare", CLONE_NEWNS);
+  try {
+    syscall("mount", "none", "/", 0, MS_REC | propagation, 0);
+  } catch (error) {
+    if (!(error instanceof SystemError && error.code === "EINVAL")) throw error;
+    syscall("mount", "/", "/", 0, MS_BIND | MS_REC, 0);
+    // What lies on the root is reached from above it only.
+    syscall("chdir", "/..");
+    syscall("chroot", ".");
+    syscall("mount", "none", "/", 0, MS_REC | propagation, 0);
+  }
+}
 
 /** Makes a new network namespace. @returns its descriptor @throws SystemError */
 export function makeNetworkNamespace(): number {

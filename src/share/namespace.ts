@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
-import { CLONE_NEWNS, MS_NODEV, MS_NOSUID, MS_REC, MS_SHARED, MS_SLAVE } from "../linux/constants";
+import { MS_NODEV, MS_NOSUID, MS_SHARED, MS_SLAVE } from "../linux/constants";
 import { syscall } from "../linux/local";
+import { makeMountNamespace } from "../linux/namespaces";
 
 /**
  * Gives this process a mount namespace of its own, in which mounts of the host still arrive, and makes `directory` the root of a
@@ -10,8 +11,7 @@ import { syscall } from "../linux/local";
  */
 export function enterShareNamespace(directory: string): void {
   mkdirSync(directory, { recursive: true });
-  syscall("unshare", CLONE_NEWNS);
-  syscall("mount", "none", "/", 0, MS_REC | MS_SLAVE, 0);
+  makeMountNamespace(MS_SLAVE);
   syscall("mount", "share", directory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=1m");
   // QEMU may live in a namespace below this one: what is attached later must reach it.
   syscall("mount", "none", directory, 0, MS_SHARED, 0);

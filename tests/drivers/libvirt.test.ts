@@ -134,6 +134,10 @@ describe.skipIf(missing !== undefined)("libvirt", () => {
     expect(await fail(daemons.uri, {}, ["--kernel", kernel])).toMatch(
       /kernel too old.*VM_KERNEL_FORMAT\nhint: .*image build/,
     );
+    chmodSync(kernel, 0o600);
+    expect(await fail(daemons.uri, {}, ["--kernel", kernel])).toMatch(
+      /Permission denied.*VM_LIBVIRT_REFUSED\nhint: .*must be able to read kernel and initrd/,
+    );
     const nobody = ["setpriv", "--reuid", "65534", "--clear-groups", ...rig.command([...flags(), "check"])];
     expect(Bun.spawnSync(nobody).stdout.toString()).toMatch(
       /^missing +libvirt +.*Permission denied +\(fix: run as root/m,

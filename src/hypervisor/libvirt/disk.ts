@@ -103,7 +103,7 @@ function findStorageDaemon(): string {
   const program = findProgram("qemu-storage-daemon");
   if (program !== undefined) return program;
   throw new RunvError("VM_STORAGE_DAEMON_MISSING", "give libvirt's QEMU a disk: no qemu-storage-daemon on PATH", {
-    hint: "apt-get install qemu-system-common (dnf install qemu-img)",
+    hint: "apt-get install qemu-utils, on Debian 12 qemu-system-common (dnf install qemu-img)",
   });
 }
 

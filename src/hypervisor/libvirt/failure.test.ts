@@ -37,3 +37,17 @@ test("what the host's configuration decides has a hint", () => {
   const denied = "error: Could not open '/k/kernel': Permission denied\n";
   expect(refused("create", denied).hint).toContain("must be able to read kernel and initrd");
 });
+
+test("a kernel that libvirt's user cannot read, or does not see, is none of a wrong format", () => {
+  const words = (why: string) =>
+    `error: internal error: process exited while connecting to monitor: qemu: could not load kernel '/k/kernel': ${why}\n`;
+  expect(refused("create", words("Permission denied"))).toMatchObject({
+    code: "VM_LIBVIRT_REFUSED",
+    hint: expect.stringContaining("must be able to read kernel and initrd"),
+  });
+  expect(refused("create", words("No such file or directory"))).toMatchObject({
+    code: "VM_LIBVIRT_REFUSED",
+    hint: expect.stringContaining("must see the host's files"),
+  });
+  expect(refused("create", words("Success")).code).toBe("VM_KERNEL_FORMAT");
+});

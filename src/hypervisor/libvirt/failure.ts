@@ -47,6 +47,10 @@ const refusals: readonly { pattern: RegExp; hint: string; code?: string }[] = [
     hint: "virtlogd must run beside libvirtd: systemctl start virtlogd.socket",
   },
   {
+    pattern: /could not load kernel.*No such file/i,
+    hint: "libvirtd must see the host's files: it, or its QEMU, is in a container or a mount namespace of its own",
+  },
+  {
     pattern: /permission denied/i,
     hint: "the user that libvirt runs QEMU as must be able to read kernel and initrd; AppArmor's or SELinux's log may tell more",
   },

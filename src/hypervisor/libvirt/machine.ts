@@ -166,7 +166,8 @@ export class LibvirtMachine implements Machine {
       const message = `add memory to the virtual machine: it has all the ${memorySlots} modules that it can`;
       throw new RunvError("VM_FULL", message);
     }
-    await this.#device("attach-device", memoryXml(memoryMiB));
+    // Libvirt 11 puts QEMU's threads into its cgroups again with each module.
+    await this.#cgroups.atHome(() => this.#device("attach-device", memoryXml(memoryMiB)));
     this.#modules++;
     this.#size = { ...this.#size, memoryMiB: this.#size.memoryMiB + memoryMiB };
   }

@@ -8,10 +8,10 @@ export const givenKinds = ["qmp", "agent", "console", "stderr", "share", "tap"] 
 
 export type GivenKind = (typeof givenKinds)[number];
 
-/** What it is sent, in this order: that, this process's namespaces, and a socket that closes with this process. */
+/** What it is sent, in this order: that, this process's namespaces and root, and a socket that closes with this process. */
 export const sentKinds = [
   ...givenKinds.filter((kind) => kind !== "share"),
-  ...(["mounts", "network", "life"] as const),
+  ...(["mounts", "root", "network", "life"] as const),
 ] as const;
 
 export type SentKind = (typeof sentKinds)[number];

@@ -20,7 +20,7 @@ const values = {
 const filled = fillProgram(template, values);
 const text = disassemble(new Program(filled, []));
 const at = (what: string | RegExp) => text.search(what);
-const [tap, life] = [69, 72];
+const [tap, root, life] = [69, 71, 73];
 
 test("each descriptor of the parent's is replaced", () => {
   for (const [sent, fds] of [
@@ -46,6 +46,12 @@ test("first its monitor's namespaces, then the jail, then its privileges, then t
   const order = ["setns(", "pivot_root(", "setresuid(", "seccomp("].map((call) => text.indexOf(call));
   expect(order).toEqual([...order].sort((a, b) => a - b));
   expect(order[0]).toBeGreaterThan(0);
+});
+
+test("in its monitor's namespace it has its monitor's root, which that of the namespace need not be", () => {
+  expect(text).toMatch(
+    new RegExp(`setns\\(70, [^\\n]*\\n[^\\n]*fchdir\\(${root}\\)[^\\n]*\\n[^\\n]*chroot\\("\\."\\)`),
+  );
 });
 
 test("it is tied to its monitor when nothing undoes that any more, and looks whether that is still there", () => {

@@ -71,6 +71,9 @@ export function forkProgram({ descriptors, title, binary }: ForkProgram): ForkTe
   p.doing("go into the machine's namespaces");
   p.syscall("setns", [numberOf("network"), CLONE_NEWNET]);
   p.syscall("setns", [numberOf("mounts"), CLONE_NEWNS]);
+  // Which put this process at the namespace's root: the monitor's is another one in a chroot.
+  p.syscall("fchdir", [numberOf("root")]);
+  p.syscall("chroot", [p.text(".")]);
   p.doing("be scheduled as the machine's monitor is");
   p.syscall("umask", [p.load(places.umask, 8)]);
   p.syscall("sched_setaffinity", [0, affinityBytes, places.affinity], { accept: "any" });

@@ -6,6 +6,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { messageOf, RunvError } from "../../base/error";
 import { followCgroups } from "../../linux/cgroups";
+import { O_DIRECTORY, O_PATH } from "../../linux/constants";
 import { errnoText } from "../../linux/errno";
 import { type Identity, identityOf } from "../../linux/identity";
 import { syscall } from "../../linux/local";
@@ -43,6 +44,7 @@ export async function forkChild(spec: MachineSpec, { socket, notes: given }: For
     const opened = {
       console: keep(openConsole(spec.directory)),
       mounts: keep(openSync("/proc/thread-self/ns/mnt", "r")),
+      root: keep(openSync("/", O_PATH | O_DIRECTORY)),
       network: keep(openSync("/proc/thread-self/ns/net", "r")),
     };
     const theirs = Object.fromEntries(Object.entries(sockets).map(([kind, [, their]]) => [kind, their]));
