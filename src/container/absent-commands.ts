@@ -5,8 +5,9 @@
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
 import { candidatesOf } from "../guest/lower/command";
-import { O_CLOEXEC, O_DIRECTORY, O_PATH, O_RDONLY, RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS } from "../linux/constants";
-import { SystemError, syscall } from "../linux/local";
+import { openBeneath } from "../linux/beneath";
+import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../linux/constants";
+import { SystemError } from "../linux/local";
 import type { Bundle } from "../oci/bundle";
 import { isBind } from "../oci/mounts";
 
@@ -20,7 +21,7 @@ export function absentCommands({ config, rootfs }: Bundle): ReadonlySet<string> 
   // These may still put files anywhere.
   const isFinal = [hooks.prestart, hooks.createRuntime, hooks.createContainer].every((list) => list.length === 0);
   if (candidates.length < 2 || !isFinal) return new Set();
-  const root = openSync(rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const root = openSync(rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
   try {
     const places = mounts.map((mount) => ({ path: resolve("/", mount.destination), isBind: isBind(mount) }));
     const isCovered = (path: string) => places.some((place) => isWithin(path, place.path));
@@ -44,9 +45,8 @@ function isWithin(path: string, directory: string): boolean {
 
 /** What is at a path in a root: unknown where the way leads over symbolic links. */
 function look(root: number, path: string): "something" | "nothing" | "unknown" {
-  const how = new BigUint64Array([BigInt(O_PATH | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)]);
   try {
-    closeSync(syscall("openat2", root, path, new Uint8Array(how.buffer), 24));
+    closeSync(openBeneath(root, path.slice(1)));
     return "something";
   } catch (error) {
     return error instanceof SystemError && error.code === "ENOENT" ? "nothing" : "unknown";

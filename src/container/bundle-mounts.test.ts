@@ -3,27 +3,33 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readConfig } from "../oci/config";
 import { parseJson } from "../oci/json";
 import { formatDefaultConfig } from "../oci/spec";
-import { sourcesOf, treesOf } from "./bundle-mounts";
+import { closeTrees, openTrees, type SharedTree, sourcesOf } from "./bundle-mounts";
 
 let directory: string;
+const opened: SharedTree[] = [];
 beforeAll(() => {
   directory = mkdtempSync("/tmp/runv-mounts-");
   mkdirSync(`${directory}/data`);
   writeFileSync(`${directory}/file`, "");
   Bun.spawnSync(["mkfifo", `${directory}/fifo`]);
 });
-afterAll(() => rmSync(directory, { recursive: true }));
+afterAll(() => {
+  closeTrees(opened);
+  rmSync(directory, { recursive: true });
+});
 
 function trees(...sources: string[]) {
   const config = readConfig(parseJson(formatDefaultConfig(), "config.json"));
   config.mounts = sources.map((source) => ({ destination: "/mnt", source, options: ["rbind"] }));
-  return treesOf("c1", { bundle: directory, config, rootfs: "/rootfs" });
+  const all = openTrees("c1", { bundle: directory, config, rootfs: directory });
+  opened.push(...all);
+  return all;
 }
 
 test("the root file system, and each bind mount by its index, relative to the bundle", () => {
   const all = trees("data", `${directory}/file`);
   expect(all.map(({ source, path, directory }) => [source, path, directory])).toEqual([
-    ["/rootfs", "c1/rootfs", true],
+    [directory, "c1/rootfs", true],
     [`${directory}/data`, "c1/0", true],
     [`${directory}/file`, "c1/1", false],
   ]);

@@ -1,80 +1,136 @@
-import { realpathSync, statSync } from "node:fs";
+import { closeSync, fstatSync, readlinkSync } from "node:fs";
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { BoundSource } from "../guest/lower/bind";
+import { sortMountOptions } from "../guest/lower/mount-flags";
 import { sharePath } from "../guest/places";
+import { pathOf } from "../linux/beneath";
+import { AT_FDCWD, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 import { mountsBelow } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";
-import { isBind } from "../oci/mounts";
+import { isBind, type Mount } from "../oci/mounts";
 import type { SandboxClient } from "../sandbox/client";
-import { openTree } from "../share/tree";
+import { openTree, type TreeAttributes, unchanged } from "../share/tree";
 import type { RootView } from "./root-view";
 
-/** Something of the host that a container is to see: its root file system, or the source of a bind mount. */
+/**
+ * Something of the host that a container is to see: its root file system, or the source of a bind mount. Its path is resolved once: what is on the way
+ * may be somebody's who changes it.
+ */
 export interface SharedTree {
   /** On the host. */
   source: string;
+  /** The same as a descriptor. */
+  place: number;
   /** Below the share. */
   path: string;
   directory: boolean;
   recursive: boolean;
   /** The machine has its own: what is in /proc and /sys is of a kernel, and the container's is the machine's. */
   own: boolean;
+  /** What it is on the host, whatever the guest makes of it. */
+  attributes: TreeAttributes;
   /** What it is, for errors: `mounts[3].source`. */
   field: string;
 }
 
 /** Where the guest finds a container's root file system. */
 export function guestRootfs(id: string): string {
-  return `${sharePath}/${id}/rootfs`;
+  return `${sharePath}/${rootPath(id)}`;
+}
+
+/** The same, below the share. */
+export function rootPath(id: string): string {
+  return `${id}/rootfs`;
+}
+
+const rootField = "root.path";
+
+/** Whether it is the root file system. */
+export function isRoot({ field }: SharedTree): boolean {
+  return field === rootField;
 }
 
 /**
  * What of the host a container needs.
+ * @returns what is to be closed again: `closeTrees`
  * @throws RunvError MOUNT_SOURCE when the source of a bind mount is missing
  */
-export function treesOf(id: string, { bundle, config, rootfs }: Bundle): SharedTree[] {
-  const trees: SharedTree[] = [
-    { source: rootfs, path: `${id}/rootfs`, directory: true, recursive: true, own: false, field: "root.path" },
-  ];
-  for (const [index, mount] of config.mounts.entries()) {
-    if (!isBind(mount)) continue;
-    const field = `mounts[${index}].source`;
-    const source = resolve(bundle, mount.source ?? "");
-    const directory = isDirectory(source, field);
-    const recursive = mount.options.includes("rbind");
-    trees.push({
-      source,
-      path: `${id}/${index}`,
-      directory,
-      recursive,
-      own: /^\/(proc|sys)(\/|$)/.test(source),
-      field,
-    });
+export function openTrees(id: string, bundle: Bundle): SharedTree[] {
+  const trees: SharedTree[] = [];
+  try {
+    trees.push(rootOf(id, bundle));
+    for (const [index, mount] of bundle.config.mounts.entries()) {
+      if (isBind(mount)) trees.push(boundTree(id, bundle, index, mount));
+    }
+    return trees;
+  } catch (error) {
+    closeTrees(trees);
+    throw error;
   }
-  return trees;
+}
+
+export function closeTrees(trees: readonly SharedTree[]): void {
+  for (const { place } of trees) closeSync(place);
+}
+
+function rootOf(id: string, { rootfs }: Bundle): SharedTree {
+  const place = openPlace(rootfs, rootField);
+  const path = rootPath(id);
+  // What is to be mounted in it may need a place there first: it is made read-only when it is ready.
+  const attributes = unchanged;
+  return { source: rootfs, place, path, directory: true, recursive: true, own: false, attributes, field: rootField };
+}
+
+function boundTree(id: string, { bundle }: Bundle, index: number, mount: Mount): SharedTree {
+  const field = `mounts[${index}].source`;
+  const source = resolve(bundle, mount.source ?? "");
+  const place = openPlace(source, field);
+  try {
+    return {
+      ...{ source, place, field },
+      path: `${id}/${index}`,
+      directory: isDirectory(place, source, field),
+      recursive: mount.options.includes("rbind"),
+      own: /^\/(proc|sys)(\/|$)/.test(source),
+      attributes: onHost(mount.options),
+    };
+  } catch (error) {
+    closeSync(place);
+    throw error;
+  }
+}
+
+/** Whether it can be written to is the host's matter; all other attributes hold in the guest, whose processes they are for. */
+function onHost(options: readonly string[]): TreeAttributes {
+  const { attributes, recursiveAttributes } = sortMountOptions(options);
+  const masked = ({ set, clear }: { set: number; clear: number }) => ({
+    set: set & MOUNT_ATTR_RDONLY,
+    clear: clear & MOUNT_ATTR_RDONLY,
+  });
+  return { root: masked(attributes), all: masked(recursiveAttributes) };
 }
 
 /** For each bind mount, by its index in config.json, where the guest finds its source. */
 export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number, BoundSource> {
-  const mounts = trees.filter(({ field }) => field !== "root.path");
+  const mounts = trees.filter((tree) => !isRoot(tree));
   return new Map(mounts.map((tree) => [Number(tree.path.slice(id.length + 1)), boundSource(tree)]));
 }
 
 /** What is mounted in a directory of the host is one with it on the share; in the guest it is a mount again. */
-function boundSource({ source, path, directory, recursive, own }: SharedTree): BoundSource {
-  const below = recursive && directory && !own ? mountsBelow(realpathSync(source)) : [];
+function boundSource({ source, place, path, directory, recursive, own }: SharedTree): BoundSource {
+  const below = recursive && directory && !own ? mountsBelow(readlinkSync(pathOf(place))) : [];
   return { path: own ? source : `${sharePath}/${path}`, directory, ...(below.length > 0 && { below }) };
 }
 
-/** The same for the shim: the host's side of the container's file system. */
-export function viewOf({ rootfs, config }: Bundle, trees: readonly SharedTree[]): RootView {
-  const binds = trees.flatMap(({ source, recursive, own, field }) => {
+/** The same for the shim: the host's side of the container's file system, as descriptors of this process. */
+export function viewOf({ config }: Bundle, trees: readonly SharedTree[]): RootView {
+  const binds = trees.flatMap(({ place, recursive, own, attributes, field }) => {
     const mount = config.mounts[Number(/^mounts\[(\d+)\]/.exec(field)?.[1])];
-    return mount === undefined || own ? [] : [{ source, destination: mount.destination, recursive }];
+    return mount === undefined || own ? [] : [{ place, recursive, attributes, destination: mount.destination }];
   });
-  return { rootfs, binds };
+  return { holder: process.pid, root: trees.find(isRoot)!.place, readonly: config.root.readonly, binds };
 }
 
 /** Puts trees into the share of a sandbox. @throws RunvError MOUNT_SOURCE */
@@ -82,10 +138,10 @@ export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedT
   await Promise.all(
     trees
       .filter(({ own }) => !own)
-      .map(async ({ source, path, directory, recursive, field }) => {
-        const fd = takeTree(source, recursive, field);
+      .map(async ({ place, path, directory, recursive, attributes, field, source }) => {
+        const fd = reported(`${field}: take ${source}`, () => openTree(place, recursive));
         try {
-          await sandbox.share({ fd, path, directory });
+          await sandbox.share({ fd, path, directory, attributes });
         } finally {
           syscall("close", fd);
         }
@@ -93,30 +149,32 @@ export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedT
   );
 }
 
-function takeTree(source: string, recursive: boolean, field: string): number {
+function reported<T>(doing: string, action: () => T): T {
   try {
-    return openTree(source, recursive);
+    return action();
   } catch (error) {
     if (!(error instanceof SystemError)) throw error;
-    throw new RunvError("MOUNT_SOURCE", `${field}: take ${source}: ${error.message}`, { cause: error });
+    throw new RunvError("MOUNT_SOURCE", `${doing}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Finds a path, which may be where a file system is still to be mounted (autofs(5)). */
+function openPlace(source: string, field: string): number {
+  try {
+    return syscall("open_tree", AT_FDCWD, source, OPEN_TREE_CLOEXEC);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const why = error.code === "ENOENT" ? "does not exist" : error.message;
+    throw new RunvError("MOUNT_SOURCE", `${field}: ${source}: ${why}`, { cause: error });
   }
 }
 
 /** Whether the source is a directory. One that only this kernel can serve is refused. */
-function isDirectory(source: string, field: string): boolean {
-  const stat = statOf(source, field);
+function isDirectory(place: number, source: string, field: string): boolean {
+  const stat = fstatSync(place);
   if (!stat.isSocket() && !stat.isFIFO()) return stat.isDirectory();
   const kind = stat.isSocket() ? "socket" : "FIFO";
   throw new RunvError("MOUNT_SOURCE", `${field}: ${source} is a ${kind}: its other end is not in the virtual machine`, {
     hint: "what listens there can be reached over the network",
   });
-}
-
-function statOf(source: string, field: string) {
-  try {
-    return statSync(source);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new RunvError("MOUNT_SOURCE", `${field}: ${source}: ${code === "ENOENT" ? "does not exist" : message}`);
-  }
 }

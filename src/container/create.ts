@@ -1,11 +1,21 @@
 import { diskPath } from "../guest/disks";
 import { lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
-import { loadBundle } from "../oci/bundle";
+import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import { absentCommands } from "./absent-commands";
 import { refusePreservedFds } from "./announce";
-import { guestRootfs, shareTrees, sourcesOf, treesOf, viewOf } from "./bundle-mounts";
+import {
+  closeTrees,
+  guestRootfs,
+  isRoot,
+  openTrees,
+  rootPath,
+  type SharedTree,
+  shareTrees,
+  sourcesOf,
+  viewOf,
+} from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withHome } from "./environment";
@@ -27,14 +37,28 @@ export async function createContainer(options: CreateOptions): Promise<number> {
  * @throws RunvError; nothing is left behind then
  */
 export async function create(options: CreateOptions, how: MakingPlan): Promise<Created> {
-  const { id, global } = options;
+  const { id } = options;
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
+  const trees = openTrees(id, bundle);
+  try {
+    return await createWith(options, bundle, trees, how);
+  } finally {
+    closeTrees(trees);
+  }
+}
+
+async function createWith(
+  options: CreateOptions,
+  bundle: Bundle,
+  trees: readonly SharedTree[],
+  how: MakingPlan,
+): Promise<Created> {
+  const { id, global } = options;
   const disks = disksOf(bundle);
   const isDisk = disks.some(({ root }) => root !== undefined);
-  const trees = treesOf(id, bundle).filter(({ field }) => !isDisk || field !== "root.path");
   const { config } = bundle;
   const pod = findPod(global.root, config.linux.namespaces);
   const plan = {
@@ -54,7 +78,10 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
       const settings = sharedSettings(config);
       return { ...lower(settings, config), settings };
     },
-    share: (sandbox) => shareTrees(sandbox, trees),
+    share: (sandbox) => shareTrees(sandbox, isDisk ? trees.filter((tree) => !isRoot(tree)) : trees),
+    seal: async (sandbox) => {
+      if (config.root.readonly && !isDisk) await sandbox.seal(rootPath(id));
+    },
     // Only then is it known by what numbers the guest knows them.
     addDisks: async (sandbox, programs) =>
       disks.length === 0 ? programs : lower(programs.settings, await attachDisks(sandbox, id, disks, config)),

@@ -1,6 +1,7 @@
 /** What runc adds to the environment of every process. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { AT_FDCWD, O_CLOEXEC, O_PATH, O_RDONLY, RESOLVE_IN_ROOT } from "../linux/constants";
+import { openInRoot, pathOf } from "../linux/beneath";
+import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { findUser } from "../linux/passwd";
 import type { Process } from "../oci/process";
@@ -29,11 +30,10 @@ function readInRoot(rootfs: string, path: string): string {
   try {
     const root = syscall("openat", AT_FDCWD, rootfs, O_RDONLY | O_CLOEXEC, 0);
     opened.push(root);
-    const how = new BigUint64Array([BigInt(O_PATH | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT)]);
-    const found = syscall("openat2", root, path, new Uint8Array(how.buffer), 24);
+    const found = openInRoot(root, path);
     opened.push(found);
     if (!fstatSync(found).isFile()) return "";
-    const file = openSync(`/proc/self/fd/${found}`, "r");
+    const file = openSync(pathOf(found), "r");
     opened.push(file);
     const content = Buffer.alloc(Math.min(most, fstatSync(file).size));
     return content.toString("utf8", 0, readSync(file, content));

@@ -72,6 +72,8 @@ export interface ContainerParts {
   lower(network: number | undefined): Lowered;
   /** Puts its trees into the sandbox. */
   share(sandbox: SandboxClient): Promise<void>;
+  /** Takes from them what they were only needed to be prepared with. */
+  seal(sandbox: SandboxClient): Promise<void>;
   /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
   addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
   view: RootView;
@@ -129,7 +131,10 @@ export class Making {
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
-  async make({ lower, share, addDisks, view }: ContainerParts, { detach, complete }: MakingPlan): Promise<Created> {
+  async make(
+    { lower, share, seal, addDisks, view }: ContainerParts,
+    { detach, complete }: MakingPlan,
+  ): Promise<Created> {
     const { global, attended } = this.#options;
     const { root } = global;
     const { process, hooks } = this.#bundle.config;
@@ -175,6 +180,7 @@ export class Making {
       view,
     };
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
+    await span("seal", () => seal(client));
     limitHostCgroup({ ...cgroup, memoryMiB: cgroup.memoryMiB + machine.ownMemoryMiB });
     if (machine.lacksProcess) startProcess(this.#machine("new"));
     record = {

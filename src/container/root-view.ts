@@ -3,59 +3,95 @@
  * (podman cp). The shim's is one of its own, in which there is the container's root file system with its bind mounts, and nothing else.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { openInRoot } from "../linux/beneath";
 import {
   AT_FDCWD,
   MNT_DETACH,
+  MOUNT_ATTR_RDONLY,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
   MS_PRIVATE,
-  MS_REC,
+  MS_SLAVE,
   O_CLOEXEC,
   O_CREAT,
-  O_PATH,
   O_TRUNC,
   O_WRONLY,
-  RESOLVE_IN_ROOT,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
 } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { makeMountNamespace } from "../linux/namespaces";
-import { openTree } from "../share/tree";
+import { takeDescriptor } from "../linux/take-descriptor";
+import { changeAttributes, emptyTree, openTree, type TreeAttributes } from "../share/tree";
 
 /** What a shim is to show. */
 export interface RootView {
-  rootfs: string;
-  binds: { source: string; destination: string; recursive: boolean }[];
+  /** The process whose descriptors the places are. */
+  holder: number;
+  root: number;
+  /** The root file system can only be read. */
+  readonly: boolean;
+  binds: { place: number; destination: string; recursive: boolean; attributes: TreeAttributes }[];
 }
 
+const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
+
 /**
- * Makes it this process's root: no path of the host means anything to this thread afterwards.
+ * Makes it what this process's mount namespace has at its root: who enters that finds it. This process itself stays below, in a root in which there is
+ * /proc and nothing else, so that no path that it or its language's runtime opens is one of the image's, which may have anything there, and
+ * no path of the host means anything to this thread afterwards.
  * @throws SystemError
  */
-export function enterRootView({ rootfs, binds }: RootView): void {
-  const root = openTree(rootfs, true);
-  const trees = binds.map(({ source, destination, recursive }) => ({ tree: openTree(source, recursive), destination }));
+export function enterRootView({ holder, root: rootPlace, readonly, binds }: RootView): void {
+  const root = take(holder, rootPlace, true);
+  if (readonly) changeAttributes(root, readOnly, false);
+  const trees = binds.map(({ place, recursive, attributes, destination }) => {
+    const tree = take(holder, place, recursive);
+    changeAttributes(tree, attributes.root, false);
+    changeAttributes(tree, attributes.all, true);
+    return { tree, destination };
+  });
+  const proc = syscall("open_tree", AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+  const own = emptyTree();
+  syscall("mkdirat", own, "proc", 0o555);
   makeMountNamespace(MS_PRIVATE);
-  syscall("move_mount", root, "", AT_FDCWD, rootfs, MOVE_MOUNT_F_EMPTY_PATH);
-  syscall("fchdir", root);
-  // Neither may the new root be shared with anybody (pivot_root(2)).
-  syscall("mount", "none", ".", 0, MS_REC | MS_PRIVATE, 0);
+  syscall("move_mount", own, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH);
+  syscall("fchdir", own);
   syscall("pivot_root", ".", ".");
   syscall("umount2", ".", MNT_DETACH);
   syscall("chdir", "/");
-  for (const { tree, destination } of trees) {
-    attachBelow(root, tree, destination);
-    closeSync(tree);
-  }
-  closeSync(root);
+  syscall("move_mount", proc, "", own, "proc", MOVE_MOUNT_F_EMPTY_PATH);
+  changeAttributes(own, readOnly, false);
+  attach(root, own);
+  for (const { tree, destination } of trees) attachBelow(root, tree, destination);
+  for (const fd of [root, own, proc, ...trees.map(({ tree }) => tree)]) closeSync(fd);
 }
 
-/** Attaches a tree where a path leads to in a root. What is not there, because a tmpfs of the guest covers it, is left out. */
+/** A tree of a place that another process holds. What the host mounts and unmounts there is followed, and not the other way. */
+function take(holder: number, place: number, recursive: boolean): number {
+  const held = takeDescriptor(holder, place);
+  try {
+    const tree = openTree(held, recursive);
+    changeAttributes(tree, { set: 0, clear: 0 }, true, MS_SLAVE);
+    return tree;
+  } finally {
+    closeSync(held);
+  }
+}
+
+function attach(tree: number, place: number): void {
+  syscall("move_mount", tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+/**
+ * Attaches a tree where a path leads to in a root; what is there is named and not opened. What is not there, because a tmpfs of the guest covers it,
+ * is left out.
+ */
 function attachBelow(root: number, tree: number, path: string): void {
-  const how = new BigUint64Array([BigInt(O_PATH | O_CLOEXEC), 0n, BigInt(RESOLVE_IN_ROOT)]);
   let place: number | undefined;
   try {
-    place = syscall("openat2", root, path, new Uint8Array(how.buffer), 24);
-    syscall("move_mount", tree, "", place, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    place = openInRoot(root, path);
+    attach(tree, place);
   } catch {
     // Nothing of the container's is shown that is not there.
   } finally {

@@ -10,6 +10,8 @@ const calls: readonly { name: SyscallName; since: string; args: (number | string
   { name: "open_tree", since: "5.2", args: [-1, "x", 0] },
   { name: "move_mount", since: "5.2", args: [-1, "x", -1, "x", 0] },
   { name: "pidfd_open", since: "5.3", args: [0, 0] },
+  { name: "openat2", since: "5.6", args: [-1, "x", 0, 0] },
+  { name: "mount_setattr", since: "5.12", args: [-1, "x", 0, 0, 0] },
   { name: "pidfd_getfd", since: "5.6", args: [-1, -1, 0] },
 ];
 

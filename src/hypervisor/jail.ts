@@ -46,7 +46,8 @@ export function jailEntries(
   // A clone must not change its template: preload/private-memory.c.
   if (spec.memory !== undefined) entries.push(bind(inside.memory, spec.memory.path, "file", spec.memory.write));
   if (spec.share !== undefined) {
-    entries.push({ path: inside.share, source: spec.share.path, kind: "directory", recursive: true, writable: true });
+    // Of the share itself, which is the monitor's alone to change; what is attached has its own attributes.
+    entries.push({ path: inside.share, source: spec.share.path, kind: "directory", recursive: true, writable: false });
   }
   return entries;
 }

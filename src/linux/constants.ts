@@ -36,7 +36,9 @@ export const F_SEAL_GROW = 4;
 export const F_SEAL_WRITE = 8;
 
 /** linux/openat2.h: how a path is resolved */
+export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 /** linux/sched.h */

@@ -6,8 +6,7 @@ import type { Machine } from "../hypervisor/driver";
 import { CLONE_NEWNET } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { Networks } from "../network/networks";
-import { enterShareNamespace } from "../share/namespace";
-import { detachTree } from "../share/tree";
+import { Share } from "../share/share";
 import { planBoot } from "./boot";
 import type { LaunchRequest } from "./messages";
 import { makeSandbox, newSandbox, removeSandbox, sandboxDirectory } from "./paths";
@@ -30,7 +29,7 @@ export async function buildTemplate(
   if (!driver.capabilities.template) throw unsupported(driver.name, "template");
   const sandbox = sandboxDirectory(root, newSandbox());
   makeSandbox(sandbox);
-  enterShareNamespace(`${sandbox}/share`);
+  const share = new Share(`${sandbox}/share`);
   if (request.network === "new") syscall("unshare", CLONE_NEWNET);
   const network = new Networks(request.network, driver.nics);
   const late: { machine?: Machine } = {};
@@ -49,7 +48,7 @@ export async function buildTemplate(
   } finally {
     await late.machine?.kill();
     network.close();
-    detachTree(`${sandbox}/share`);
+    share.close();
     removeSandbox(sandbox);
   }
 }

@@ -103,6 +103,11 @@ export class SandboxClient {
     await this.#request({ op: "share", pid: process.pid, ...tree });
   }
 
+  /** Makes a tree of the share read-only, whatever the guest makes of it. @throws RunvError SHARE_SEAL */
+  async seal(path: string): Promise<void> {
+    await this.#request({ op: "seal", path });
+  }
+
   /** Adds a disk, an open descriptor of this process. @returns the guest's device @throws RunvError UNSUPPORTED, VM_DISK, VM_QMP_… */
   async disk(disk: Omit<DiskRequest, "op" | "pid">): Promise<GuestDisk> {
     return (await this.#request({ op: "disk", pid: process.pid, ...disk })) as GuestDisk;

@@ -12,6 +12,7 @@ import type { TemplateSettings } from "../base/settings";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 import type { NetworkKind } from "../network/networks";
+import type { TreeAttributes } from "../share/tree";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
 export const ControlType = {
@@ -99,6 +100,13 @@ export interface ShareRequest {
   fd: number;
   path: string;
   directory: boolean;
+  attributes: TreeAttributes;
+}
+
+/** Makes the tree at a path below the share read-only, whatever it is to the guest. */
+export interface SealRequest {
+  op: "seal";
+  path: string;
 }
 
 /** Adds a disk: an open descriptor of process `pid`. Answers with a `GuestDisk`. */
@@ -174,6 +182,7 @@ export type Request =
   | JoinRequest
   | LetGoRequest
   | ShareRequest
+  | SealRequest
   | DiskRequest
   | ForgetRequest
   | GoRequest

@@ -13,10 +13,11 @@ import type { GuestDisk } from "../guest/disks";
 import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
+import { withDescendants } from "../linux/processes";
 import { takeDescriptor } from "../linux/take-descriptor";
 import { Networks } from "../network/networks";
-import { enterShareNamespace } from "../share/namespace";
-import { attachTree, detachTree, detachTrees } from "../share/tree";
+import { Share } from "../share/share";
+import { restrictTree } from "../share/tree";
 import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
@@ -37,6 +38,7 @@ import {
   type PoolRequest,
   type Reply,
   type Request,
+  type ShareRequest,
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
@@ -54,12 +56,12 @@ interface MonitorClient extends Client {
  */
 export async function runMonitor(directory: string, creator: number): Promise<void> {
   traceAs("monitor");
-  enterShareNamespace(`${directory}/share`);
-  await new Monitor(directory).run(creator);
+  await new Monitor(directory, new Share(`${directory}/share`)).run(creator);
 }
 
 class Monitor {
   #directory: string;
+  readonly #share: Share;
   readonly #clients = new Map<number, MonitorClient>();
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
@@ -76,8 +78,9 @@ class Monitor {
   /** The machine stands still, as it does in the pool. */
   #parked = false;
 
-  constructor(directory: string) {
+  constructor(directory: string, share: Share) {
     this.#directory = directory;
+    this.#share = share;
   }
 
   async run(creator: number): Promise<void> {
@@ -85,7 +88,7 @@ class Monitor {
     await connectFrames({ fd: creator }, maxToGuest, (stream) => this.#accept(stream, true));
     await this.#ended.promise;
     stopListening();
-    detachTree(`${this.#directory}/share`);
+    this.#share.close();
     removeSandbox(this.#directory);
   }
 
@@ -134,8 +137,9 @@ class Monitor {
         if (!this.#held()) void this.#end();
         return undefined;
       case "share":
-        attachTree(request.pid, request.fd, `${this.#directory}/share/${request.path}`, request.directory);
-        return undefined;
+        return this.#attach(request);
+      case "seal":
+        return await this.#seal(request.path);
       case "disk":
         return await this.#addDisk(request);
       case "forget":
@@ -178,7 +182,7 @@ class Monitor {
   async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
     await this.#launch(request);
     const { park } = await import("./pool-unit");
-    await park(this.#sandbox!, this.#directory);
+    await park(this.#sandbox!, this.#share);
     this.#parked = true;
     this.#keeper = client;
     return this.#pids();
@@ -234,7 +238,20 @@ class Monitor {
     const warn = (what: string) => (error: unknown) => log.warn(`take the ${what} of ${id} away: ${messageOf(error)}`);
     await this.#networks?.leave(id).catch(warn("network"));
     await this.#disks?.remove(id).catch(warn("disks"));
-    detachTrees(`${this.#directory}/share/${id}`);
+    this.#share.detach(id);
+  }
+
+  #attach({ pid, fd, path, directory, attributes }: ShareRequest): void {
+    withDescriptor({ pid, fd }, (tree) => {
+      restrictTree(tree, attributes);
+      this.#share.attach(tree, path, directory);
+    });
+  }
+
+  async #seal(path: string): Promise<void> {
+    this.#share.seal(path);
+    const { sealElsewhere } = await import("../share/seal");
+    await sealElsewhere(withDescendants(process.pid, this.#machine?.pid), this.#share.device, path);
   }
 
   async #addDisk(request: DiskRequest): Promise<GuestDisk> {

@@ -1,5 +1,5 @@
 /** A machine while it is in the pool: it has walked the way of a container once, and stands still. */
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { closeSync, writeFileSync } from "node:fs";
 import { endContainer } from "../guest/end";
 import type { Guest } from "../guest/guest";
 import { lowerContainer } from "../guest/lower/container";
@@ -9,8 +9,12 @@ import { syncShare } from "../guest/prepare";
 import { usualBeginning } from "../guest/usual-beginning";
 import { wake } from "../guest/wake";
 import { readInit } from "../image/init-binary";
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_WRONLY } from "../linux/constants";
+import { syscall } from "../linux/local";
 import { readConfig } from "../oci/config";
 import { formatDefaultConfig } from "../oci/spec";
+import type { Share } from "../share/share";
+import { emptyTree, restrictTree, unchanged } from "../share/tree";
 import type { Sandbox } from "./connect";
 
 /** What the container is called that walks the way; it is gone before the machine is anybody's. */
@@ -19,11 +23,10 @@ const id = "runv-pool";
 /**
  * Brings a machine to where it waits in the pool. Under emulation nothing of the guest's code is translated before it has run once:
  * so a container is made and ended in it, of which nothing is left.
- * @param directory the sandbox's
  * @throws RunvError GUEST_…, VM_…
  */
-export async function park({ machine, guest }: Sandbox, directory: string): Promise<void> {
-  await walk(guest, directory);
+export async function park({ machine, guest }: Sandbox, share: Share): Promise<void> {
+  await walk(guest, share);
   await machine.pause();
 }
 
@@ -37,14 +40,10 @@ const settleMs = 200;
 
 /**
  * Makes a container whose command is init, which does what most programs begin with, and removes it.
- * @param directory the sandbox's
  * @throws RunvError GUEST_…
  */
-export async function walk(guest: Guest, directory: string): Promise<void> {
-  const tree = `${directory}/share/${id}`;
-  mkdirSync(`${tree}/rootfs/bin`, { recursive: true });
-  writeFileSync(`${tree}/rootfs/init`, readInit(), { mode: 0o755 });
-  symlinkSync("/init", `${tree}/rootfs/bin/init`);
+export async function walk(guest: Guest, share: Share): Promise<void> {
+  shareInit(share);
   const config = readConfig(JSON.parse(formatDefaultConfig()));
   config.process.terminal = false;
   config.process.args = ["init", "--exec", "0"];
@@ -61,5 +60,24 @@ export async function walk(guest: Guest, directory: string): Promise<void> {
   await endContainer(guest, id);
   await guest.call(syncShare());
   await Bun.sleep(settleMs);
-  rmSync(tree, { recursive: true });
+  share.detach(id);
+}
+
+/** Its root file system: init, where programs are looked for. */
+function shareInit(share: Share): void {
+  const tree = emptyTree();
+  try {
+    const file = syscall("openat", tree, "init", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o755);
+    try {
+      writeFileSync(file, readInit());
+    } finally {
+      closeSync(file);
+    }
+    syscall("mkdirat", tree, "bin", 0o755);
+    syscall("symlinkat", "/init", tree, "bin/init");
+    restrictTree(tree, unchanged);
+    share.attach(tree, `${id}/rootfs`, true);
+  } finally {
+    closeSync(tree);
+  }
 }

@@ -16,8 +16,7 @@ import { idNamespaces } from "../linux/namespaces";
 import { setPriority } from "../linux/processes";
 import { listenForPackets } from "../linux/unix-socket";
 import { Networks } from "../network/networks";
-import { enterShareNamespace } from "../share/namespace";
-import { detachTree } from "../share/tree";
+import { Share } from "../share/share";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson } from "../wire/frame-stream";
@@ -54,13 +53,13 @@ export async function runTemplateProcess(): Promise<number> {
   const directory = `${store}/${processPrefix}${process.pid}`;
   removeLeftovers(store);
   makeSandbox(directory);
-  enterShareNamespace(`${directory}/share`);
+  const share = new Share(`${directory}/share`);
   syscall("unshare", CLONE_NEWNET);
   try {
-    await hold(task, task.templates, directory, usual);
+    await hold(task, task.templates, directory, share, usual);
     return 0;
   } finally {
-    detachTree(`${directory}/share`);
+    share.close();
     removeSandbox(directory);
   }
 }
@@ -84,7 +83,13 @@ async function receiveTask(): Promise<ProcessTask | undefined> {
   return await promise;
 }
 
-async function hold(task: ProcessTask, settings: TemplateSettings, directory: string, usual: number): Promise<void> {
+async function hold(
+  task: ProcessTask,
+  settings: TemplateSettings,
+  directory: string,
+  share: Share,
+  usual: number,
+): Promise<void> {
   const driver = await chooseDriver(task.driver, task.driverOptions);
   const networks = new Networks("new", driver.nics);
   const late: { machine?: Machine } = {};
@@ -104,7 +109,7 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
     const who = { process: identityOf(process.pid)!, namespaces: idNamespaces() };
     writeRecord(files.record, who);
     const hidden = `${directory}/socket`;
-    const notes = await prepare(plan, template, hidden);
+    const notes = await prepare(plan, template, hidden, share);
     const { machine } = late;
     for (const pid of [process.pid, machine!.pid!]) setPriority(pid, usual);
     renameSync(hidden, files.socket);
@@ -122,7 +127,12 @@ async function hold(task: ProcessTask, settings: TemplateSettings, directory: st
 }
 
 /** Starts a machine of a template, has it walk the way of a container, and stops it. @returns what clones must know */
-async function prepare({ driver, spec, handlers }: BootPlan, template: Template, socket: string): Promise<unknown> {
+async function prepare(
+  { driver, spec, handlers }: BootPlan,
+  template: Template,
+  socket: string,
+  share: Share,
+): Promise<unknown> {
   const restore = openSync(template.state, "r");
   const forks = listenForPackets(socket);
   const memory = { path: template.memory, write: false };
@@ -134,7 +144,7 @@ async function prepare({ driver, spec, handlers }: BootPlan, template: Template,
   const { guest } = await connect(machine, { frame() {}, close() {} });
   const host = hostOf(driver);
   await guest.call(wakeAndJoin(host));
-  await walk(guest, spec.directory);
+  await walk(guest, share);
   await guest.call(leaveHost(host));
   await machine.pause();
   return await machine.forkNotes();

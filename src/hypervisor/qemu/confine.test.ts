@@ -41,7 +41,7 @@ test("the jail holds the system, the machine's files and nothing else", () => {
   const clones = jailEntries({ ...machine, restore: 3 }, "/usr/bin/env", [], root).map(({ path }) => path);
   expect(clones.filter((path) => path === "/kernel" || path === "/initrd")).toEqual([]);
   const writable = entries.flatMap((entry) => ("writable" in entry && entry.writable ? [entry.path] : []));
-  expect(writable).toEqual(["/dev/kvm", "/share"]);
+  expect(writable).toEqual(["/dev/kvm"]);
 });
 
 test("a QEMU outside of the system brings its own directory", () => {
