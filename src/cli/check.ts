@@ -13,13 +13,20 @@ export const check = command({
   flags: { json: bool("print the findings as JSON") },
   args: [0, 0],
   async run({ flags, global }) {
-    const [{ check, checkFails, formatCheck }, { settings }, { checkTemplates }] = await Promise.all([
-      import("../hypervisor/check"),
-      import("../sandbox/settings"),
-      import("../sandbox/template-room"),
-    ]);
+    const [{ check, checkFails, formatCheck }, { settings }, { checkTemplates }, { checkProblems }] = await Promise.all(
+      [
+        import("../hypervisor/check"),
+        import("../sandbox/settings"),
+        import("../sandbox/template-room"),
+        import("../sandbox/check-problems"),
+      ],
+    );
     const wanted = settings(global);
-    const findings = [...(await check(wanted)), ...checkTemplates(wanted.templates, wanted.defaultMemory)];
+    const findings = [
+      ...(await check(wanted)),
+      ...checkTemplates(wanted.templates, wanted.defaultMemory),
+      ...checkProblems(wanted.templates),
+    ];
     print(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : formatCheck(findings));
     return checkFails(findings) ? 1 : 0;
   },

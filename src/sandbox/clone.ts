@@ -1,6 +1,6 @@
 /** Machines that are clones of a template: memory mapped copy-on-write, devices restored. */
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { messageOf, RunvError } from "../base/error";
+import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
 import { span } from "../base/trace";
@@ -10,6 +10,7 @@ import type { ImageManifest } from "../image/manifest";
 import { SystemError } from "../linux/local";
 import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
+import { costsTheTemplate, failedLately, noteProblem } from "./template-problem";
 import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
 import { roomProblem, templateSizeMiB } from "./template-room";
 import { type Shape, type Template, TemplateStore } from "./template-store";
@@ -60,30 +61,28 @@ export async function startClone(
 
 /**
  * The template for a shape of machine, made if need be.
- * @returns undefined when somebody else is making it, or it cannot be written: the log says why
- * @throws RunvError VM_…, IMAGE_… when a machine does not come up, for whatever else reason
+ * @returns undefined when somebody else is making it, or it cannot be made: the log says why
+ * @throws RunvError VM_…, IMAGE_… of what would fail without a template, too
  */
 async function findOrMake(plan: BootPlan, store: TemplateStore, shape: Shape): Promise<Template | undefined> {
   const { memoryMiB } = plan.spec;
+  const { directory } = store;
   try {
     const found = store.find(shape.key);
     if (found !== undefined) return found;
-    const problem = roomProblem(store.directory, templateSizeMiB(store.directory, memoryMiB), memoryMiB);
+    // An attempt is a boot beside the machine's own.
+    if (failedLately(directory, shape.key)) return undefined;
+    const problem = roomProblem(directory, templateSizeMiB(directory, memoryMiB), memoryMiB);
     if (problem === undefined)
       return await span("template: make", () => store.make(shape, (files) => save(plan, files)));
     log.warn(`no template is made, the machine boots: ${problem}`);
   } catch (error) {
-    if (error instanceof RunvError && !ofFiles.has(error.code)) throw error;
+    if (!costsTheTemplate(error)) throw error;
     log.warn(`no template is made, the machine boots: ${messageOf(error)}`);
+    noteProblem(directory, shape.key, error);
   }
   return undefined;
 }
-
-/**
- * How it ends when a template cannot be written, the reason of which the hypervisor does not tell: QEMU gets SIGBUS or SIGXFSZ, or says that saving
- * failed. What else keeps a machine from coming up soon does so again where it boots.
- */
-const ofFiles: ReadonlySet<string> = new Set(["VM_QEMU_START", "VM_DIED", "VM_SAVE", "VM_QMP_CLOSED", "GUEST_LOST"]);
 
 /** What is only tidying up: where nothing can be written, all stays as it is. */
 function quietly(action: () => void): void {

@@ -58,6 +58,11 @@ export function findProcess(template: string): ForkParent | undefined {
   return notes !== undefined && namespaces === idNamespaces() ? { socket, notes } : undefined;
 }
 
+/** Why a template has no process, where one was tried. */
+export function readProblem(template: string): string | undefined {
+  return readRecord(processFiles(template).record)?.problem;
+}
+
 /** How it is with the process of a template: `ready`, `starting`, `none`, or why there will be none. */
 export function processStatus(template: string): string {
   const { process, notes, problem } = readRecord(processFiles(template).record) ?? {};

@@ -16,6 +16,7 @@ import {
   type TemplateFiles,
   type TemplateStatus,
 } from "./template-description";
+import { forgetProblem } from "./template-problem";
 import { processStatus } from "./template-process";
 
 /** Which machine a template is of. */
@@ -106,6 +107,7 @@ export class TemplateStore {
       const { key, subject, sources } = shape;
       describe(files, { key, subject, sources, notes: await build(files) });
       renameSync(files.directory, `${this.directory}/${key}`);
+      forgetProblem(this.directory, key);
       return this.find(key);
     } finally {
       rmSync(files.directory, { recursive: true, force: true });

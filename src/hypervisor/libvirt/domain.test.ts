@@ -46,7 +46,10 @@ test("the share, the channels and the network", () => {
 });
 
 test("room to grow, and the processor by accelerator", () => {
-  expect(domain().vcpu).toEqual({ "#text": 4, "@current": "1" });
+  expect(domain({}, "kvm").vcpu).toEqual({ "#text": 4, "@current": "1" });
+  // Emulated, all are there, and the guest begins with those that it is to have.
+  expect(domain().vcpu).toEqual({ "#text": 4, "@current": "4" });
+  expect(domain().os.cmdline).toContain(" maxcpus=1 ");
   expect(domain().cpu).toMatchObject({ "@mode": "maximum", numa: { cell: { "@cpus": "0-3", "@memory": "128" } } });
   expect(domain().maxMemory["#text"]).toBe(1024);
   // QEMU refuses slots for memory that there is no room for.

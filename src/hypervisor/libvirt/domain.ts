@@ -53,7 +53,8 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
         maxMemory: { "@slots": memorySlots, "@unit": "MiB", "#text": most.memoryMiB },
       }),
       memory: mebibytes(memoryMiB),
-      vcpu: { "@current": cpus, "#text": most.cpus },
+      // Under emulation all are there, and the guest puts the first few to work: qemu/options.ts.
+      vcpu: { "@current": accelerator === "tcg" ? most.cpus : cpus, "#text": most.cpus },
       // virtiofsd reads and writes the guest's memory.
       memoryBacking: { source: { "@type": "memfd" }, access: { "@mode": "shared" } },
       os: {
@@ -133,8 +134,8 @@ function cpu(accelerator: Accelerator, most: number, memoryMiB: number) {
   const cell = { "@id": 0, "@cpus": most === 1 ? "0" : `0-${most - 1}`, "@memory": memoryMiB, "@unit": "MiB" };
   const numa = { cell };
   if (accelerator === "kvm") return { "@mode": "host-passthrough", "@migratable": "off", numa };
-  // As qemu/options.ts has it: in emulation, copying by bytes is slow.
-  return { "@mode": "maximum", feature: { "@policy": "disable", "@name": "erms" }, numa };
+  // Whole: libvirt does not know by name all that makes copying by bytes fast, and Linux hangs where only some of it is left (qemu/versions.ts).
+  return { "@mode": "maximum", numa };
 }
 
 function mebibytes(size: number) {

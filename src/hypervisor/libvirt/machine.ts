@@ -157,7 +157,9 @@ export class LibvirtMachine implements Machine {
     const most = this.#spec.most?.cpus ?? this.#spec.cpus;
     if (cpus > most)
       throw new RunvError("VM_FULL", `add ${count} processors to the virtual machine: it can have ${most}`);
-    await this.#cgroups.atHome(() => this.#virsh.run("setvcpus", this.#uuid, String(cpus), "--live"));
+    // Under emulation they are there, and the guest has not put them to work.
+    if (this.accelerator !== "tcg")
+      await this.#cgroups.atHome(() => this.#virsh.run("setvcpus", this.#uuid, String(cpus), "--live"));
     this.#size = { ...this.#size, cpus };
   }
 

@@ -4,7 +4,7 @@ import type { Finding } from "../driver";
 import { identifyQemu, installHint } from "./binary";
 import { kvmProblem } from "./kvm";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
-import { formatVersion } from "./version";
+import { describeVersion } from "./versions";
 
 /** What a machine is made of, and what for; `needed` or not. */
 const devices = [
@@ -19,7 +19,7 @@ export async function checkQemu(wanted: AcceleratorChoice, options: QemuOptions)
   const accelerator = checkAccelerator(wanted);
   try {
     const { path, version } = await identifyQemu(options.qemu);
-    const qemu: Finding = { status: "ok", subject: "qemu", detail: `${path}, version ${formatVersion(version)}` };
+    const qemu: Finding = { status: "ok", subject: "qemu", detail: `${path}, ${describeVersion(version)}` };
     return [qemu, ...deviceFindings(await ask(path, "-device")), ...tcgFinding(await ask(path, "-accel")), accelerator];
   } catch (error) {
     const fix = error instanceof RunvError ? error.hint : undefined;

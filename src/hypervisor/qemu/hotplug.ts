@@ -16,13 +16,15 @@ export const memorySlots = 16;
 export async function addCpus(qmp: Qmp, count: number): Promise<void> {
   const places = await qmp.execute<CpuPlace[]>("query-hotpluggable-cpus");
   const free = places.filter((place) => place["qom-path"] === undefined).sort(byPlace);
-  if (free.length < count) {
-    const message = `add ${count} processors to the virtual machine: it has room for ${free.length}`;
-    throw new RunvError("VM_FULL", message);
-  }
+  if (free.length < count) throw noRoom(count, free.length);
   for (const { type, props } of free.slice(0, count)) {
     await qmp.execute("device_add", { driver: type, id: `cpu-${Object.values(props).join("-")}`, ...props });
   }
+}
+
+/** The error for more processors than a machine has room for. */
+export function noRoom(count: number, room: number): RunvError {
+  return new RunvError("VM_FULL", `add ${count} processors to the virtual machine: it has room for ${room}`);
 }
 
 /**

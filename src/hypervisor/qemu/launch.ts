@@ -14,11 +14,12 @@ import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
 import { openVhost } from "./nic";
-import { type Accelerator, qemuArguments, reportsFreePages, tapOf } from "./options";
+import { type Accelerator, qemuArguments, tapOf } from "./options";
 import { readPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import type { QemuVersion } from "./version";
+import { reportsFreePages } from "./versions";
 import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
 
 export interface LaunchOptions extends QemuOptions {
@@ -48,7 +49,7 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
         Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
       );
       if (spec.restore !== undefined) {
-        await restore(machine.qmp, spec.restore);
+        await restore(machine.qmp, spec.restore, version);
         if (server !== undefined) await machine.plugShare(spec.share!.tag, server.fd);
       }
       return machine;

@@ -19,7 +19,7 @@ import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
 import { addDisk, removeDisk } from "./disk";
 import type { ForkNotes } from "./fork-notes";
-import { addCpus, addMemory, memorySlots } from "./hotplug";
+import { addCpus, addMemory, memorySlots, noRoom } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
 import { ownMemoryMiB } from "./options";
@@ -170,8 +170,15 @@ export class QemuMachine implements Machine {
   }
 
   async addCpus(count: number): Promise<void> {
-    await addCpus(this.qmp, count);
+    // Under emulation they are there, and the guest has not put them to work.
+    if (this.accelerator === "tcg") this.#requireRoom(count);
+    else await addCpus(this.qmp, count);
     this.#size = { ...this.#size, cpus: this.#size.cpus + count };
+  }
+
+  #requireRoom(count: number): void {
+    const room = Math.max(0, (this.#spec.most?.cpus ?? 0) - this.#size.cpus);
+    if (count > room) throw noRoom(count, room);
   }
 
   async addMemory(memoryMiB: number): Promise<void> {

@@ -46,7 +46,8 @@ test.each(["5.0.0", "7.2.0", "9.0.0", "10.0.0"])("version %s gets no option that
 test("the accelerators", () => {
   expect(given("-accel")).toEqual(["tcg,thread=multi,tb-size=128"]);
   expect(given("-cpu")).toEqual(["max,-erms"]);
-  expect(given("-cpu", { version: [8, 0, 0] })).toEqual(["max,-erms,-fsrm"]);
+  // All of that family of features or none: a processor with some of it is none that anybody makes.
+  expect(given("-cpu", { version: [8, 0, 0] })).toEqual(["max,-erms,-fsrm,-fzrm,-fsrs,-fsrc"]);
   expect(given("-accel", { accelerator: "kvm" })).toEqual(["kvm"]);
   expect(given("-cpu", { accelerator: "kvm" })).toEqual(["host"]);
 });
@@ -71,7 +72,11 @@ test("room to grow", () => {
   expect(given("-smp", size)).toEqual(["1"]);
   expect(given("-m", size)).toEqual(["128M"]);
   const most = { cpus: 4, memoryMiB: 8192 };
-  expect(given("-smp", { ...size, most })).toEqual(["1,maxcpus=4,cores=1,threads=1"]);
+  expect(given("-smp", { ...size, most, accelerator: "kvm" })).toEqual(["1,maxcpus=4,cores=1,threads=1"]);
+  expect(given("-append", { ...size, most, accelerator: "kvm" })[0]).not.toContain("maxcpus");
+  // Emulated, all are there, and the guest begins with those that it is to have.
+  expect(given("-smp", { ...size, most })).toEqual(["4,cores=1,threads=1"]);
+  expect(given("-append", { ...size, most })[0]).toContain(" maxcpus=1 ");
   expect(given("-m", { ...size, most })).toEqual(["128M,slots=16,maxmem=8192M"]);
   expect(given("-append", { ...size, most })[0]).toContain("memhp_default_state=online swiotlb=noforce");
   expect(given("-smp", { cpus: 4, memoryMiB: 8192, most })).toEqual(["4"]);

@@ -1,5 +1,5 @@
 /**
- * QEMU's command line, a pure function of what is to be started. All that depends on QEMU's version is decided in `versions`.
+ * QEMU's command line, a pure function of what is to be started. All that depends on QEMU's version is decided in versions.ts.
  *
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
@@ -7,7 +7,8 @@ import { RunvError } from "../../base/error";
 import { commandLine as always, underTcg } from "../../image/command-line";
 import type { MachineSize, MachineSpec, Nic, NicBackend, Share, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
-import { atLeast, type QemuVersion } from "./version";
+import type { QemuVersion } from "./version";
+import { changesFor } from "./versions";
 
 export type Accelerator = "kvm" | "tcg";
 
@@ -50,54 +51,17 @@ export interface QemuMachine
   descriptors: QemuDescriptors;
 }
 
-/** What changed between versions: each line is said to the versions from `since` to before `until`. */
-const versions: readonly {
-  since: string;
-  until?: string;
-  options?: string[];
-  machine?: string;
-  tcg?: string;
-  device?: string;
-}[] = [
-  // Both say that copying byte by byte is fast. In emulation it is not: eight bytes at once boot 5 to 10 % faster.
-  { since: "5.0", tcg: "-erms" },
-  { since: "8.0", tcg: "-fsrm" },
-  { since: "5.0", until: "8.0", options: ["-no-hpet"] },
-  { since: "8.0", machine: "hpet=off" },
-  // A page that was given back need not be empty when the guest takes it again: a clone's is its template's (preload/private-memory.c).
-  { since: "5.1", device: "virtio-balloon-pci,free-page-reporting=on,page-poison=off" },
-];
-
-/** Whether memory that the guest frees goes back to the host. */
-export function reportsFreePages(version: QemuVersion): boolean {
-  return versions.some(({ since, device }) => device !== undefined && atLeast(version, since));
-}
-
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
   const { name, version, accelerator, descriptors, share, nic } = machine;
-  const changes = versions.filter(
-    ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
-  );
+  const changes = changesFor(version);
   return [
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    [
-      "-machine",
-      [
-        machineType,
-        ...changes.flatMap((change) => change.machine ?? []),
-        ...(hasBackend(machine) ? [ownMemory] : []),
-      ].join(","),
-    ],
-    changes.flatMap((change) => change.options ?? []),
+    ["-machine", [machineType, ...changes.machine, ...(hasBackend(machine) ? [ownMemory] : [])].join(",")],
+    changes.options,
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
-      : [
-          "-accel",
-          `tcg,thread=multi,tb-size=${translatedMiB}`,
-          "-cpu",
-          ["max", ...changes.flatMap((change) => change.tcg ?? [])].join(","),
-        ],
+      : ["-accel", `tcg,thread=multi,tb-size=${translatedMiB}`, "-cpu", ["max", ...changes.processor].join(",")],
     ["-smp", processors(machine), "-m", memoryModules(machine)],
     memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
@@ -113,7 +77,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
     share === undefined ? [] : shareOptions(share, machine),
     nic === undefined ? [] : nicOptions(nic, descriptors),
-    changes.flatMap(({ device }) => (device === undefined ? [] : ["-device", device])),
+    changes.devices.flatMap((device) => ["-device", device]),
     bootOptions(machine),
   ].flat();
 }
@@ -144,9 +108,17 @@ export function ownMemoryMiB(accelerator: string): number {
 /** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
 const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
 
-/** Sockets of one processor each, so that any number can be added. */
-function processors({ cpus, most }: QemuMachine): string {
-  return most === undefined || most.cpus <= cpus ? String(cpus) : `${cpus},maxcpus=${most.cpus},cores=1,threads=1`;
+/**
+ * Sockets of one processor each, so that any number can be added. Under emulation all are there from the beginning, and the guest puts the first
+ * few to work: Linux counts what may be plugged in only where it knows the hypervisor (from 6.12 on; commit adbf61cc47cb), and it knows none there.
+ */
+function processors({ cpus, most, accelerator }: QemuMachine): string {
+  if (!canGrowCpus(cpus, most)) return String(cpus);
+  return `${accelerator === "tcg" ? most!.cpus : `${cpus},maxcpus=${most!.cpus}`},cores=1,threads=1`;
+}
+
+function canGrowCpus(cpus: number, most: MachineSize | undefined): boolean {
+  return most !== undefined && most.cpus > cpus;
 }
 
 function memoryModules({ memoryMiB, most }: QemuMachine): string {
@@ -234,11 +206,14 @@ function optionOf({ driver, ...properties }: { driver: string } & Record<string,
 export function kernelCommandLine({
   accelerator,
   commandLine = [],
+  cpus,
   memoryMiB,
   most,
-}: Pick<QemuMachine, "accelerator" | "commandLine" | "memoryMiB" | "most">): string[] {
+}: Pick<QemuMachine, "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most">): string[] {
+  const emulated = accelerator === "tcg" ? underTcg : [];
+  const idle = accelerator === "tcg" && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
   const grows = canGrowMemory(memoryMiB, most) ? growing : [];
-  return [...always, "loglevel=6", ...(accelerator === "tcg" ? underTcg : []), ...grows, ...commandLine];
+  return [...always, "loglevel=6", ...emulated, ...idle, ...grows, ...commandLine];
 }
 
 /** A value of an option with parts: its commas are doubled. */

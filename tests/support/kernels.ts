@@ -1,0 +1,51 @@
+/**
+ * The guest kernels that are at hand: of the image that tests use, of those that RUNV_TEST_IMAGES names (directories that `image build --output`
+ * wrote, with colons between), and of Debian's packages that an `image build` has left in its cache.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { findKernelFiles } from "../../src/image/kernel-files";
+import { readImageManifest } from "../../src/image/read-manifest";
+
+const project = join(import.meta.dir, "../..");
+const cache = "/var/cache/runv";
+
+export interface KernelAtHand {
+  release: string;
+  /** What of the command line has runv use it; in a new directory, where it must be made first. */
+  flags(directory: string): string[];
+}
+
+/** One of each release, the tests' own first. */
+export function kernelsAtHand(images = process.env.RUNV_TEST_IMAGES ?? ""): KernelAtHand[] {
+  const made = [join(project, "dist/image"), ...images.split(":").filter(Boolean)].map(ofImage);
+  const cached = existsSync(cache) ? readdirSync(cache).flatMap(ofTree) : [];
+  const all = [...made.filter((kernel) => kernel !== undefined), ...cached];
+  return all.filter(({ release }, index) => all.findIndex((other) => other.release === release) === index);
+}
+
+function ofImage(directory: string): KernelAtHand | undefined {
+  const initrd = join(directory, "hyper-initrd.img");
+  if (!existsSync(initrd)) return undefined;
+  const { kernelRelease } = readImageManifest(initrd);
+  return { release: kernelRelease, flags: () => imageFlags(directory) };
+}
+
+function ofTree(name: string): KernelAtHand[] {
+  const release = /^linux-image-([^_]+)_/.exec(name)?.[1];
+  if (release === undefined) return [];
+  const { kernel, modules } = findKernelFiles(join(cache, name), release);
+  if (kernel === undefined || modules === undefined) return [];
+  const flags = (directory: string) => {
+    const words = ["image", "build", "--kernel", kernel, "--modules", modules, "--output", directory];
+    const { exitCode, stderr } = Bun.spawnSync([join(project, "dist/runv"), ...words]);
+    if (exitCode !== 0) throw new Error(stderr.toString());
+    return imageFlags(directory);
+  };
+  return [{ release, flags }];
+}
+
+const imageFlags = (directory: string) => [
+  ...["--kernel", join(directory, "kernel")],
+  ...["--initrd", join(directory, "hyper-initrd.img")],
+];
