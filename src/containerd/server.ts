@@ -1,5 +1,6 @@
 /** Serves the API on a unix socket. */
 import { chmodSync, rmSync } from "node:fs";
+import { createServer, type Socket } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -14,6 +15,7 @@ import { type Answer, type CallName, calls, method, type Request } from "./api/s
 import type { EventLog } from "./event-log";
 import { streamEvents } from "./event-stream";
 import type { Handlers } from "./handlers";
+import { withoutAuthority } from "./http2/connection";
 import { Refusal, refusalOf, statusOf } from "./refusal";
 
 /** Who may connect: root, and those of its group. */
@@ -32,13 +34,19 @@ export async function serve(path: string, handlers: Handlers, events: EventLog):
     Object.fromEntries(names.map((name) => [name, method(name)])),
     Object.fromEntries(names.map((name) => [name, name === "Events" ? eventsOf(events) : unary(handlers, name)])),
   );
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const open = new Set<Socket>();
+  const listener = createServer((socket) => {
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    injector.injectConnection(withoutAuthority(socket));
+  });
   rmSync(path, { force: true });
   const umask = process.umask(0o777 & ~socketMode);
   try {
     await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) =>
-        error === null ? resolve() : reject(error),
-      );
+      listener.on("error", reject);
+      listener.listen(path, resolve);
     });
   } catch (cause) {
     throw new RunvError("LISTEN", `listen on ${path}: ${messageOf(cause)}`, { cause });
@@ -48,7 +56,9 @@ export async function serve(path: string, handlers: Handlers, events: EventLog):
   chmodSync(path, socketMode);
   return {
     stop() {
+      listener.close();
       server.forceShutdown();
+      for (const socket of open) socket.destroy();
       rmSync(path, { force: true });
     },
   };
