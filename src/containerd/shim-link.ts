@@ -14,6 +14,8 @@ export class ShimLink {
   /** Fulfilled when the shim has ended. */
   readonly ended: Promise<void>;
   #stream: FrameStream | undefined;
+  /** What was said while there was no connection: it is sent when there is one. */
+  #waiting: (readonly [type: number, payload: Uint8Array | undefined])[] = [];
 
   /** Connects to the shim that listens in a directory, which may have ended already. */
   constructor(directory: string, shim: Identity) {
@@ -22,15 +24,20 @@ export class ShimLink {
 
   /** The process's stdin ends after what is in it now. */
   closeStdin(): void {
-    this.#stream?.send(ShimType.closeStdin, 0);
+    this.#say(ShimType.closeStdin);
   }
 
   resize(rows: number, columns: number): void {
-    this.#stream?.send(ShimType.resize, 0, encodeU32(rows, columns));
+    this.#say(ShimType.resize, encodeU32(rows, columns));
   }
 
   signal(signal: number): void {
-    this.#stream?.send(ShimType.signal, 0, encodeU32(signal));
+    this.#say(ShimType.signal, encodeU32(signal));
+  }
+
+  #say(type: number, payload?: Uint8Array): void {
+    if (this.#stream === undefined) this.#waiting.push([type, payload]);
+    else this.#stream.send(type, 0, payload);
   }
 
   async #follow(unix: string, shim: Identity): Promise<void> {
@@ -38,6 +45,7 @@ export class ShimLink {
       const { promise: closed, resolve: close } = Promise.withResolvers<void>();
       try {
         this.#stream = await connectFrames({ unix }, maxToGuest, () => ({ frame: () => {}, close: () => close() }));
+        for (const [type, payload] of this.#waiting.splice(0)) this.#say(type, payload);
         await closed;
       } catch {
         // Nobody listens: it has ended just now.

@@ -86,12 +86,13 @@ export class Supervisor {
     try {
       const bundle = loadBundle(bundlePath);
       const { labels, runtime } = request;
+      const { terminal } = bundle.config.process;
       const record: InitRecord = {
         key: store.newKey(),
         id,
         pid: initName,
-        view: { ...viewOfInit(bundle.config.process, initName), ...stdioOf(request) },
-        stdio: stdioOf(request),
+        view: { ...viewOfInit(bundle.config.process, initName), ...pathsOf(request) },
+        stdio: stdioOf(request, terminal),
         container: { bundle: bundlePath, labels, runtime: runtime || "runv" },
       };
       const container = new DaemonContainer(global.root, events, record);
@@ -117,7 +118,13 @@ export class Supervisor {
     if (container.processes.has(pid) || container.starting.has(pid)) {
       throw alreadyThere(`${containerDirectory(global.root, id)}/${pid}`);
     }
-    const record = { key: store.newKey(), id, pid, view: viewOfRequest(request), stdio: stdioOf(request) };
+    const record = {
+      key: store.newKey(),
+      id,
+      pid,
+      view: viewOfRequest(request),
+      stdio: stdioOf(request, request.terminal),
+    };
     const starting = this.#startExec(container, record, request);
     container.starting.set(pid, starting);
     try {
@@ -211,6 +218,13 @@ function checkId(id: string): void {
   if (id.length > 255 || id.startsWith(".")) throw new Refusal("invalid container ID format");
 }
 
-function stdioOf({ stdin, stdout, stderr }: Omit<Attended, "directory">): Omit<Attended, "directory"> {
+/** The files of a request that are opened. A terminal has one output: Docker 1.12 names a second that it does not make. */
+function stdioOf(request: StreamPaths, terminal: boolean): StreamPaths {
+  return { ...pathsOf(request), ...(terminal && { stderr: "" }) };
+}
+
+type StreamPaths = Omit<Attended, "directory">;
+
+function pathsOf({ stdin, stdout, stderr }: StreamPaths): StreamPaths {
   return { stdin, stdout, stderr };
 }

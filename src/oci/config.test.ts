@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { loadProcess, loadResources } from "./bundle";
 import { readConfig } from "./config";
 import { parseJson } from "./json";
+import { readDocument } from "./mismatch";
+import { resources } from "./resources";
 
 const directory = new URL("../../tests/configs/", import.meta.url).pathname;
 const files = readdirSync(directory);
@@ -91,4 +93,22 @@ test("names of a prototype are names like any other", () => {
     ["toString", "z"],
   ]);
   expect(() => readConfig(Object.create({ ociVersion: "1.0.0" }))).toThrow("ociVersion: is required");
+});
+
+test("2^64-1 is -1 where that is unlimited: specifications before 1.0 had these limits unsigned", () => {
+  const all = "18446744073709551615";
+  const read = (text: string) => readDocument(resources, parseJson(text, "test"));
+  const memory = ["limit", "reservation", "swap", "kernel", "kernelTCP"];
+  const {
+    memory: limits,
+    cpu,
+    pids,
+  } = read(
+    `{"memory":{${memory.map((name) => `"${name}":${all}`).join()}},"cpu":{"quota":${all},"realtimeRuntime":${all}},"pids":{"limit":${all}}}`,
+  );
+  expect(limits).toEqual(Object.fromEntries(memory.map((name) => [name, -1])));
+  expect(cpu).toEqual({ quota: -1, realtimeRuntime: -1 });
+  expect(pids).toEqual({ limit: -1 });
+  expect(() => read('{"memory":{"swap":18446744073709551614}}')).toThrow("memory.swap: must be between");
+  expect(() => read(`{"cpu":{"idle":${all}}}`)).toThrow("cpu.idle: must be between");
 });

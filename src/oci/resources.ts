@@ -1,18 +1,18 @@
 /** linux.resources, in the names of cgroup v1 as the specification has them: config-linux.md, "Control groups". */
 import { deviceRules } from "./devices";
 import { checked, type Infer, list, map, object, optional, optionalString, type Reader } from "./reader";
-import { boolean, int64, string, uint16, uint32, uint64 } from "./scalars";
+import { boolean, int64, limit64, string, uint16, uint32, uint64 } from "./scalars";
 import { numberList } from "./scheduling";
 
 /** Bytes; -1 is "unlimited". */
 const memory = object({
-  limit: optional(int64),
+  limit: optional(limit64),
   /** The soft limit. */
-  reservation: optional(int64),
+  reservation: optional(limit64),
   /** Memory and swap together. */
-  swap: optional(int64),
-  kernel: optional(int64),
-  kernelTCP: optional(int64),
+  swap: optional(limit64),
+  kernel: optional(limit64),
+  kernelTCP: optional(limit64),
   /** 0 to 100; Docker 1.12 and before wrote -1 as 2^64-1. */
   swappiness: optional(uint64),
   disableOOMKiller: optional(boolean),
@@ -23,10 +23,10 @@ const memory = object({
 /** Times in microseconds. */
 const cpu = object({
   shares: optional(uint64),
-  quota: optional(int64),
+  quota: optional(limit64),
   burst: optional(uint64),
   period: optional(uint64),
-  realtimeRuntime: optional(int64),
+  realtimeRuntime: optional(limit64),
   realtimePeriod: optional(uint64),
   cpus: optionalString(numberList),
   mems: optionalString(numberList),
@@ -74,7 +74,7 @@ export const resources = object({
   devices: deviceRules,
   memory: optional(memory),
   cpu: optional(cpu),
-  pids: optional(object({ limit: optional(int64) })),
+  pids: optional(object({ limit: optional(limit64) })),
   blockIO: optional(blockIO),
   hugepageLimits: list(hugepageLimit),
   network: optional(network),

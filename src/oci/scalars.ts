@@ -38,6 +38,9 @@ const MAX_UINT64 = 0xffff_ffff_ffff_ffffn;
 export const int64: Reader<number> = (value) =>
   Number.isSafeInteger(value) ? (value as number) : Number(read64(value, -MAX_INT64 - 1n, MAX_INT64));
 
+/** The same, where -1 is "unlimited": specifications before 1.0 had these unsigned, and clients of that time write 2^64-1 for it. */
+export const limit64: Reader<number> = (value) => (value === MAX_UINT64 ? -1 : int64(value));
+
 /** An integer of 64 bits, unsigned; beyond 2^53 as int64. */
 export const uint64: Reader<number> = (value) =>
   Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : Number(read64(value, 0n, MAX_UINT64));

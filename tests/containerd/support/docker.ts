@@ -47,7 +47,7 @@ export class Docker {
   /** Runs a container. Without `-i` its stdin is closed at once. */
   async run(id: string, bundlePath: string, { interactive = false, terminal = false } = {}): Promise<DockerProcess> {
     const started = this.#count("start-container", id);
-    const fifos = new Fifos(bundlePath, "init").open();
+    const fifos = this.#fifos(bundlePath, "init", terminal);
     const runtime = this.wire === "1.11" ? {} : { runtime: "docker-runc" };
     await this.daemon.call("CreateContainer", { id, bundlePath, ...fifos.paths, ...runtime });
     await until("start-container", () => this.#count("start-container", id) > started, 60_000);
@@ -69,7 +69,7 @@ export class Docker {
   async exec(id: string, bundle: string, args: string[], options: { terminal?: boolean; interactive?: boolean } = {}) {
     const { terminal = false, interactive = false } = options;
     const pid = randomBytes(32).toString("hex");
-    const fifos = new Fifos(bundle, pid).open();
+    const fifos = this.#fifos(bundle, pid, terminal);
     const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
     const request = { id, pid, args, terminal, env: environment, cwd: "/", user: {}, capabilities, ...fifos.paths };
     await this.daemon.call("AddProcess", request);
@@ -85,6 +85,11 @@ export class Docker {
 
   close(): void {
     this.#events?.close();
+  }
+
+  /** 1.12 makes none for a terminal's stderr, and names it all the same. */
+  #fifos(bundle: string, name: string, terminal: boolean): Fifos {
+    return new Fifos(bundle, name, terminal && this.wire === "1.12" ? 2 : 3).open();
   }
 
   #process(id: string, pid: string, fifos: Fifos): DockerProcess {

@@ -14,12 +14,13 @@ export class Fifos {
   errors = "";
   #open: number[] = [];
 
-  constructor(directory: string, name = "") {
+  /** @param made how many there are; what is not made has a name all the same */
+  constructor(directory: string, name = "", made = 3) {
     const place = name === "" ? mkdtempSync(join(directory, "fifos-")) : directory;
     const prefix = name === "" ? "" : `${name}-`;
-    [this.stdin, this.stdout, this.stderr] = ["stdin", "stdout", "stderr"].map((stream) => {
+    [this.stdin, this.stdout, this.stderr] = ["stdin", "stdout", "stderr"].map((stream, index) => {
       const path = join(place, `${prefix}${stream}`);
-      if (!existsSync(path)) syscall("mknodat", AT_FDCWD, path, S_IFIFO | 0o700, 0);
+      if (index < made && !existsSync(path)) syscall("mknodat", AT_FDCWD, path, S_IFIFO | 0o700, 0);
       return path;
     }) as [string, string, string];
   }
@@ -33,12 +34,13 @@ export class Fifos {
   open(): this {
     this.#open = [
       openSync(this.stdin, O_RDWR | O_CLOEXEC),
-      ...[this.stdout, this.stderr].map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
+      ...[this.stdout, this.stderr].filter(existsSync).map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
     ];
-    const [, stdout, stderr] = this.#open as [number, number, number];
+    const [, stdout, stderr] = this.#open as [number, number, number?];
     void this.#read(stdout, (text) => {
       this.output += text;
     });
+    if (stderr === undefined) return this;
     void this.#read(stderr, (text) => {
       this.errors += text;
     });
