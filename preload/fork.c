@@ -31,6 +31,9 @@
 #include <ucontext.h>
 
 #include "../guest/guest.h"
+#include "call.h"
+#include "fs/server.h"
+#include "thread.h"
 
 enum {
 	/* As src/hypervisor/qemu/child.ts and fork-descriptors.ts have them. */
@@ -86,21 +89,6 @@ uint32_t fork_complete __attribute__((visibility("hidden"), used));
 static bool serves;
 static uint8_t request[MOST_BYTES];
 
-static long call(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
-#define CALL(name, ...) CALL_(SYS_##name, ##__VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define CALL_(number, a, b, c, d, e, f, ...) call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
-
 __asm__(".text\n"
 	/* Where signal handlers return to. */
 	"fork_restorer:\n"
@@ -129,26 +117,11 @@ __asm__(".text\n"
 	"	xor %r10d, %r10d\n"
 	"	mov $202, %eax\n" /* futex */
 	"	syscall\n"
-	"	jmp 1b\n"
-	/* fork_server(flags, stack, function): clone(2); the thread calls the function, which never returns. */
-	"fork_server:\n"
-	"	mov %rdx, %r12\n"
-	"	xor %edx, %edx\n"
-	"	xor %r10d, %r10d\n"
-	"	xor %r8d, %r8d\n"
-	"	mov $56, %eax\n"
-	"	syscall\n"
-	"	test %rax, %rax\n"
-	"	jz 1f\n"
-	"	ret\n"
-	"1:	xor %ebp, %ebp\n"
-	"	call *%r12\n"
-	"	hlt\n");
+	"	jmp 1b\n");
 
 void fork_restorer(void) __attribute__((visibility("hidden")));
 noreturn void fork_resume(void *context) __attribute__((visibility("hidden")));
 long fork_thread(long flags, void *stack, void *parent_tid, void *child_tid, uintptr_t tls) __attribute__((visibility("hidden")));
-long fork_server(long flags, void *stack, void (*function)(void)) __attribute__((visibility("hidden")));
 
 /* Those that guest/program.c asks for: there are no processes here that a program could name. */
 __attribute__((visibility("hidden"))) int pidfd_of(uint32_t handle)
@@ -208,7 +181,8 @@ static int stop_unlisted(int process, int self)
 			at += entry->length;
 			for (const char *digit = entry->name; *digit >= '0' && *digit <= '9'; digit++)
 				id = id * 10 + *digit - '0';
-			if (id == 0 || id == self || is_listed(id))
+			/* The share's server waits, for its guest stands still. A clone gets another. */
+			if (id == 0 || id == self || fs_is_server(id) || is_listed(id))
 				continue;
 			if (thread_count == MOST_THREADS) {
 				CALL(close, directory);
@@ -366,6 +340,7 @@ static noreturn void become_clone(int main, int connection)
 	CALL(close, CONNECTION);
 	for (int i = 0; i < renewal_count; i++)
 		renewals[i]();
+	fs_start();
 	/* The thread that this was knows nothing of what has happened. */
 	errno = error;
 	resume_threads(main, id_offset);
@@ -424,20 +399,14 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 __attribute__((constructor)) static void begin(void)
 {
 	const struct action ignore = { (void *)SIG_IGN, 0, 0, 0 };
-	const uint64_t all = ~0ull;
-	uint64_t old;
 	int listens = 0;
 	socklen_t length = sizeof(listens);
-	uint8_t *stack;
 
 	if (CALL(getsockopt, LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
 		return;
 	serves = true;
 	/* Nobody waits for clones: their ends are nobody's business here. */
 	CALL(rt_sigaction, SIGCHLD, &ignore, 0, 8);
-	stack = (uint8_t *)CALL(mmap, 0, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	CALL(rt_sigprocmask, SIG_SETMASK, &all, &old, 8);
-	fork_server(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, stack + STACK, fork_for_all);
-	CALL(rt_sigprocmask, SIG_SETMASK, &old, 0, 8);
+	start_thread(STACK, fork_for_all);
 }
 #endif

@@ -29,6 +29,8 @@ test("a share that a driver does not have is refused", async () => {
   for (const [name, share, other] of [
     ["libvirt", "9p", "virtiofs"],
     ["kvmtool", "virtiofs", "9p"],
+    ["libvirt", "fuse", "virtiofs"],
+    ["kvmtool", "fuse", "9p"],
   ] as const) {
     const error = await chooseDriver(name, { share }).catch((thrown) => thrown);
     expect(error).toMatchObject({
@@ -37,7 +39,18 @@ test("a share that a driver does not have is refused", async () => {
     });
     expect((await chooseDriver(name, { share: other })).name).toBe(name);
   }
-  for (const share of ["9p", "virtiofs"]) expect((await chooseDriver("tcg", { share })).guestMount.type).toBe(share);
+  for (const [share, type] of [
+    ["9p", "9p"],
+    ["fuse", "virtiofs"],
+    ["virtiofs", "virtiofs"],
+  ] as const)
+    expect((await chooseDriver("tcg", { share })).guestMount.type).toBe(type);
+});
+
+test("a share that keeps what is right needs no other choice", async () => {
+  const error = await chooseDriver("tcg", { share: "fuse", share_cache: "loose" }).catch((thrown) => thrown);
+  expect(error).toMatchObject({ code: "UNSUPPORTED" });
+  expect((await chooseDriver("tcg", { share: "fuse", share_cache: "mmap" })).name).toBe("tcg");
 });
 
 test("check and features tell the same", () => {

@@ -66,6 +66,8 @@ export interface GuestMount {
   modules: readonly string[];
   /** Its device may come when the guest runs already. */
   late?: boolean;
+  /** Who serves it, where others serve the same type: machines are made from one another only where that is the same. */
+  server?: string;
 }
 
 /** A network interface of a machine. */

@@ -38,14 +38,19 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
 
 /** The driver, if its share is the one that was asked for. */
 function withShare(driver: Driver, { share }: DriverOptions): Driver {
-  const { type } = driver.guestMount;
-  if (share === undefined || share === type) return driver;
+  const { type, server = type } = driver.guestMount;
+  if (share === undefined || share === server) return driver;
   throw new RunvError("UNSUPPORTED", `the driver ${driver.name} cannot share files over ${share}`, {
-    hint: `--share ${type}; or --driver qemu`,
+    hint: `--share ${server}; or --driver qemu`,
   });
 }
 
 function checkSettings(options: DriverOptions): void {
+  if (options.share === "fuse" && options.share_cache === "loose") {
+    throw new RunvError("UNSUPPORTED", "share_cache cannot be loose where files are shared over fuse", {
+      hint: "leave it out: what the guest keeps there is right at all times",
+    });
+  }
   for (const { key, choices } of driverSettings) {
     const value = options[key];
     if (value === undefined || choices === undefined || choices.includes(value)) continue;

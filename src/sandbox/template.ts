@@ -22,7 +22,7 @@ export async function shapeOf({ driver, spec, modules }: BootPlan, manifest: Ima
     runv: [version, commit],
     driver: [driver.name, hypervisor, accelerator],
     files: [files, sources, manifest.initSha256],
-    shape: [cpus, memoryMiB, most, modules, driver.guestMount.type],
+    shape: [cpus, memoryMiB, most, modules, driver.guestMount.type, driver.guestMount.server],
     nic: nic && [
       nic.mac,
       typeof nic.backend === "object" && "tap" in nic.backend ? nic.backend.vhost === true : nic.backend,

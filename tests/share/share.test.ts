@@ -11,6 +11,7 @@ const capabilities = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID
 
 for (const [share, server] of [
   ["9p", "qemu-system-x86"],
+  ["fuse", "qemu-system-x86"],
   ["virtiofs", "virtiofsd"],
 ] as const) {
   describe(share, () => {

@@ -16,7 +16,8 @@ export const inherited = {
   share: 9,
   memory: 10,
   listener: 11,
-  program: 12,
+  server: 12,
+  program: 13,
 } as const;
 
 /** What QEMU inherits of its parent's. */
@@ -28,6 +29,7 @@ export interface OwnDescriptors {
   share?: number | undefined;
   memory?: number | undefined;
   listener?: number | undefined;
+  server?: number | undefined;
 }
 
 export interface Child {
@@ -45,11 +47,12 @@ export interface Child {
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
  * @param own descriptors of the caller's, who closes them: the console's log, what the first network interface has, what is to be
- * loaded before its libraries, the server of its share, its memory, the socket over which others are forked from it
+ * loaded before its libraries, a connection to the server of its share, its memory, the socket over which others are forked from it, and the
+ * other end of that connection, where what is loaded is the server
  * @throws what spawning throws, ENOENT and so on
  */
 export function startChild(program: Program, { console, ...own }: OwnDescriptors): Child {
-  const more = [own.tap, own.vhost, own.preload, own.share, own.memory, own.listener].map(
+  const more = [own.tap, own.vhost, own.preload, own.share, own.memory, own.listener, own.server].map(
     (fd) => fd ?? ("ignore" as const),
   );
   const child = spawnProgram(program, ["ignore", "ignore", "pipe", "pipe", "pipe", console, ...more]);

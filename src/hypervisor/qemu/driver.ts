@@ -23,9 +23,9 @@ export const qemu: DriverFamily = {
     {
       key: "share",
       kind: "text",
-      choices: ["9p", "virtiofs"],
+      choices: ["9p", "fuse", "virtiofs"],
       flag: "share",
-      usage: "how files reach a guest: '9p' (default), of QEMU, or 'virtiofs', of virtiofsd",
+      usage: "how files reach a guest: '9p' (default), of QEMU, 'fuse', of runv, or 'virtiofs', of virtiofsd",
     },
     { key: "virtiofsd", kind: "path", usage: "the program that serves files over virtiofs" },
     {
@@ -40,6 +40,7 @@ export const qemu: DriverFamily = {
     const cache = share_cache as NineCache | undefined;
     const named = {
       ...{ qemu, cacheDirectory },
+      ...(share === "fuse" && { ownServer: true }),
       ...(share === "virtiofs" && { virtiofs: { virtiofsd, cache: cache === "loose" ? "always" : "auto" } as const }),
     };
     const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
@@ -48,7 +49,8 @@ export const qemu: DriverFamily = {
       capabilities: { ...capabilities, fork: accelerator !== "kvm" },
       nics: "tap",
       // A clone gets it when it runs.
-      guestMount: share === "virtiofs" ? { ...virtioFs, late: true } : nineP("virtio", cache),
+      guestMount:
+        share === "virtiofs" || share === "fuse" ? { ...virtioFs, late: true, server: share } : nineP("virtio", cache),
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
       launch: async (spec) => {

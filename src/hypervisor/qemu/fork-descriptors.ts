@@ -15,6 +15,9 @@ export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {
   epolls: readonly number[];
   /** signalfd(2): signals as a mask, in hexadecimal. */
   signals: readonly { fd: number; mask: string; flags: number }[];
+  /** The two ends of the socket between QEMU and the server of its share, where that is loaded into it. */
+  served: readonly number[];
+  server: readonly number[];
   /** The length of a frame's header that is set for the tap. */
   frameHeader?: number;
 }
@@ -24,6 +27,8 @@ export interface ForkFiles {
   console: string;
   share: string | undefined;
   memory: string | undefined;
+  /** The inode of QEMU's end of the socket to the server of its share, where that is loaded into it. */
+  served?: number | undefined;
 }
 
 /** What a clone is sent comes with the lowest numbers that are free, and must be below those that it gets then. */
@@ -33,17 +38,19 @@ const mostReceived = 17;
  * Sorts the descriptors of a process.
  * @throws RunvError VM_FORK when there is one that clones could only have together
  */
-export function forkDescriptorsOf(pid: number, { console, share, memory }: ForkFiles): ForkDescriptors {
+export function forkDescriptorsOf(pid: number, { console, share, memory, served }: ForkFiles): ForkDescriptors {
   const files = { console: statOf(console), share: statOf(share), memory: statOf(memory) };
   const qmp = statOf(`/proc/${pid}/fd/${inherited.qmp}`);
   const agent = statOf(`/proc/${pid}/fd/${inherited.agent}`);
   const found = {
     ...{ qmp: [], agent: [], console: [], stderr: [], share: [], tap: [] },
-    ...{ events: [], epolls: [], signals: [] },
+    ...{ events: [], epolls: [], signals: [], served: [], server: [] },
   } as Record<GivenKind, number[]> & {
     events: { fd: number; flags: number }[];
     epolls: number[];
     signals: { fd: number; mask: string; flags: number }[];
+    served: number[];
+    server: number[];
     frameHeader?: number;
   };
   for (const fd of readdirSync(`/proc/${pid}/fd`).map(Number)) {
@@ -62,6 +69,8 @@ export function forkDescriptorsOf(pid: number, { console, share, memory }: ForkF
     else if (same(stat, agent)) found.agent.push(fd);
     else if (same(stat, files.console)) found.console.push(fd);
     else if (same(stat, files.share)) found.share.push(fd);
+    else if (served !== undefined && fd === inherited.server) found.server.push(fd);
+    else if (served !== undefined && link === `socket:[${served}]`) found.served.push(fd);
     else if (fd === inherited.tap && link === "/dev/net/tun") {
       found.tap.push(fd);
       found.frameHeader = frameHeaderOf(pid, fd);

@@ -6,6 +6,7 @@ import { forkProgram } from "./fork-program";
 
 const descriptors = {
   ...{ qmp: [3], agent: [4], console: [7, 9], stderr: [2], share: [16], tap: [6] },
+  ...{ served: [17, 18], server: [12] },
   events: [{ fd: 8, flags: 0o4000 }],
   epolls: [10],
   signals: [{ fd: 5, mask: "10002040", flags: 0o4000 }],
@@ -40,6 +41,16 @@ test("each descriptor of the parent's is replaced", () => {
   ] as const) {
     expect(text).toMatch(new RegExp(`(r\\d+) = ${made}[^\\n]*\\n[^\\n]*dup3\\(\\1, ${fd}, `));
   }
+});
+
+test("qemu and the server of its share are connected anew", () => {
+  for (const fd of [17, 18, 12]) expect(text).toMatch(new RegExp(`socketpair\\(1, [^]*dup3\\(r\\d+, ${fd}, `));
+  const without = forkProgram({
+    descriptors: { ...descriptors, served: [], server: [] },
+    title,
+    binary: "/usr/bin/env",
+  });
+  expect(disassemble(new Program(fillProgram(without, values), []))).not.toContain("socketpair");
 });
 
 test("first its monitor's namespaces, then the jail, then its privileges, then the filter", () => {

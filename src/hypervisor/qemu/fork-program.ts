@@ -5,6 +5,7 @@
 
 import { loadSeccomp } from "../../guest/lower/seccomp/load";
 import {
+  AF_UNIX,
   AT_FDCWD,
   CLONE_NEWNET,
   CLONE_NEWNS,
@@ -19,6 +20,8 @@ import {
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
+  SOCK_CLOEXEC,
+  SOCK_STREAM,
   TUNSETVNETHDRSZ,
 } from "../../linux/constants";
 import { SIGKILL } from "../../linux/signals";
@@ -120,7 +123,7 @@ function runsOf(notes: readonly Note[]): [string, number][] {
 }
 
 /** What the kernel keeps for these must not be what the parent's and all its clones' have. */
-function renew(p: Assembler, { events, epolls, signals }: ForkDescriptors): void {
+function renew(p: Assembler, { events, epolls, signals, served, server }: ForkDescriptors): void {
   p.doing("make qemu descriptors of its own");
   const replace = (fd: number, made: ReturnType<Assembler["value"]>) => {
     p.syscall("dup3", [made, fd, O_CLOEXEC]);
@@ -133,6 +136,15 @@ function renew(p: Assembler, { events, epolls, signals }: ForkDescriptors): void
     const set = p.bytes(new Uint8Array(new BigUint64Array([BigInt(`0x${mask}`)]).buffer));
     replace(fd, p.value("signalfd4", [-1, set, 8, flags | O_CLOEXEC]));
   }
+  if (server.length === 0) return;
+  p.doing("connect qemu with the server of its share");
+  const ends = p.zeroed(8);
+  p.syscall("socketpair", [AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends]);
+  const [qemu, own] = [p.load(ends, 4), p.load(ends.plus(4), 4)];
+  p.syscall("fcntl", [qemu, F_SETFL, O_RDWR | O_NONBLOCK]);
+  for (const fd of served) p.syscall("dup3", [qemu, fd, O_CLOEXEC]);
+  for (const fd of server) p.syscall("dup3", [own, fd, O_CLOEXEC]);
+  for (const end of [qemu, own]) p.syscall("close", [end]);
 }
 
 /** Gives a descriptor that was sent the numbers by which QEMU knows it. */

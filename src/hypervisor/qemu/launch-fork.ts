@@ -9,12 +9,15 @@ import { Qmp } from "./qmp";
 export async function launchFork(
   spec: MachineSpec,
   parent: ForkParent,
-  { driver, capabilities }: { driver: string; capabilities: Capabilities },
+  { driver, capabilities, ownServer }: { driver: string; capabilities: Capabilities; ownServer?: boolean },
 ): Promise<Machine> {
   const { freePageReporting } = parent.notes as ForkNotes;
   const child = await forkChild(spec, parent);
   const own = { ...capabilities, freePageReporting };
-  const machine = new QemuMachine(child, { driver, accelerator: "tcg", capabilities: own, spec, server: undefined });
+  const machine = new QemuMachine(child, {
+    ...{ driver, accelerator: "tcg", capabilities: own, spec },
+    ...{ server: undefined, sharesMemory: ownServer === true },
+  });
   try {
     await machine.attach((onEvent) => Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent }));
     // Its guest's answers are waited for, which come after that.

@@ -2,6 +2,7 @@
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import { memoryFile } from "../../linux/memory-file";
+import { socketPair } from "../../linux/unix-socket";
 import type { Program } from "../../program/program";
 import { openConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
@@ -28,6 +29,8 @@ export interface LaunchOptions extends QemuOptions {
   capabilities: Capabilities;
   /** The share is served over virtiofs; over 9p if undefined. */
   virtiofs?: VirtioFsOptions;
+  /** It is served over virtio-fs by what is loaded into QEMU. */
+  ownServer?: boolean;
 }
 
 /** `Driver.launch` of the QEMU drivers. */
@@ -38,19 +41,26 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
   const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
   const server = virtiofs?.server;
+  // QEMU's end and the server's.
+  const pair = options.ownServer === true && servesGuest(spec) ? socketPair(0) : undefined;
   try {
-    const program = jailed(spec, path, accelerator, version, virtiofs);
-    const child = start(program, spec, virtiofs);
+    const program = jailed(spec, path, accelerator, version, virtiofs, options.ownServer === true);
+    const child = start(program, spec, virtiofs, pair);
     const { driver } = options;
     const capabilities = capabilitiesOf(options, accelerator, version, virtiofs !== undefined);
-    const machine = new QemuMachine(child, { driver, accelerator, capabilities, spec, server, binary: path });
+    const sharesMemory = virtiofs !== undefined || options.ownServer === true;
+    const machine = new QemuMachine(child, {
+      ...{ driver, accelerator, capabilities, spec },
+      ...{ server, sharesMemory, binary: path },
+    });
     try {
       await machine.attach((onEvent) =>
         Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
       );
       if (spec.restore !== undefined) {
         await restore(machine.qmp, spec.restore, version);
-        if (server !== undefined) await machine.plugShare(spec.share!.tag, server.fd);
+        const connection = server?.fd ?? pair?.[0];
+        if (connection !== undefined) await machine.plugShare(spec.share!.tag, connection);
       }
       return machine;
     } catch (error) {
@@ -61,8 +71,13 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
     await server?.exited;
     throw error;
   } finally {
-    for (const own of [server?.fd, virtiofs?.memory]) if (own !== undefined) closeSync(own);
+    for (const own of [server?.fd, virtiofs?.memory, ...(pair ?? [])]) if (own !== undefined) closeSync(own);
   }
+}
+
+/** Whether a machine's share is there before it is saved, which it cannot be with that device. */
+function servesGuest({ share, memory }: MachineSpec): boolean {
+  return share !== undefined && memory?.write !== true;
 }
 
 /**
@@ -92,6 +107,7 @@ function jailed(
   accelerator: Accelerator,
   version: QemuVersion,
   virtiofs: VirtioFs | undefined,
+  ownServer: boolean,
 ): Program {
   const { share, ...machine } = spec;
   const { kernel, initrd, restore, forks } = spec;
@@ -101,10 +117,12 @@ function jailed(
     ...machine,
     kernel: inside.kernel,
     initrd: inside.initrd,
-    ...(served && { share: { ...served, path: inside.share } }),
-    ...(share && virtiofs?.server && restore === undefined && { share: { tag: share.tag } }),
+    ...(served && !ownServer && { share: { ...served, path: inside.share } }),
+    ...(share &&
+      (virtiofs?.server || (ownServer && servesGuest(spec))) &&
+      restore === undefined && { share: { tag: share.tag } }),
     ...(spec.memory && { memory: file === undefined ? copiedMemory : { ...file, path: inside.memory } }),
-    sharesMemory: virtiofs !== undefined,
+    sharesMemory: virtiofs !== undefined || ownServer,
     version,
     accelerator,
     descriptors: inherited,
@@ -135,6 +153,7 @@ function start(
   program: Program,
   { directory, nic, restore, forks }: MachineSpec,
   virtiofs: VirtioFs | undefined,
+  pair: readonly [number, number] | undefined,
 ): Child {
   try {
     const log = openConsole(directory);
@@ -144,8 +163,9 @@ function start(
     try {
       const { server, memory } = virtiofs ?? {};
       // A clone gets its share later.
-      const share = restore === undefined ? server?.fd : undefined;
-      return startChild(program, { console: log, preload, tap, vhost, share, memory, listener: forks });
+      const share = restore === undefined ? (server?.fd ?? pair?.[0]) : undefined;
+      const own = { console: log, preload, tap, vhost, share, memory, listener: forks, server: pair?.[1] };
+      return startChild(program, own);
     } finally {
       for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
     }

@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { join } from "node:path";
 import { RunvError } from "../../base/error";
 import { unsupported } from "../capabilities";
@@ -33,6 +34,8 @@ export interface QemuMachineOptions {
   spec: MachineSpec;
   /** Who serves its share, if not QEMU itself. */
   server: Virtiofsd | undefined;
+  /** Memory that is added is to be such that a server of the share can find it. */
+  sharesMemory: boolean;
   /** QEMU's program, where it was not forked. */
   binary?: string;
 }
@@ -59,6 +62,8 @@ export class QemuMachine implements Machine {
   readonly #sharesMemory: boolean;
   readonly #spec: MachineSpec;
   readonly #binary: string | undefined;
+  /** The inode of QEMU's end of the connection to who serves its share. */
+  #served: number | undefined;
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
@@ -66,7 +71,8 @@ export class QemuMachine implements Machine {
   /** Fulfilled when it runs that was restored. */
   readonly #resumed = Promise.withResolvers<void>();
 
-  constructor(child: Child, { driver, accelerator, capabilities, spec, server, binary }: QemuMachineOptions) {
+  constructor(child: Child, options: QemuMachineOptions) {
+    const { driver, accelerator, capabilities, spec, server, sharesMemory, binary } = options;
     this.pid = child.pid;
     this.driver = driver;
     this.accelerator = accelerator;
@@ -77,7 +83,7 @@ export class QemuMachine implements Machine {
     this.#spec = spec;
     this.#binary = binary;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
-    this.#sharesMemory = server !== undefined;
+    this.#sharesMemory = sharesMemory;
     const stopCutting = keepConsoleShort(this.consoleLog);
     let lost = "";
     // Without its files the guest would wait for ever.
@@ -140,7 +146,8 @@ export class QemuMachine implements Machine {
     const { describeParent } = await import("./fork-parent");
     const { freePageReporting } = this.capabilities;
     const parent = { pid: this.pid, name, binary: this.#binary, freePageReporting };
-    return describeParent(parent, { console: this.consoleLog, share: share?.path, memory: memory?.path });
+    const files = { console: this.consoleLog, share: share?.path, memory: memory?.path, served: this.#served };
+    return describeParent(parent, files);
   }
 
   async addNic(nic: Nic): Promise<void> {
@@ -162,6 +169,7 @@ export class QemuMachine implements Machine {
   /** Adds the device of a share over virtiofs, as soon as it runs. @param fd a connection to its server @throws RunvError VM_QMP_… */
   async plugShare(tag: string, fd: number): Promise<void> {
     await Promise.race([this.#resumed.promise, this.exited]);
+    this.#served = fstatSync(fd).ino;
     await plugVirtioFs(this.qmp, tag, fd);
   }
 

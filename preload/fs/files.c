@@ -1,0 +1,238 @@
+/* Requests for what is in files. */
+#ifdef __x86_64__
+#include "fs.h"
+
+enum {
+	RWF_APPEND_ = 0x10,
+	FSYNC_DATA = 1,
+	O_TMPFILE_ = 020000000 | O_DIRECTORY,
+};
+
+/* What of a guest's open(2) is done here: its kernel does the rest. */
+static int flags_for(uint32_t flags)
+{
+	return (int)(flags & (O_ACCMODE | O_TRUNC));
+}
+
+static long answer_opened(struct request *request, uint8_t *at, int fd, uint64_t node, uint32_t flags)
+{
+	long handle = handle_new(fd, node);
+
+	(void)request;
+	if (handle < 0) {
+		CALL(close, fd);
+		return handle;
+	}
+	*(struct open_out *)at = (struct open_out){ .handle = (uint64_t)handle, .flags = flags };
+	return sizeof(struct open_out);
+}
+
+long serve_open(struct request *request)
+{
+	const struct open_in *in = ARGUMENTS(request, struct open_in);
+	const struct node *node = node_of(request->head.node);
+	int fd;
+
+	if (!in || !node)
+		return in ? -ESTALE : -EINVAL;
+	if (node->type != S_IFREG)
+		return node->type == S_IFDIR ? -EISDIR : -ENXIO;
+	if ((in->flags & O_TRUNC) && (in->open_flags & OPEN_KILL_SUIDGID))
+		kill_set_ids(request->head.node);
+	fd = (int)node_open(node, flags_for(in->flags));
+	if (fd < 0)
+		return fd;
+	return answer_opened(request, request->answer, fd, request->head.node, OPENED_KEEP_CACHE | OPENED_NOFLUSH);
+}
+
+/* Opens what has the name already. */
+static long open_found(struct request *request, const struct node *directory, const char *name, uint32_t flags)
+{
+	struct entry_out *out = (struct entry_out *)request->answer;
+	long result = enter(directory, name, out);
+	const struct node *node;
+	int fd;
+
+	if (result < 0)
+		return result;
+	node = node_of(out->node);
+	fd = node->type == S_IFREG ? (int)node_open(node, flags_for(flags)) : node->type == S_IFDIR ? -EISDIR : -ENXIO;
+	result = fd < 0 ? fd : answer_opened(request, request->answer + sizeof(*out), fd, out->node, OPENED_NOFLUSH);
+	if (result < 0) {
+		node_forget(out->node, 1);
+		return result;
+	}
+	if (flags & O_TRUNC) {
+		struct status status;
+
+		if (node_status(node, &status) == 0)
+			fill_attributes(&out->attributes, &status);
+	}
+	return (long)sizeof(*out) + result;
+}
+
+/* CREATE and TMPFILE. */
+long serve_create(struct request *request)
+{
+	const struct create_in *in = ARGUMENTS(request, struct create_in);
+	const struct node *directory = node_of(request->head.node);
+	struct entry_out *out = (struct entry_out *)request->answer;
+	bool unnamed = request->head.opcode == OP_TMPFILE;
+	size_t at = sizeof(*in);
+	const char *name = unnamed ? "." : take_name(request, &at);
+	struct fd_path path;
+	long result;
+	int fd, named;
+
+	if (!in || !directory || directory->type != S_IFDIR || !name)
+		return directory ? -EINVAL : -ESTALE;
+	fd = (int)CALL(openat, directory->fd, name,
+		       (flags_for(in->flags) & ~O_TRUNC) | (unnamed ? O_TMPFILE_ : O_CREAT | O_EXCL | O_NOFOLLOW) | O_CLOEXEC,
+		       in->mode & 07777);
+	if (fd == -EEXIST && !(in->flags & O_EXCL))
+		return open_found(request, directory, name, in->flags);
+	if (fd < 0)
+		return fd;
+	path = path_of(fd);
+	result = own(request, directory, fd, S_IFREG | (in->mode & 07777));
+	named = result < 0 ? (int)result : (int)CALL(openat, AT_FDCWD, path.text, O_PATH | O_CLOEXEC, 0);
+	if (named >= 0)
+		named = (int)enter_fd(directory, named, out);
+	if (named < 0) {
+		CALL(close, fd);
+		if (!unnamed)
+			CALL(unlinkat, directory->fd, name, 0);
+		return named;
+	}
+	result = answer_opened(request, request->answer + sizeof(*out), fd, out->node, OPENED_KEEP_CACHE | OPENED_NOFLUSH);
+	if (result < 0) {
+		node_forget(out->node, 1);
+		return result;
+	}
+	return (long)sizeof(*out) + result;
+}
+
+long serve_read(struct request *request)
+{
+	const struct transfer_in *in = ARGUMENTS(request, struct transfer_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+	size_t left;
+
+	if (!handle)
+		return in ? -EBADF : -EINVAL;
+	left = in->size;
+	for (int i = 0; i < request->data_count; i++) {
+		struct iovec *part = &request->data[i];
+
+		if (part->iov_len > left)
+			part->iov_len = left;
+		left -= part->iov_len;
+	}
+	return CALL(preadv, handle->fd, request->data, request->data_count, in->offset, 0);
+}
+
+long serve_write(struct request *request)
+{
+	const struct transfer_in *in = ARGUMENTS(request, struct transfer_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+	struct write_out *out = (struct write_out *)request->answer;
+	bool from_cache = in && (in->transfer_flags & WRITE_FROM_CACHE);
+	long result;
+
+	if (!handle)
+		return in ? -EBADF : -EINVAL;
+	if (in->size != request->data_size)
+		return -EINVAL;
+	if (in->transfer_flags & WRITE_KILL_SUIDGID)
+		kill_set_ids(request->head.node);
+	/* Where the end is, the host knows: others write there, too. */
+	result = CALL(pwritev2, handle->fd, request->data, request->data_count, in->offset, 0,
+		      (in->flags & O_APPEND) && !from_cache ? RWF_APPEND_ : 0);
+	if (result < 0)
+		return result;
+	*out = (struct write_out){ .size = (uint32_t)result };
+	return sizeof(*out);
+}
+
+long serve_release(struct request *request)
+{
+	const struct release_in *in = ARGUMENTS(request, struct release_in);
+
+	if (!in || !handle_of(in->handle, request->head.node))
+		return in ? -EBADF : -EINVAL;
+	handle_close(in->handle);
+	return 0;
+}
+
+long serve_fsync(struct request *request)
+{
+	const struct fsync_in *in = ARGUMENTS(request, struct fsync_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+
+	if (!handle)
+		return in ? -EBADF : -EINVAL;
+	return in->flags & FSYNC_DATA ? CALL(fdatasync, handle->fd) : CALL(fsync, handle->fd);
+}
+
+long serve_fallocate(struct request *request)
+{
+	const struct fallocate_in *in = ARGUMENTS(request, struct fallocate_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+
+	if (!handle)
+		return in ? -EBADF : -EINVAL;
+	return CALL(fallocate, handle->fd, in->mode, in->offset, in->length);
+}
+
+long serve_lseek(struct request *request)
+{
+	const struct lseek_in *in = ARGUMENTS(request, struct lseek_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+	struct lseek_out *out = (struct lseek_out *)request->answer;
+	long result;
+
+	if (!handle)
+		return in ? -EBADF : -EINVAL;
+	result = CALL(lseek, handle->fd, in->offset, in->whence);
+	if (result < 0)
+		return result;
+	*out = (struct lseek_out){ .offset = (uint64_t)result };
+	return sizeof(*out);
+}
+
+long serve_copy(struct request *request)
+{
+	const struct copy_in *in = ARGUMENTS(request, struct copy_in);
+	const struct handle *from = in ? handle_of(in->handle, request->head.node) : NULL;
+	const struct handle *to = in ? handle_of(in->to_handle, in->to_node) : NULL;
+	struct write_out *out = (struct write_out *)request->answer;
+	int64_t offset, to_offset;
+	long result;
+
+	if (!from || !to)
+		return in ? -EBADF : -EINVAL;
+	offset = (int64_t)in->offset;
+	to_offset = (int64_t)in->to_offset;
+	result = CALL(copy_file_range, from->fd, &offset, to->fd, &to_offset, in->length > INT32_MAX ? INT32_MAX : in->length, 0);
+	if (result < 0)
+		return result;
+	*out = (struct write_out){ .size = (uint32_t)result };
+	return sizeof(*out);
+}
+
+long serve_syncfs(struct request *request)
+{
+	const struct node *node = node_of(request->head.node);
+	long result;
+	int fd;
+
+	if (!node)
+		return -ESTALE;
+	fd = (int)node_open(node, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	result = CALL(syncfs, fd);
+	CALL(close, fd);
+	return result;
+}
+#endif

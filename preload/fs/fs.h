@@ -1,0 +1,197 @@
+/*
+ * What the parts of the server of a guest's files share (server.c tells what it is).
+ *
+ *	server.c	the thread, and the socket over which QEMU tells of the device (vhost-user)
+ *	memory.c	the guest's memory
+ *	queue.c		the device's queues: requests in, answers out
+ *	dispatch.c	what is to be done for a request
+ *	nodes.c		the files that the guest knows
+ *	handles.c	those that it has open
+ *	attributes.c	names.c files.c directories.c xattrs.c	the requests
+ */
+#ifndef FS_H
+#define FS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include "../call.h"
+#include "protocol.h"
+
+#define HIDDEN __attribute__((visibility("hidden")))
+
+enum {
+	/* As src/hypervisor/qemu/child.ts has it: this library's end of the socket to QEMU. */
+	FS_SOCKET = 12,
+	/* Parts of a request, in the guest's memory: preadv(2) takes no more. */
+	MOST_PARTS = 1024,
+	/* The longest arguments: a name and an attribute's value (XATTR_SIZE_MAX), or names of a rename. */
+	MOST_ARGUMENTS = (64 << 10) + 1024,
+	/* The longest answer but that of READ. */
+	MOST_ANSWER = 64 << 10,
+	MOST_WRITE = 1 << 20,
+	NAME_LENGTH = 255,
+};
+
+/* The kernel's struct statx. */
+struct status {
+	uint32_t mask, block_size;
+	uint64_t attributes;
+	uint32_t links, uid, gid;
+	uint16_t mode, spare;
+	uint64_t inode, size, blocks, attributes_mask;
+	struct {
+		int64_t seconds;
+		uint32_t nanoseconds;
+		int32_t reserved;
+	} atime, btime, ctime, mtime;
+	uint32_t rdev_major, rdev_minor, dev_major, dev_minor;
+	uint64_t mount;
+	uint32_t dio[2];
+	uint64_t spare3[12];
+};
+_Static_assert(sizeof(struct status) == 256, "layout");
+
+/* A request, of which nothing is the guest's any more but the data of READ and WRITE. */
+struct request {
+	struct in_header head;
+	/* What follows the head, with zero bytes behind it. */
+	uint8_t *arguments;
+	size_t length;
+	/* Where the rest of WRITE's data is, and where data of READ goes: behind the headers. */
+	struct iovec *data;
+	int data_count;
+	size_t data_size;
+	/* For the answer, without its header. */
+	uint8_t *answer;
+	size_t room;
+};
+
+struct node {
+	uint64_t device, inode, mount, lookups;
+	uint32_t next, generation;
+	int fd; /* O_PATH */
+	uint16_t type; /* S_IFMT */
+	bool used;
+};
+
+struct handle {
+	int fd;
+	uint32_t next_free;
+	uint64_t node; /* 0: free */
+};
+
+/* memory.c */
+struct region {
+	uint64_t guest, size, here;
+};
+enum { MOST_REGIONS = 64 };
+HIDDEN void memory_clear(void);
+HIDDEN bool memory_add(const struct region *region);
+HIDDEN bool memory_remove(const struct region *region);
+/* Where `size` bytes of the guest at `address` are; NULL if they are not all in one region. */
+HIDDEN void *memory_at(uint64_t address, uint64_t size);
+/* Whether addresses of this process are the guest's memory. */
+HIDDEN bool memory_holds(uint64_t here, uint64_t size);
+
+/* queue.c */
+enum { QUEUES = 2, MOST_QUEUE = 1024 };
+struct queue {
+	uint32_t size;
+	uint16_t last; /* the next of the guest's that is to be taken */
+	int kick, call;
+	bool enabled;
+	uint64_t descriptors, available, used;
+};
+HIDDEN extern struct queue queues[QUEUES];
+HIDDEN extern bool queue_event_index;
+HIDDEN void queue_serve(struct queue *queue);
+
+/* dispatch.c */
+struct validity {
+	uint64_t seconds;
+	uint32_t nanoseconds;
+};
+HIDDEN extern struct validity validity;
+HIDDEN extern bool submounts;
+HIDDEN long dispatch(struct request *request);
+
+/* nodes.c */
+HIDDEN void nodes_reset(void);
+HIDDEN struct node *node_of(uint64_t id);
+/* Finds or makes the node of a file; takes over `fd`. Returns its id, or an error. */
+HIDDEN long node_enter(int fd, const struct status *status);
+HIDDEN void node_forget(uint64_t id, uint64_t lookups);
+HIDDEN long node_status(const struct node *node, struct status *status);
+HIDDEN long status_of(int fd, struct status *status);
+/* The path by which a descriptor's file is opened anew. */
+struct fd_path {
+	char text[32];
+};
+HIDDEN struct fd_path path_of(int fd);
+/* Opens a file or a directory that only has a name so far; nothing else. */
+HIDDEN long node_open(const struct node *node, int flags);
+
+/* handles.c */
+HIDDEN void handles_reset(void);
+HIDDEN long handle_new(int fd, uint64_t node);
+HIDDEN struct handle *handle_of(uint64_t id, uint64_t node);
+HIDDEN void handle_close(uint64_t id);
+
+/* attributes.c */
+HIDDEN void fill_attributes(struct attributes *attributes, const struct status *status);
+HIDDEN long answer_attributes(struct request *request, const struct status *status);
+/* Takes the bits of a file's mode away that a write takes away. */
+HIDDEN long kill_set_ids(uint64_t node);
+HIDDEN long serve_getattr(struct request *request);
+HIDDEN long serve_setattr(struct request *request);
+HIDDEN long serve_statfs(struct request *request);
+
+/* names.c */
+/* A name of the guest's, if it is one and no more: NULL otherwise. `*at` goes on behind it. */
+HIDDEN const char *take_name(const struct request *request, size_t *at);
+/* Looks a name up, for `out`. */
+HIDDEN long enter(const struct node *directory, const char *name, struct entry_out *out);
+HIDDEN long enter_fd(const struct node *directory, int fd, struct entry_out *out);
+/* What was made gets the owner and the mode that the guest wants. */
+HIDDEN long own(const struct request *request, const struct node *directory, int fd, uint32_t mode);
+HIDDEN long serve_lookup(struct request *request);
+HIDDEN long serve_mknod(struct request *request);
+HIDDEN long serve_mkdir(struct request *request);
+HIDDEN long serve_symlink(struct request *request);
+HIDDEN long serve_link(struct request *request);
+HIDDEN long serve_unlink(struct request *request);
+HIDDEN long serve_rename(struct request *request);
+HIDDEN long serve_readlink(struct request *request);
+
+/* files.c */
+HIDDEN long serve_open(struct request *request);
+HIDDEN long serve_create(struct request *request);
+HIDDEN long serve_read(struct request *request);
+HIDDEN long serve_write(struct request *request);
+HIDDEN long serve_release(struct request *request);
+HIDDEN long serve_fsync(struct request *request);
+HIDDEN long serve_fallocate(struct request *request);
+HIDDEN long serve_lseek(struct request *request);
+HIDDEN long serve_copy(struct request *request);
+HIDDEN long serve_syncfs(struct request *request);
+
+/* directories.c */
+HIDDEN long serve_opendir(struct request *request);
+HIDDEN long serve_readdir(struct request *request);
+
+/* xattrs.c */
+HIDDEN long serve_setxattr(struct request *request);
+HIDDEN long serve_getxattr(struct request *request);
+HIDDEN long serve_removexattr(struct request *request);
+
+/* The arguments of a request as a struct; NULL if they are too short. */
+#define ARGUMENTS(request, type) ((request)->length < sizeof(type) ? NULL : (const type *)(request)->arguments)
+
+#endif

@@ -1,0 +1,224 @@
+/*
+ * Requests for names. A name is one part of a path: it is looked up in a directory that is open, by itself, and nothing of it is followed.
+ */
+#ifdef __x86_64__
+#include "fs.h"
+
+enum { AT_EMPTY_PATH_ = 0x1000 };
+
+const char *take_name(const struct request *request, size_t *at)
+{
+	const char *name = (const char *)request->arguments + *at;
+	size_t length = 0;
+
+	if (*at >= request->length)
+		return NULL;
+	while (*at + length < request->length && name[length] != '\0')
+		if (name[length++] == '/')
+			return NULL;
+	if (*at + length == request->length || length == 0 || length > NAME_LENGTH)
+		return NULL;
+	if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
+		return NULL;
+	*at += length + 1;
+	return name;
+}
+
+long enter_fd(const struct node *directory, int fd, struct entry_out *out)
+{
+	struct status status;
+	long id = status_of(fd, &status);
+
+	if (id < 0) {
+		CALL(close, fd);
+		return id;
+	}
+	id = node_enter(fd, &status);
+	if (id < 0)
+		return id;
+	*out = (struct entry_out){
+		.node = (uint64_t)id,
+		.generation = node_of((uint64_t)id)->generation,
+		.entry_valid = validity.seconds,
+		.entry_valid_ns = validity.nanoseconds,
+		.attributes_valid = validity.seconds,
+		.attributes_valid_ns = validity.nanoseconds,
+	};
+	fill_attributes(&out->attributes, &status);
+	/* Another file system of the host's is one to the guest, too. */
+	if (S_ISDIR(status.mode) && submounts && directory->device != node_of((uint64_t)id)->device)
+		out->attributes.flags = ATTRIBUTES_OF_SUBMOUNT;
+	return sizeof(*out);
+}
+
+long enter(const struct node *directory, const char *name, struct entry_out *out)
+{
+	int fd = (int)CALL(openat, directory->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+
+	return fd < 0 ? fd : enter_fd(directory, fd, out);
+}
+
+/* The directory of a request, and a name in it. */
+static struct node *directory_of(uint64_t id)
+{
+	struct node *node = node_of(id);
+
+	return node && node->type == S_IFDIR ? node : NULL;
+}
+
+long serve_lookup(struct request *request)
+{
+	const struct node *directory = directory_of(request->head.node);
+	struct entry_out *out = (struct entry_out *)request->answer;
+	size_t at = 0;
+	const char *name = take_name(request, &at);
+	long result;
+
+	if (!directory || !name)
+		return directory ? -EINVAL : -ESTALE;
+	result = enter(directory, name, out);
+	if (result != -ENOENT || (validity.seconds == 0 && validity.nanoseconds == 0))
+		return result;
+	/* That there is none is kept, too. */
+	*out = (struct entry_out){ .entry_valid = validity.seconds, .entry_valid_ns = validity.nanoseconds };
+	return sizeof(*out);
+}
+
+long own(const struct request *request, const struct node *directory, int fd, uint32_t mode)
+{
+	struct status status;
+	struct fd_path path = path_of(fd);
+	long result = status_of(directory->fd, &status);
+	uint32_t gid = request->head.gid;
+
+	if (result < 0)
+		return result;
+	/* Of a directory with this bit its files have the group, and its directories the bit as well. */
+	if (status.mode & S_ISGID) {
+		gid = (uint32_t)-1;
+		if (S_ISDIR(mode))
+			mode |= S_ISGID;
+	}
+	result = CALL(fchownat, fd, "", request->head.uid, gid, AT_EMPTY_PATH_);
+	/* The change takes bits of the mode away. */
+	if (result == 0 && !S_ISLNK(mode) && (mode & (S_ISUID | S_ISGID)))
+		result = CALL(fchmodat, AT_FDCWD, path.text, mode & 07777);
+	return result;
+}
+
+/* What was just made under a name is the guest's user's; if that fails it is unmade. */
+static long enter_new(struct request *request, const struct node *directory, const char *name, uint32_t mode)
+{
+	int fd = (int)CALL(openat, directory->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	long result;
+
+	if (fd < 0)
+		return fd;
+	result = own(request, directory, fd, mode);
+	if (result == 0)
+		return enter_fd(directory, fd, (struct entry_out *)request->answer);
+	CALL(close, fd);
+	CALL(unlinkat, directory->fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0);
+	return result;
+}
+
+long serve_mknod(struct request *request)
+{
+	const struct mknod_in *in = ARGUMENTS(request, struct mknod_in);
+	const struct node *directory = directory_of(request->head.node);
+	size_t at = sizeof(*in);
+	const char *name = take_name(request, &at);
+	long result;
+
+	if (!in || !directory || !name)
+		return directory ? -EINVAL : -ESTALE;
+	if (S_ISDIR(in->mode) || S_ISLNK(in->mode))
+		return -EINVAL;
+	result = CALL(mknodat, directory->fd, name, in->mode, in->device);
+	return result < 0 ? result : enter_new(request, directory, name, in->mode);
+}
+
+long serve_mkdir(struct request *request)
+{
+	const struct mkdir_in *in = ARGUMENTS(request, struct mkdir_in);
+	const struct node *directory = directory_of(request->head.node);
+	size_t at = sizeof(*in);
+	const char *name = take_name(request, &at);
+	long result;
+
+	if (!in || !directory || !name)
+		return directory ? -EINVAL : -ESTALE;
+	result = CALL(mkdirat, directory->fd, name, in->mode & 07777);
+	return result < 0 ? result : enter_new(request, directory, name, S_IFDIR | (in->mode & 07777));
+}
+
+long serve_symlink(struct request *request)
+{
+	const struct node *directory = directory_of(request->head.node);
+	size_t at = 0;
+	const char *name = take_name(request, &at);
+	const char *target = (const char *)request->arguments + at;
+	long result;
+
+	if (!directory || !name || at >= request->length || request->arguments[request->length - 1] != '\0')
+		return directory ? -EINVAL : -ESTALE;
+	result = CALL(symlinkat, target, directory->fd, name);
+	return result < 0 ? result : enter_new(request, directory, name, S_IFLNK | 0777);
+}
+
+long serve_link(struct request *request)
+{
+	const struct link_in *in = ARGUMENTS(request, struct link_in);
+	const struct node *directory = directory_of(request->head.node), *node;
+	size_t at = sizeof(*in);
+	const char *name = take_name(request, &at);
+	struct fd_path path;
+	long result;
+
+	if (!in || !directory || !name)
+		return directory ? -EINVAL : -ESTALE;
+	node = node_of(in->node);
+	if (!node)
+		return -ESTALE;
+	path = path_of(node->fd);
+	result = CALL(linkat, AT_FDCWD, path.text, directory->fd, name, AT_SYMLINK_FOLLOW);
+	return result < 0 ? result : enter(directory, name, (struct entry_out *)request->answer);
+}
+
+long serve_unlink(struct request *request)
+{
+	const struct node *directory = directory_of(request->head.node);
+	size_t at = 0;
+	const char *name = take_name(request, &at);
+
+	if (!directory || !name)
+		return directory ? -EINVAL : -ESTALE;
+	return CALL(unlinkat, directory->fd, name, request->head.opcode == OP_RMDIR ? AT_REMOVEDIR : 0);
+}
+
+long serve_rename(struct request *request)
+{
+	bool second = request->head.opcode == OP_RENAME2;
+	const struct rename2_in *in = (const struct rename2_in *)request->arguments;
+	size_t at = second ? sizeof(struct rename2_in) : sizeof(struct rename_in);
+	const struct node *from = directory_of(request->head.node), *to;
+	const char *old = take_name(request, &at);
+	const char *new = old ? take_name(request, &at) : NULL;
+
+	if (!from || !new)
+		return from ? -EINVAL : -ESTALE;
+	to = directory_of(in->directory);
+	if (!to)
+		return -ESTALE;
+	return CALL(renameat2, from->fd, old, to->fd, new, second ? in->flags : 0);
+}
+
+long serve_readlink(struct request *request)
+{
+	const struct node *node = node_of(request->head.node);
+
+	if (!node || node->type != S_IFLNK)
+		return node ? -EINVAL : -ESTALE;
+	return CALL(readlinkat, node->fd, "", request->answer, request->room);
+}
+#endif

@@ -1,0 +1,174 @@
+/*
+ * The files that the guest knows, by the numbers that it has for them: each is a descriptor that names a file and can do nothing else
+ * (O_PATH), so what happens to names on the host leads nowhere. The same file has one number as often as it is found below the same mount.
+ */
+#ifdef __x86_64__
+#include <sys/mman.h>
+
+#include "fs.h"
+
+enum {
+	/* As many as a process may have open (src/hypervisor/confinement.ts). */
+	MOST_NODES = 1 << 20,
+	BUCKETS = 1 << 16,
+	AT_EMPTY_PATH_ = 0x1000,
+	STATX_BASIC_AND_MOUNT = 0x7ff | 0x1000,
+};
+
+static struct node *nodes;
+static uint32_t *buckets;
+static uint32_t count, free_list, generations;
+
+long status_of(int fd, struct status *status)
+{
+	long result = CALL(statx, fd, "", AT_EMPTY_PATH_, STATX_BASIC_AND_MOUNT, status);
+
+	/* Linux before 5.8 does not tell of mounts. */
+	if (result == 0 && !(status->mask & 0x1000))
+		status->mount = 0;
+	return result;
+}
+
+static uint64_t device_of(const struct status *status)
+{
+	return (uint64_t)status->dev_major << 32 | status->dev_minor;
+}
+
+static uint32_t bucket_of(uint64_t device, uint64_t inode, uint64_t mount)
+{
+	uint64_t mixed = (inode ^ device << 20 ^ mount << 40) * 0x9e3779b97f4a7c15u;
+
+	return (uint32_t)(mixed >> 48) % BUCKETS;
+}
+
+struct node *node_of(uint64_t id)
+{
+	return nodes && id > 0 && id < count && nodes[id].used ? &nodes[id] : NULL;
+}
+
+static void remove_node(uint32_t id)
+{
+	struct node *node = &nodes[id];
+	uint32_t *link = &buckets[bucket_of(node->device, node->inode, node->mount)];
+
+	while (*link != id)
+		link = &nodes[*link].next;
+	*link = node->next;
+	CALL(close, node->fd);
+	node->used = false;
+	node->next = free_list;
+	free_list = id;
+}
+
+static long new_id(void)
+{
+	uint32_t id = free_list;
+
+	if (id != 0)
+		free_list = nodes[id].next;
+	else if (count == MOST_NODES)
+		return -ENFILE;
+	else
+		id = count++;
+	return id;
+}
+
+long node_enter(int fd, const struct status *status)
+{
+	uint64_t device = device_of(status);
+	uint32_t *bucket = &buckets[bucket_of(device, status->inode, status->mount)];
+	long id;
+
+	for (uint32_t at = *bucket; at != 0; at = nodes[at].next) {
+		struct node *node = &nodes[at];
+
+		if (node->inode != status->inode || node->device != device || node->mount != status->mount)
+			continue;
+		CALL(close, fd);
+		node->lookups++;
+		return at;
+	}
+	id = new_id();
+	if (id < 0) {
+		CALL(close, fd);
+		return id;
+	}
+	nodes[id] = (struct node){
+		.device = device,
+		.inode = status->inode,
+		.mount = status->mount,
+		.lookups = 1,
+		.next = *bucket,
+		.generation = ++generations,
+		.fd = fd,
+		.type = status->mode & S_IFMT,
+		.used = true,
+	};
+	*bucket = (uint32_t)id;
+	return id;
+}
+
+void node_forget(uint64_t id, uint64_t lookups)
+{
+	struct node *node = node_of(id);
+
+	if (!node || id == ROOT_NODE)
+		return;
+	node->lookups -= lookups < node->lookups ? lookups : node->lookups;
+	if (node->lookups == 0)
+		remove_node((uint32_t)id);
+}
+
+void nodes_reset(void)
+{
+	struct status status;
+	int root;
+
+	if (!nodes) {
+		const size_t size = MOST_NODES * sizeof(*nodes), heads = BUCKETS * sizeof(*buckets);
+		long at = CALL(mmap, 0, size + heads, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		if (at < 0 && at > -4096)
+			return;
+		nodes = (struct node *)at;
+		buckets = (uint32_t *)(at + (long)size);
+	}
+	for (uint32_t id = 1; id < count; id++)
+		if (nodes[id].used)
+			remove_node(id);
+	free_list = 0;
+	count = ROOT_NODE;
+	root = (int)CALL(openat, AT_FDCWD, "/share", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (root >= 0 && status_of(root, &status) == 0)
+		node_enter(root, &status);
+}
+
+long node_status(const struct node *node, struct status *status)
+{
+	return status_of(node->fd, status);
+}
+
+struct fd_path path_of(int fd)
+{
+	struct fd_path path = { "/proc/self/fd/" };
+	char digits[12];
+	int length = 0, at = 14;
+
+	do
+		digits[length++] = (char)('0' + fd % 10);
+	while ((fd /= 10) > 0);
+	while (length > 0)
+		path.text[at++] = digits[--length];
+	return path;
+}
+
+long node_open(const struct node *node, int flags)
+{
+	struct fd_path path = path_of(node->fd);
+
+	/* To open a device or a FIFO does something. */
+	if (node->type != S_IFREG && node->type != S_IFDIR)
+		return -ENXIO;
+	return CALL(openat, AT_FDCWD, path.text, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+}
+#endif
