@@ -25,6 +25,7 @@ import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
 import { Disks } from "./disks";
 import { grow } from "./grow";
+import { keepTime } from "./keep-time";
 import {
   type ClaimRequest,
   ControlType,
@@ -122,7 +123,7 @@ class Monitor {
   async #handle(client: MonitorClient, request: Request): Promise<unknown> {
     switch (request.op) {
       case "launch":
-        return this.#parked ? await this.#unpark() : await this.#launch(request);
+        return await this.#start(request);
       case "pool":
         return await this.#park(client, request);
       case "claim":
@@ -159,6 +160,12 @@ class Monitor {
       case "info":
         return this.#info();
     }
+  }
+
+  async #start(request: LaunchRequest): Promise<MachineInfo> {
+    const info = this.#parked ? await this.#unpark() : await this.#launch(request);
+    keepTime(this.#sandbox!.guest);
+    return info;
   }
 
   async #launch(request: LaunchRequest | PoolRequest): Promise<MachineInfo> {

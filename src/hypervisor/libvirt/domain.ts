@@ -15,6 +15,8 @@ export interface Domain {
   accelerator: Accelerator;
   /** QEMU's program, if it is not libvirt's to choose. */
   emulator: string | undefined;
+  /** See `QemuMachine`. */
+  counterKHz?: number | undefined;
   /** Under whom QEMU runs. */
   owner: Owner;
   sockets: { agent: string; console: string; share: string };
@@ -36,7 +38,7 @@ export function uuidOf(machine: string): string {
 }
 
 /** The document for `virsh create`. */
-export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domain): string {
+export function domainXml({ spec, accelerator, emulator, counterKHz, owner, sockets }: Domain): string {
   const { name, label = name, title, kernel, initrd, cpus, memoryMiB, share, nic } = spec;
   const most = {
     cpus: Math.max(cpus, spec.most?.cpus ?? 0),
@@ -61,7 +63,7 @@ export function domainXml({ spec, accelerator, emulator, owner, sockets }: Domai
         type: { "@arch": "x86_64", "@machine": "pc", "#text": "hvm" },
         kernel,
         initrd,
-        cmdline: kernelCommandLine({ ...spec, accelerator }).join(" "),
+        cmdline: kernelCommandLine({ ...spec, accelerator, counterKHz }).join(" "),
       },
       features: {
         acpi: "",

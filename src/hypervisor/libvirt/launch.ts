@@ -6,6 +6,7 @@ import { unsupported } from "../capabilities";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { noteMachine } from "../orphans";
 import { kvmProblem } from "../qemu/kvm";
+import { counterKHz } from "../qemu/tsc";
 import { findVirtiofsd, startVirtiofsd } from "../virtiofsd";
 import { QemuCgroups } from "./cgroups";
 import { LibvirtDisks } from "./disk";
@@ -46,7 +47,10 @@ export async function launch(spec: MachineSpec, options: LibvirtOptions, capabil
       await server?.exited;
     });
     const sockets = { agent: agent.path, console: console.path, share: share.path };
-    const document = domainXml({ spec, accelerator, emulator: options.qemu, owner, sockets });
+    const document = domainXml({
+      ...{ spec, accelerator, emulator: options.qemu, owner, sockets },
+      ...(accelerator === "tcg" && { counterKHz: counterKHz() }),
+    });
     await withFile(document, (path) => virsh.run("create", path, "--paused", "--autodestroy"));
     const connections = { agent: accept(agent), console: accept(console) };
     const qemu = identityOf(connections.agent.pid);

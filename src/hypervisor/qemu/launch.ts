@@ -19,6 +19,7 @@ import { type Accelerator, qemuArguments, tapOf } from "./options";
 import { readPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
+import { counterKHz } from "./tsc";
 import type { QemuVersion } from "./version";
 import { reportsFreePages } from "./versions";
 import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
@@ -125,6 +126,8 @@ function jailed(
     sharesMemory: virtiofs !== undefined || ownServer,
     version,
     accelerator,
+    // One that is restored has been told.
+    ...(accelerator === "tcg" && restore === undefined && { counterKHz: counterKHz() }),
     descriptors: inherited,
   });
   return confine({

@@ -48,6 +48,8 @@ export interface QemuMachine
   sharesMemory?: boolean;
   version: QemuVersion;
   accelerator: Accelerator;
+  /** How fast the processor's time stamp counter is, in kHz, where an emulated machine is to tell the time by it. */
+  counterKHz?: number | undefined;
   descriptors: QemuDescriptors;
 }
 
@@ -209,11 +211,18 @@ export function kernelCommandLine({
   cpus,
   memoryMiB,
   most,
-}: Pick<QemuMachine, "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most">): string[] {
+  counterKHz,
+}: Pick<QemuMachine, "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most" | "counterKHz">): string[] {
   const emulated = accelerator === "tcg" ? underTcg : [];
+  const clock = accelerator === "tcg" && counterKHz !== undefined ? byCounter(counterKHz) : [];
   const idle = accelerator === "tcg" && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
   const grows = canGrowMemory(memoryMiB, most) ? growing : [];
-  return [...always, "loglevel=6", ...emulated, ...idle, ...grows, ...commandLine];
+  return [...always, "loglevel=6", ...emulated, ...clock, ...idle, ...grows, ...commandLine];
+}
+
+/** The kernel takes the counter for its clock, and does not measure it first. */
+function byCounter(kHz: number): string[] {
+  return ["tsc=reliable", `tsc_early_khz=${kHz}`];
 }
 
 /** A value of an option with parts: its commas are doubled. */
