@@ -4,8 +4,9 @@ import { resolve } from "node:path";
 import type { GlobalOptions } from "../base/settings";
 import type { CreateOptions } from "../container/options";
 import { type Command, command } from "./command";
-import { absolute, containerId, newContainer, orFail, type Perform, processFlags, refuseConsole } from "./container";
+import { absolute, containerId, newContainer, type Perform, processFlags, refuseConsole } from "./container";
 import { bool, type FlagValues, string } from "./flags";
+import { orCreateFail } from "./runc-words";
 
 /** Shared with `run`. `--no-pivot` and `--no-new-keyring` say nothing in a VM: accepted, as callers pass them by habit. */
 export const createFlags = {
@@ -55,5 +56,5 @@ export const create = (perform: Perform<CreateOptions>): Command =>
     flags: createFlags,
     args: [1, 1],
     run: ({ flags, args, global }) =>
-      orFail("runv create failed", 1, async () => perform(createOptions(flags, args, global))),
+      orCreateFail("runv create failed", async () => perform(createOptions(flags, args, global))),
   });

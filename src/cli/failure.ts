@@ -8,9 +8,17 @@ import { writeAll } from "../base/output";
 export class Failure extends RunvError {
   readonly exitCode: number;
 
-  constructor(thrown: unknown, { prefix = "", exitCode = 1 }: { prefix?: string; exitCode?: number }) {
+  /** @param more `message` in the place of its own */
+  constructor(
+    thrown: unknown,
+    {
+      prefix = "",
+      exitCode = 1,
+      message = messageOf(thrown),
+    }: { prefix?: string; exitCode?: number; message?: string },
+  ) {
     const { code, hint } = detailsOf(thrown);
-    super(code, prefix + messageOf(thrown), { cause: thrown, ...(hint === undefined ? {} : { hint }) });
+    super(code, prefix + message, { cause: thrown, ...(hint === undefined ? {} : { hint }) });
     this.exitCode = exitCode;
   }
 }

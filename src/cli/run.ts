@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { traceTo } from "../base/trace";
 import type { RunOptions } from "../container/options";
 import { type Command, command } from "./command";
-import { newContainer, orFail, type Perform } from "./container";
+import { newContainer, type Perform } from "./container";
 import { bundleDescription, createFlags, createOptions } from "./create";
 import { bool } from "./flags";
 import { globalFlags } from "./global";
+import { orCreateFail } from "./runc-words";
 
 export const run = (perform: Perform<RunOptions>): Command =>
   command({
@@ -23,7 +24,7 @@ export const run = (perform: Perform<RunOptions>): Command =>
     },
     args: [1, 1],
     run: ({ flags, args, global }) =>
-      orFail("runv run failed", 1, async () => {
+      orCreateFail("runv run failed", async () => {
         if (flags.trace) traceTo(resolve(flags.trace));
         return perform({
           ...createOptions(flags, args, global),

@@ -22,8 +22,13 @@ runv = ["${binary}"]
 network_backend = "netavark"
 `;
 
+/** Until version 24 dockerd lowers its own score, which not everybody may; later it does not know the word. */
+const lowersItsScore = () => Number(/version (\d+)/.exec(said("dockerd", "--version"))?.[1] ?? 0) < 25;
+
+const said = (...words: string[]): string => Bun.spawnSync(words, { stderr: "ignore" }).stdout.toString();
+
 const docker = {
-  "oom-score-adjust": 0,
+  ...(lowersItsScore() && { "oom-score-adjust": 0 }),
   "storage-driver": "overlay2",
   "default-runtime": "runc",
   containerd: "/run/containerd/containerd.sock",

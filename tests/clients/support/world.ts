@@ -33,7 +33,8 @@ mkdir "$1/private"
 mount -t tmpfs none "$1/private"
 mkdir "$1/private/runv"
 mount --bind /var/lib/runv "$1/private/runv"
-for path in /etc /var/lib; do
+mkdir -p /opt
+for path in /etc /var/lib /opt; do
   mkdir -p "$1/private/upper$path" "$1/private/work$path"
   mount -t overlay overlay -o "lowerdir=$path,upperdir=$1/private/upper$path,workdir=$1/private/work$path" $path
 done
@@ -43,7 +44,9 @@ for path in /run /var/lib/docker /var/lib/containerd /var/lib/containers; do
   mkdir -p $path
   mount -t tmpfs none $path
 done
-mkdir -p /run/lock /run/netns
+mkdir -p /run/lock /run/netns /opt/cni/bin
+# Where containerd 2 looks for them, whatever its configuration of version 2 says.
+mount --bind /usr/lib/cni /opt/cni/bin
 ip link set lo up
 echo ready
 exec sleep infinity
