@@ -20,6 +20,9 @@ export interface Rig {
 
 const project = join(import.meta.dir, "..");
 
+/** The directory of kernel and initrd. */
+export const image = process.env.RUNV_BENCH_IMAGE ?? join(project, "dist/image");
+
 /** Makes it; what is measured is a copy of dist/runv, so that nobody's build changes it half-way. */
 export async function makeRig(quick: boolean): Promise<Rig> {
   const directory = mkdtempSync("/tmp/runv-bench-");
@@ -27,7 +30,7 @@ export async function makeRig(quick: boolean): Promise<Rig> {
   await command("cp", "-a", await cachedRootfs("busybox"), rootfs);
   const binary = join(directory, "runv");
   copyFileSync(process.env.RUNV_BINARY ?? join(project, "dist/runv"), binary);
-  const { runtimes, notes } = makeRuntimes(directory, binary, join(project, "dist/image"));
+  const { runtimes, notes } = makeRuntimes(directory, binary, image);
   const bundles = new Map<string, string>();
   const bundle = (...args: string[]) => {
     const key = JSON.stringify(args);

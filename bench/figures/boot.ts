@@ -1,7 +1,10 @@
 /** The processor time of a container in a machine that boots, beside that of the same kernel and initrd started by hand. */
 import { join } from "node:path";
+import { identifyQemu } from "../../src/hypervisor/qemu/binary";
+import { changesFor } from "../../src/hypervisor/qemu/versions";
 import { commandLine, underTcg } from "../../src/image/command-line";
 import { figure } from "../result";
+import { image } from "../rig";
 import { interleave } from "../rounds";
 import { environment } from "../runtimes";
 import { usageOf } from "../usage";
@@ -19,11 +22,13 @@ export const measureBoot: Measure = async (rig) => {
   return { "boot-cpu": figure("processor time of `run true`", "ms", samples) };
 };
 
-const image = join(import.meta.dir, "../../dist/image");
-
 /** To the first word of the guest's init: a machine with nothing but a console and the agent's port, told what runv tells it. */
 async function bootByHand(): Promise<number> {
-  const qemu = Bun.spawn([...words], { stdio: ["pipe", "pipe", "inherit"], env: environment(), timeout: 60_000 });
+  const qemu = Bun.spawn(await commandByHand(), {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: environment(),
+    timeout: 60_000,
+  });
   // Its standard input stays open: at its end the port would be closed.
   const { value: hello } = await qemu.stdout.getReader().read();
   qemu.kill("SIGKILL");
@@ -33,12 +38,15 @@ async function bootByHand(): Promise<number> {
   return Number(user + system) / 1000;
 }
 
-const words = [
-  "qemu-system-x86_64 -nodefaults -display none -no-reboot -machine pc -accel tcg,thread=multi -cpu max,-erms -smp 1 -m 128M",
-  "-serial file:/dev/null -device virtio-serial-pci -chardev stdio,id=agent,signal=off",
-  "-device virtserialport,chardev=agent,name=runv.agent -kernel",
-]
-  .join(" ")
-  .split(" ")
-  .concat(join(image, "kernel"), "-initrd", join(image, "hyper-initrd.img"))
-  .concat("-append", [...commandLine, "loglevel=6", underTcg].join(" "));
+async function commandByHand(): Promise<string[]> {
+  const processor = ["max", ...changesFor((await identifyQemu()).version).processor].join(",");
+  return [
+    `qemu-system-x86_64 -nodefaults -display none -no-reboot -machine pc -accel tcg,thread=multi -cpu ${processor} -smp 1 -m 128M`,
+    "-serial file:/dev/null -device virtio-serial-pci -chardev stdio,id=agent,signal=off",
+    "-device virtserialport,chardev=agent,name=runv.agent -kernel",
+  ]
+    .join(" ")
+    .split(" ")
+    .concat(join(image, "kernel"), "-initrd", join(image, "hyper-initrd.img"))
+    .concat("-append", [...commandLine, "loglevel=6", underTcg].join(" "));
+}
