@@ -10,15 +10,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
 	HEADER = sizeof(struct frame),
-	IN_SIZE = HEADER + MAX_TO_GUEST,
+	IN_SIZE = 4096 + MAX_TO_GUEST,
 	/* How much is read at a time, unless a frame is larger: a stream of small frames touches few pages. */
 	IN_CHUNK = 64 << 10,
 	/* A virtio port hands out at most a page per read(2), however much has come. */
 	PORT_READ = 4096,
+	PAGE = 4096,
+	LARGE = 1 << 20,
 	/* Twice what is read of an output at once, so that reading goes on beside writing, and the frames that announce and end things. */
 	OUT_SIZE = 2 * OUTPUT_FRAMES * (HEADER + MAX_FROM_GUEST) + 4096,
 };
@@ -32,7 +35,7 @@ static struct {
 	bool starved; /* somebody found no space */
 	size_t received; /* bytes in `in` */
 	size_t sent, end; /* of the bytes in `out`, which begin with a frame */
-	uint8_t in[IN_SIZE];
+	_Alignas(PAGE) uint8_t in[IN_SIZE];
 	uint8_t out[OUT_SIZE];
 } channel;
 
@@ -103,6 +106,9 @@ static void deliver(void (*take)(const struct frame *frame, const uint8_t *paylo
 	}
 	channel.received -= at;
 	memmove(channel.in, channel.in + at, channel.received);
+	/* What a large frame has touched is of no use to the small ones that follow. */
+	if (at > LARGE && channel.received < PAGE)
+		madvise(channel.in + PAGE, IN_SIZE - PAGE, MADV_DONTNEED);
 }
 
 void channel_read(short seen, void (*take)(const struct frame *frame, const uint8_t *payload))

@@ -20,9 +20,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the protocol's number
 
 enum {
 	PROTOCOL_VERSION = 1,
-	MAX_TO_GUEST = 1 << 20,
+	/* A program with as many arguments and variables as execve(2) takes. */
+	MAX_TO_GUEST = 16 << 20,
 	MAX_FROM_GUEST = 64 << 10,
-	MAX_MEMORY = 4 << 20,
+	MAX_MEMORY = 16 << 20,
 	STDIN_WINDOW = 64 << 10,
 	NO_REGISTER = 255,
 	ANY_ERRNO = 255,

@@ -1,6 +1,6 @@
 /** Hooks: createContainer and startContainer in the guest, the others on the host. */
 import { expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BundleOptions, Config } from "./support/bundle";
 import { runvTest } from "./support/rig";
@@ -47,11 +47,49 @@ runvTest("hooks inside see the state and the container", async ({ runv, bundle, 
   expect(capabilities).toContain("0000000020000420");
 });
 
+runvTest(
+  "a hook's environment: each name once; what has none gets that of who runs it",
+  async ({ runv, bundle, id, directory }) => {
+    const log = join(directory, "environment");
+    const path = await bundle(
+      withHooks({
+        prestart: [
+          { ...hook(`echo $OF_RUNV >>${log}`), env: undefined },
+          hook(`env | grep -c A= >>${log}`, { env: ["A=1", "A=2", "B"] }),
+        ],
+        startContainer: [
+          { ...hook("env | sort >/inherited"), env: undefined },
+          { ...hook("env | sort >/empty"), env: [] },
+          hook("env | grep TWICE >/given", { env: ["TWICE=1", "TWICE=2"] }),
+        ],
+      }),
+    );
+    const config = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
+    config.process.env = ["PATH=/bin", "OWN=1", "OWN=2"];
+    config.process.args = ["sh", "-c", "grep -h -E 'OWN|HOME|TWICE' /inherited /empty /given"];
+    writeFileSync(join(path, "config.json"), JSON.stringify(config));
+    const result = await runv(["run", "-b", path, id("environment")], { env: { OF_RUNV: "yes" } });
+    const own = "HOME=/root\nOWN=2\n";
+    expect(result).toEqual({ code: 0, stdout: `${own}${own}TWICE=2\n`, stderr: "" });
+    expect(readFileSync(log, "utf8")).toBe("yes\n1\n");
+  },
+);
+
 runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bundle, id }) => {
   const cases: [object, string, string][] = [
     [
       { startContainer: [hook("exit 3")] },
-      "error running hook: startContainer hook #0 (/bin/sh): failed",
+      "error running hook: startContainer hook #0 (/bin/sh): exit status 3",
+      "HOOK_FAILED",
+    ],
+    [
+      { startContainer: [hook("kill -USR1 $$")] },
+      "error running hook: startContainer hook #0 (/bin/sh): signal USR1",
+      "HOOK_FAILED",
+    ],
+    [
+      { createContainer: [hook("ulimit -c unlimited; kill -ABRT $$")] },
+      "error running hook: createContainer hook #0 (/bin/sh): signal ABRT",
       "HOOK_FAILED",
     ],
     [

@@ -14,6 +14,7 @@ const own = new Set([
   "image",
   "install-docker",
   "interface",
+  "late-output",
   "monitor",
   "pool",
   "pool-keeper",

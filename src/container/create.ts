@@ -18,7 +18,7 @@ import {
 } from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { attachDisks, disksOf } from "./disks";
-import { withHome } from "./environment";
+import { withEnvironment } from "./environment";
 import { type ContainerParts, type Created, Making, type MakingPlan } from "./making";
 import type { CreateOptions } from "./options";
 import { findPod } from "./pod";
@@ -41,7 +41,6 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
-  bundle.config.process = withHome(bundle.config.process, bundle.rootfs);
   const trees = openTrees(id, bundle);
   try {
     return await createWith(options, bundle, trees, how);
@@ -59,7 +58,8 @@ async function createWith(
   const { id, global } = options;
   const disks = disksOf(bundle);
   const isDisk = disks.some(({ root }) => root !== undefined);
-  const { config } = bundle;
+  // The record keeps the process as it was: a further one of another user has another HOME.
+  const config = { ...bundle.config, process: withEnvironment(bundle.config.process, bundle.rootfs) };
   const pod = findPod(global.root, config.linux.namespaces);
   const plan = {
     id,

@@ -1,15 +1,17 @@
-/** What runc adds to the environment of every process. */
+/** What runc makes of the environment of every process. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { openInRoot, pathOf } from "../linux/beneath";
 import { AT_FDCWD, O_CLOEXEC, O_RDONLY } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { findUser } from "../linux/passwd";
+import { lastOfEach } from "../oci/environment";
 import type { Process } from "../oci/process";
 
-/** The process with HOME set, from the container's /etc/passwd, unless its environment has one. */
-export function withHome(process: Process, rootfs: string): Process {
-  if (process.env.some((entry) => entry.startsWith("HOME="))) return process;
-  return { ...process, env: [...process.env, `HOME=${homeOf(rootfs, process.user.uid)}`] };
+/** The process with each name once in its environment, and HOME set, from the container's /etc/passwd unless it has one that is not empty. */
+export function withEnvironment(process: Process, rootfs: string): Process {
+  const env = lastOfEach(process.env).filter((entry) => entry !== "HOME=");
+  if (!env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${homeOf(rootfs, process.user.uid)}`);
+  return { ...process, env };
 }
 
 /** The home directory of a user as passwd(5) of a root file system has it; / when it does not. */

@@ -27,7 +27,7 @@ export async function runHooksAnyway(name: HookName, hooks: readonly Hook[], sta
 }
 
 async function runHook(name: string, hook: Hook, state: State): Promise<void> {
-  const { path, args = [path], env = [], timeout } = hook;
+  const { path, args = [path], env, timeout } = hook;
   let child: ReturnType<typeof spawnHook>;
   try {
     child = spawnHook(path, args, env, formatHookState(state));
@@ -48,14 +48,18 @@ async function runHook(name: string, hook: Hook, state: State): Promise<void> {
   );
 }
 
-function spawnHook(path: string, args: readonly string[], env: readonly string[], state: string) {
+function spawnHook(path: string, args: readonly string[], env: readonly string[] | undefined, state: string) {
   return Bun.spawn([path, ...args.slice(1)], {
     argv0: args[0] ?? path,
     stdin: Buffer.from(state),
     stdout: "ignore",
     stderr: "pipe",
-    env: Object.fromEntries(
-      env.map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)]),
-    ),
+    // As runc: one that is given no environment has the runtime's own. Of each name the last entry counts.
+    env: env === undefined ? process.env : Object.fromEntries(env.filter((e) => e.indexOf("=") > 0).map(pair)),
   });
+}
+
+function pair(entry: string): [name: string, value: string] {
+  const equals = entry.indexOf("=");
+  return [entry.slice(0, equals), entry.slice(equals + 1)];
 }

@@ -3,7 +3,7 @@ import { log } from "../base/log";
 import { within } from "../base/within";
 import { killAll, killInit } from "../guest/signal";
 import { signalProcess } from "../linux/processes";
-import { SIGKILL } from "../linux/signals";
+import { endingSignals, SIGKILL } from "../linux/signals";
 import type { SandboxClient } from "../sandbox/client";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { KillOptions } from "./options";
@@ -18,6 +18,11 @@ export async function killContainer({ global, id, signal, all }: KillOptions): P
   // As runc: killing all of what has ended is done already.
   if (status === "stopped" && all) return 0;
   if (status === "stopped" || status === "creating") throw notRunning();
+  // Its shim ends one that has not begun; it is told by such a signal as well.
+  if (status === "created" && record.shim !== undefined && endingSignals.includes(signal)) {
+    signalProcess(record.shim, signal);
+    return 0;
+  }
   const program = all ? killAll(id, signal) : killInit(initOf(record), signal);
   const call = async ({ guest }: SandboxClient) => {
     const done = guest.call(program);

@@ -8,7 +8,7 @@ import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
 import { exitCode, type GuestProcess } from "../guest/process";
-import { SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM } from "../linux/signals";
+import { endingSignals, SIGKILL } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
@@ -28,8 +28,8 @@ import { type ExitRecord, exitFile } from "./store";
 /** How long after its process's end a shim waits for the end of its output before it looks who else holds that, in milliseconds. */
 const momentMs = 100;
 
-/** Signals by which a command is told to wait no longer for those who hold the output of its process. */
-const ending: readonly number[] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/** What a container's process reports that such a signal ends before it has begun: what runc's reports. */
+const unbegunCode = 2;
 
 /** What a process reports whose machine was killed. */
 const lostCode = 128 + SIGKILL;
@@ -64,6 +64,10 @@ class Shim {
   /** Whether there was output. */
   #spoken = false;
   #ready = false;
+  /** The process is the container's program. */
+  #begun = false;
+  /** It was ended before that. */
+  #unbegun = false;
   /** Signals that came before the process was ready for them. */
   readonly #signals: number[] = [];
 
@@ -108,7 +112,7 @@ class Shim {
       },
       credit: (bytes) => this.#input?.grant(bytes),
       exit: (status) => {
-        this.#end(exitCode(status));
+        this.#end(this.#unbegun ? unbegunCode : exitCode(status));
         this.#concludeOutput();
       },
       closed: () => {
@@ -127,8 +131,14 @@ class Shim {
     if (begin.terminal && begin.attended === undefined) this.#carryTerminal(process);
     if (begin.view !== undefined) enterRootView(begin.view);
     this.#input.start();
+    this.#begun = at === "execed";
+    if (!this.#begun)
+      process.next().then(
+        () => (this.#begun = true),
+        () => {},
+      );
     this.#ready = true;
-    for (const signal of this.#signals) process.signal(signal);
+    for (const signal of this.#signals) this.#signal(signal);
     this.#creator?.sendJson(ShimType.ready, { handle: process.handle } satisfies Ready);
     trimWhenSettled();
     if (begin.container?.limited) (await this.#watchMemory(sandbox, begin.container)).follow();
@@ -173,7 +183,11 @@ class Shim {
 
   #signal(signal: number): void {
     const waiting = this.#exit !== undefined && this.#begin?.foreground === true;
-    if (waiting && ending.includes(signal)) this.#ended.resolve(this.#exit!.code);
+    // As the first process of a pid namespace it would not notice a signal that it does not expect (pid_namespaces(7)).
+    if (this.#ready && !this.#begun && endingSignals.includes(signal)) {
+      this.#unbegun = true;
+      this.#process?.signal(SIGKILL);
+    } else if (waiting && endingSignals.includes(signal)) this.#ended.resolve(this.#exit!.code);
     else if (this.#ready) this.#process?.signal(signal);
     else this.#signals.push(signal);
   }

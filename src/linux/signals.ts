@@ -38,13 +38,12 @@ const signals: Record<string, number> = {
   RTMAX: 64,
 };
 
-export const SIGHUP = 1;
-export const SIGINT = 2;
-export const SIGQUIT = 3;
 export const SIGKILL = 9;
 export const SIGTERM = 15;
 export const SIGCHLD = 17;
 export const SIGWINCH = 28;
+/** HUP, INT, QUIT, TERM: by which a program is asked to end. */
+export const endingSignals: readonly number[] = [1, 2, 3, SIGTERM];
 
 /**
  * Reads a signal as `kill(1)` and `docker kill` write it: `9`, `KILL`, `SIGKILL`, `sigterm`, `RTMIN+3`, `RTMAX-1`.

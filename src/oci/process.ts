@@ -1,5 +1,6 @@
 /** The process object: config.md, "Process". It is a part of config.json, and alone what `exec --process` reads. */
 import { capabilities } from "./capabilities";
+import { environmentProblem } from "./environment";
 import { checked, defaulted, type Infer, list, object, optional, optionalString } from "./reader";
 import { rlimits } from "./rlimits";
 import { absolutePath, boolean, integer, string, strings, uint16, uint32 } from "./scalars";
@@ -14,12 +15,6 @@ const user = object({
 
 export interface User extends Infer<typeof user> {}
 
-const environment = checked(string, (entry) => {
-  const equals = entry.indexOf("=");
-  if (equals < 0) return "invalid environment variable: missing '='";
-  return equals === 0 ? "invalid environment variable: name cannot be empty" : undefined;
-});
-
 export const process = object({
   /** Whether stdio is a new terminal. */
   terminal: defaulted(boolean, () => false),
@@ -27,7 +22,7 @@ export const process = object({
   consoleSize: optional(object({ height: uint16, width: uint16 })),
   user: defaulted(user, () => ({ uid: 0, gid: 0, additionalGids: [] })),
   args: checked(strings, (args) => (args.length === 0 ? "must not be empty" : undefined)),
-  env: list(environment, "strings"),
+  env: list(checked(string, environmentProblem), "strings"),
   cwd: absolutePath,
   /** Absent: the process has none. */
   capabilities: optional(capabilities),

@@ -6,7 +6,13 @@ import { formatDefaultConfig } from "./spec";
 /** What runc 1.1.5 writes, with our name and version of the specification. */
 function runcWrites(file: string): string {
   const text = readFileSync(new URL(`../../tests/spec/${file}`, import.meta.url), "utf8");
-  return text.replace('"1.0.2-dev"', '"1.2.0"').replace('"hostname": "runc"', '"hostname": "runv"');
+  return (
+    text
+      .replace('"1.0.2-dev"', '"1.2.0"')
+      .replace('"hostname": "runc"', '"hostname": "runv"')
+      // From 1.2 on runc leaves it out: what is not inheritable cannot be ambient.
+      .replace(/,\s*"ambient": \[[^\]]*\]/, "")
+  );
 }
 
 test("spec writes what runc writes, byte for byte", () => {

@@ -100,7 +100,6 @@ function document(mounts: MountEntry[], linux: object) {
         bounding: capabilities,
         effective: capabilities,
         permitted: capabilities,
-        ambient: capabilities,
       },
       rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
       noNewPrivileges: true,

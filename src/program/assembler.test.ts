@@ -57,6 +57,6 @@ test("defects of the caller throw", () => {
   p.jump(p.label());
   expect(() => p.assemble()).toThrow("never placed");
   const large = new Assembler();
-  large.bytes(new Uint8Array(2 << 20));
+  large.bytes(new Uint8Array(17 << 20));
   expect(() => large.assemble()).toThrow("a program of");
 });

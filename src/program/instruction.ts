@@ -28,5 +28,5 @@ export const instructionSize = 64;
 export const noRegister = 255;
 export const anyErrno = 255;
 /** The bounds that the guest sets, in bytes. */
-export const maxProgram = 1 << 20;
-export const maxMemory = 4 << 20;
+export const maxProgram = 16 << 20;
+export const maxMemory = 16 << 20;

@@ -1,5 +1,6 @@
 import { RunvError } from "../base/error";
 import { commandErrnoText, errnoText } from "../linux/errno";
+import { signalName } from "../linux/signals";
 import { headSize, instructionSize } from "./instruction";
 
 /** What is said of the process that runs a program, before its first instruction. */
@@ -21,6 +22,8 @@ export interface Note {
   command?: boolean;
   /** `doing` is the whole error; the errno adds nothing. */
   complete?: boolean;
+  /** What the number is that a `fail` gives, where it is no errno: how another process ended. */
+  errno?: "exit status" | "signal";
   /** The error's code, where it is not the usual one. */
   code?: string;
 }
@@ -60,7 +63,12 @@ export class Program {
 /** The error of an instruction with this note. */
 export function explain(note: Note = { doing: "run a program in the guest" }, errno: number): RunvError {
   const { doing, command = false, complete = false } = note;
-  const text = command ? commandErrnoText(errno) : errnoText(errno);
+  const text =
+    note.errno !== undefined ? endText(note.errno, errno) : command ? commandErrnoText(errno) : errnoText(errno);
   const code = note.code ?? (command || complete ? "COMMAND_FAILED" : "GUEST_CALL_FAILED");
   return new RunvError(code, complete ? doing : `${doing}: ${text}`);
+}
+
+function endText(what: "exit status" | "signal", number: number): string {
+  return `${what} ${what === "signal" ? signalName(number) : number}`;
 }

@@ -25,7 +25,7 @@ export const protocolVersion = 1;
 
 export const frameHeaderSize = 16;
 /** Most bytes of a payload, to the guest and from it. */
-export const maxToGuest = 1 << 20;
+export const maxToGuest = 16 << 20;
 export const maxFromGuest = 64 << 10;
 /** What the guest grants on stdin when a process starts. */
 export const stdinWindow = 64 << 10;

@@ -1,4 +1,5 @@
 /** Who a process is and what it may do: ids, groups, capabilities, limits (config.md, "POSIX process", "Linux Process"). */
+import { log } from "../../base/log";
 import {
   LINUX_CAPABILITY_VERSION_3,
   PR_CAP_AMBIENT,
@@ -75,12 +76,20 @@ export function lowerCapabilities(
   p.syscall("capset", [header, p.bytes(new Uint8Array(new Uint32Array(words).buffer))]);
 }
 
-function lowerAmbient(p: Assembler, { ambient = [] }: Capabilities): void {
+/** Names that were warned of already: a program may be written twice. */
+const told = new Set<string>();
+
+function lowerAmbient(p: Assembler, { ambient = [], permitted = [], inheritable = [] }: Capabilities): void {
   p.doing("clear the ambient capabilities");
   p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0]);
   for (const name of ambient) {
+    // As runc: one that is not permitted and inheritable too cannot be ambient (capabilities(7)), which is no error.
+    if (!permitted.includes(name) || !inheritable.includes(name)) {
+      if (!told.has(name)) log.warn(`can't raise ambient capability ${name}: operation not permitted`);
+      told.add(name);
+      continue;
+    }
     p.doing(`raise the ambient capability ${name}`);
-    // As runc: one that is not permitted and inheritable too cannot be ambient, which is no error.
-    p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilityNumber(name), 0, 0], { accept: ["EPERM"] });
+    p.syscall("prctl", [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capabilityNumber(name), 0, 0]);
   }
 }

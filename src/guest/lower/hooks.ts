@@ -7,15 +7,15 @@ import { MFD_CLOEXEC, O_CLOEXEC, O_PATH, O_RDWR, POLLIN } from "../../linux/cons
 import { errnoOf } from "../../linux/errno";
 import { SIGKILL } from "../../linux/signals";
 import type { Config } from "../../oci/config";
+import { lastOfEach } from "../../oci/environment";
 import type { Hook } from "../../oci/hooks";
 import { findNamespace } from "../../oci/namespaces";
 import { formatHookState, type Status } from "../../oci/state";
-import type { Assembler, Label, Register } from "../../program/assembler";
+import type { Address, Assembler, Label, Register } from "../../program/assembler";
 import { close } from "../../program/files";
 import { openInRoot } from "./root";
 
 const SIGCHLD = 17;
-const SIGSYS = 31;
 /** Added to a wait status when there is a core dump (wait(2)). */
 const dumped = 128;
 
@@ -32,7 +32,10 @@ export function hookPlan(name: HookPlan["name"], config: Config, id: string, bun
   const { ociVersion, annotations, hooks, linux } = config;
   const status: Status = name === "createContainer" ? "creating" : "created";
   const pid = findNamespace(linux.namespaces, "pid") === undefined ? {} : { pid: 1 };
-  return { name, hooks: hooks[name], state: formatHookState({ ociVersion, id, status, bundle, annotations, ...pid }) };
+  // As runc: one that is given no environment has that of the process which is about to begin.
+  const { env } = config.process;
+  const all = hooks[name].map((hook) => (name === "startContainer" && !hook.env?.length ? { ...hook, env } : hook));
+  return { name, hooks: all, state: formatHookState({ ociVersion, id, status, bundle, annotations, ...pid }) };
 }
 
 /**
@@ -49,9 +52,10 @@ export function lowerHooks(p: Assembler, { name, hooks, state }: HookPlan, enter
     const [child, ended] = [p.label(), p.label()];
     const pid = p.value("clone", [SIGCHLD, 0, 0, 0, 0]);
     p.jumpIf(pid, "=", 0, child);
-    const status = waitFor(p, pid, hook.timeout, what);
+    const at = waitFor(p, pid, hook.timeout, what);
+    const status = p.load(at, 4);
     p.jumpIf(status, "=", 0, ended);
-    failAs(p, what, status);
+    failAs(p, what, at);
     p.place(child);
     becomeHook(p, hook, stdin, enter);
     p.place(ended);
@@ -60,17 +64,19 @@ export function lowerHooks(p: Assembler, { name, hooks, state }: HookPlan, enter
   }
 }
 
-/** Tells how a hook ended: seccomp's signal by its name, as it kills without a word. */
-function failAs(p: Assembler, what: string, status: Register): void {
-  const [killed, other] = [p.label(), p.label()];
-  p.jumpIf(status, "=", SIGSYS, killed);
-  p.jumpIf(status, "≠", SIGSYS + dumped, other);
-  p.place(killed);
-  p.doing(`${what}: signal: bad system call`, { complete: true, code: "HOOK_FAILED" });
-  p.fail(errnoOf("ECANCELED"));
-  p.place(other);
-  p.doing(`${what}: failed`, { complete: true, code: "HOOK_FAILED" });
-  p.fail(errnoOf("ECANCELED"));
+/** Tells how a hook ended, by what wait(2) encodes: the code in one byte, or the signal in the other. */
+function failAs(p: Assembler, what: string, status: Address): void {
+  const [signalled, dumpedCore] = [p.label(), p.label()];
+  const signal = p.load(status, 1);
+  p.jumpIf(signal, "≠", 0, signalled);
+  p.doing(what, { errno: "exit status", code: "HOOK_FAILED" });
+  p.fail(p.load(status.plus(1), 1));
+  p.place(signalled);
+  p.doing(what, { errno: "signal", code: "HOOK_FAILED" });
+  p.jumpIf(signal, "≥", dumped, dumpedCore);
+  p.fail(signal);
+  p.place(dumpedCore);
+  p.fail(p.add(signal, -dumped));
 }
 
 /** Refuses hooks that are not in the container's root file system. */
@@ -82,8 +88,8 @@ export function requireHooks(p: Assembler, root: Register, { name, hooks }: Hook
   }
 }
 
-/** Waits for a child, which is killed when it takes too long. @returns a register with its wait status */
-function waitFor(p: Assembler, pid: Register, timeout: number | undefined, what: string): Register {
+/** Waits for a child, which is killed when it takes too long. @returns where its wait status is */
+function waitFor(p: Assembler, pid: Register, timeout: number | undefined, what: string): Address {
   const status = p.zeroed(8);
   const wait = () => p.syscall("wait4", [pid, status, 0, 0]);
   const ended = p.label();
@@ -105,7 +111,7 @@ function waitFor(p: Assembler, pid: Register, timeout: number | undefined, what:
   p.place(ended);
   p.doing(what);
   wait();
-  return p.load(status, 4);
+  return status;
 }
 
 /** What the child does: it has the state on standard input, /dev/null for output, and the container's standard error. */
@@ -116,7 +122,7 @@ function becomeHook(p: Assembler, { path, args = [path], env = [] }: Hook, stdin
   const output = p.value("openat", [-1, p.text("/dev/null"), O_RDWR | O_CLOEXEC], anyway);
   p.syscall("dup3", [stdin, 0, 0], anyway);
   p.syscall("dup3", [output, 1, 0], anyway);
-  p.syscall("execve", [p.text(path), p.vector(args), p.vector(env)], anyway);
+  p.syscall("execve", [p.text(path), p.vector(args), p.vector(lastOfEach(env))], anyway);
   p.place(broken);
   p.syscall("exit_group", [127]);
   p.release(output);

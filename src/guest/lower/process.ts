@@ -1,4 +1,6 @@
 /** The last steps of every process of a container, from its own root to execve(2). */
+import { RunvError } from "../../base/error";
+import { commandErrnoText, errnoOf } from "../../linux/errno";
 import { capabilityMask } from "../../oci/capabilities";
 import type { Process } from "../../oci/process";
 import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
@@ -45,7 +47,9 @@ export function lowerProcess(p: Assembler, process: Process, { stop, hooks, sett
   };
   if (hooks !== undefined) lowerHooks(p, hooks, confine);
   confine();
-  p.doing(`${failing}: exec ${process.args[0]}`, { command: true });
+  const execve = `${failing}: exec ${process.args[0]}`;
+  refuseTooMuch(process, execve);
+  p.doing(execve, { command: true });
   p.syscall("execve", [command, p.vector(process.args), p.vector(process.env)]);
 }
 
@@ -66,4 +70,15 @@ function lowerSeccomp(p: Assembler, { capabilities = {} }: Process, filter: Secc
   if (keep !== 0n) lowerCapabilities(p, capabilities, { permitted: keep, effective: keep });
   loadSeccomp(p, filter);
   if (keep !== 0n) lowerCapabilities(p, capabilities);
+}
+
+/** What arguments and environment may take, each with its pointer, whatever the limit of the stack: 3/4 of the usual one (execve(2)). */
+const mostWords = 6 << 20;
+
+/** Of more the guest's kernel would say the same. @throws RunvError COMMAND_FAILED */
+function refuseTooMuch({ args, env }: Process, what: string): void {
+  let size = 0;
+  for (const word of [...args, ...env]) size += Buffer.byteLength(word) + 1 + 8;
+  if (size <= mostWords) return;
+  throw new RunvError("COMMAND_FAILED", `${what}: ${commandErrnoText(errnoOf("E2BIG"))}`);
 }
