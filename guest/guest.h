@@ -6,6 +6,7 @@
  *	channel.c	the channel to the host: frames in and out
  *	agent.c		serves the host: with process.c and streams.c, which share agent.h
  *	program.c	runs a program of system calls, in a process of its own
+ *	modprobe.c	loads a module that the kernel asks for
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -218,5 +219,13 @@ void execute_program(const struct program *program, int init);
 
 /* The same, and ends the process. */
 noreturn void run_program(const struct program *program, int init);
+
+/* modprobe.c */
+
+/* Loads one module; one that the kernel has already is left alone. Returns false with errno if it cannot. */
+bool load_module(const char *path);
+
+/* Loads the modules that this name, a module's or an alias, stands for. Returns what to exit with: 0 if they are loaded. */
+int modprobe(char *asked);
 
 #endif

@@ -6,6 +6,7 @@
  *	init --fd N	serves the channel on descriptor N
  *	init --exec N	runs the program that it reads from descriptor N
  *	init --tsc	says how fast the processor's time stamp counter is, in kHz
+ *	init -q -- NAME	loads a kernel module, for the kernel: see modprobe.c
  */
 #define _GNU_SOURCE
 #include "guest.h"
@@ -23,15 +24,12 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-	/* From the kernel's linux/module.h: finit_module(2) is given a compressed file. */
-	MODULE_INIT_COMPRESSED_FILE = 4,
 	UEVENT_MULTICAST_GROUP = 1,
 	/* Milliseconds to wait for a message about a device, and how many such waits in vain are worth a word. */
 	DEVICE_PATIENCE = 100,
@@ -129,18 +127,6 @@ static void make_root_a_mount(void)
 	rmdir("/.root");
 }
 
-static void load_module(const char *path)
-{
-	size_t length = strlen(path);
-	bool plain = length > 3 && !strcmp(path + length - 3, ".ko");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || (syscall(SYS_finit_module, fd, "", plain ? 0 : MODULE_INIT_COMPRESSED_FILE) < 0 && errno != EEXIST))
-		complain("cannot load module %s: %m", path);
-	if (fd >= 0)
-		close(fd);
-}
-
 /* Loads the modules that a file lists, one path a line. */
 static void load_modules(const char *file)
 {
@@ -151,8 +137,8 @@ static void load_modules(const char *file)
 		return;
 	while (fgets(path, sizeof(path), list)) {
 		path[strcspn(path, "\n")] = '\0';
-		if (path[0])
-			load_module(path);
+		if (path[0] && !load_module(path))
+			complain("cannot load module %s: %m", path);
 	}
 	fclose(list);
 }
@@ -309,6 +295,19 @@ static int open_agent_channel(void)
 	}
 }
 
+/* Whom the kernel asks for modules that it lacks; one without modules cannot be told. */
+static void be_modprobe(void)
+{
+	static const char path[] = "/init";
+	int fd = open("/proc/sys/kernel/modprobe", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (write(fd, path, sizeof(path) - 1) < 0)
+		complain("cannot answer the kernel's requests for modules: %m");
+	close(fd);
+}
+
 static int boot(void)
 {
 	make_root_a_mount();
@@ -316,6 +315,7 @@ static int boot(void)
 	mount_on("proc", "/proc");
 	mount_on("sysfs", "/sys");
 	load_modules("/runv/modules");
+	be_modprobe();
 	hold_stdio();
 	return open_agent_channel();
 }
@@ -396,6 +396,8 @@ int main(int argc, char **argv)
 		channel_open(boot(), true);
 		serve();
 	}
+	if (argc == 4 && !strcmp(argv[1], "-q") && !strcmp(argv[2], "--"))
+		return modprobe(argv[3]);
 	if (argc == 3)
 		unignore_signals();
 	if (argc == 3 && !strcmp(argv[1], "--exec"))

@@ -2,7 +2,7 @@
 import { basename, join, resolve } from "node:path";
 import { print, writeAll } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import { defaultCache, defaultInitrd, defaultKernel } from "../image/paths";
+import { defaultCache, defaultInitrd, defaultKernel, modulesDirectory } from "../image/paths";
 import { command } from "./command";
 import { absolute } from "./container";
 import { bool, type FlagValues, string } from "./flags";
@@ -48,6 +48,9 @@ async function build(given: FlagValues<typeof flags>, global: GlobalOptions): Pr
   const built = await buildImage({ ...source, output, init: readInit(), progress });
   progress(`${output.kernel}: ${built.manifest.kernelRelease} from ${built.source}, ${mebibytes(built.kernelSize)}`);
   progress(`${output.initrd}: ${mebibytes(built.initrdSize)}`);
+  progress(
+    `${modulesDirectory(output.initrd, built.manifest.kernelRelease)}: ${built.manifest.modules.onDemand?.length ?? 0} modules`,
+  );
   const lacking = lackingIn(built.manifest.modules);
   if (lacking.length > 0) progress(`the kernel has no modules for ${formatLacking(lacking)}`);
   const used = settings(global);
@@ -65,7 +68,7 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
   refuseOthers(flags, given, ["output"]);
   const { kernel, initrd } = given.output === undefined ? settings(global) : options(given).output;
   const { manifest, kernelSize, initrdSize, kernelFits, initIsOurs } = imageInfo({ kernel, initrd }, readInit());
-  const { boot, extra, builtin } = manifest.modules;
+  const { boot, extra, builtin, onDemand = [] } = manifest.modules;
   const fits = kernelFits ? "" : ", NOT the one that the initrd was made for";
   const lines = [
     ["kernel", `${kernel}, ${mebibytes(kernelSize)}${fits}`],
@@ -74,7 +77,10 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
     ["initrd", `${initrd}, ${mebibytes(initrdSize)}`],
     ["init", initIsOurs ? "this runv's" : "another runv's, of the same protocol"],
     ["protocol", `${manifest.protocol}`],
-    ["modules", `${boot.length} at boot, ${Object.keys(extra).length} on demand, ${builtin.length} built in`],
+    [
+      "modules",
+      `${boot.length + Object.keys(extra).length} in the initrd, ${onDemand.length} on demand, ${builtin.length} built in`,
+    ],
     ["lacking", formatLacking(lackingIn(manifest.modules)) || "nothing"],
   ];
   print(lines.map(([name, text]) => `${name!.padEnd(10)}${text}\n`).join(""));

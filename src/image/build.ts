@@ -10,10 +10,12 @@ import { writeInitrd } from "./initrd";
 import { type ImageManifest, type ImageModules, manifestFormat, protocolVersion } from "./manifest";
 import { readModuleInfo } from "./module-info";
 import { bootModules, extraModules, requiredModules, vsockModule } from "./module-names";
-import { type Picked, pickModules } from "./module-pick";
+import { type Picked, pickModules, pickOnDemand } from "./module-pick";
 import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } from "./module-tree";
 import { trimModule } from "./module-trim";
-import { packedKernel } from "./paths";
+import { type TreeSource, writeModulesDirectory } from "./modules-directory";
+import { isOnDemand, onDemandGroups } from "./on-demand-modules";
+import { modulesDirectory, packedKernel } from "./paths";
 import { sha256 } from "./sha256";
 import { prepareVmlinux } from "./vmlinux";
 import { writeWhole } from "./write-file";
@@ -58,7 +60,8 @@ export async function buildImage({
   const vmlinux = prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
   const tree = origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release);
   progress(`choosing modules of ${vmlinux.release}`);
-  const chosen = await chooseModules(tree, vmlinux.release);
+  const source = readTree(tree);
+  const chosen = await chooseModules(tree, source, vmlinux.release);
   const manifest: ImageManifest = {
     format: manifestFormat,
     protocol: protocolVersion,
@@ -73,6 +76,7 @@ export async function buildImage({
   const packed = packedKernel(output.kernel);
   if (isBzImage(original)) writeWhole(packed, original);
   else rmSync(packed, { force: true });
+  await writeModulesDirectory(modulesDirectory(output.initrd, vmlinux.release), chosen.onDemand, source);
   writeWhole(output.kernel, vmlinux.bytes);
   writeWhole(output.initrd, initrd);
   return { manifest, source: origin.name, kernelSize: vmlinux.bytes.length, initrdSize: initrd.length };
@@ -83,9 +87,12 @@ interface ChosenModules {
   files: Map<string, Uint8Array>;
   /** Paths of what a channel by vsock takes, in the order of loading. */
   vsock: string[];
+  /** What the kernel may ask for, and what is to be loaded then. */
+  onDemand: Map<string, string[]>;
 }
 
-async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenModules> {
+/** A tree as modules are chosen from it, each read once. */
+function readTree(tree: ModuleTree): TreeSource {
   const loaded = new Map<string, Promise<Uint8Array>>();
   const load = (name: string) => {
     const file = tree.files.get(name)!;
@@ -93,35 +100,43 @@ async function chooseModules(tree: ModuleTree, release: string): Promise<ChosenM
     loaded.set(name, module);
     return module;
   };
-  const source = {
-    has: (name: string) => tree.files.has(name),
-    isBuiltin: (name: string) => tree.builtin.has(name),
-    info: async (name: string) => readModuleInfo(await load(name), tree.files.get(name)!),
+  return {
+    has: (name) => tree.files.has(name),
+    isBuiltin: (name) => tree.builtin.has(name),
+    info: async (name) => readModuleInfo(await load(name), tree.files.get(name)!),
+    trimmed: async (name) => trimModule(await load(name), name),
   };
+}
+
+async function chooseModules(tree: ModuleTree, source: TreeSource, release: string): Promise<ChosenModules> {
   const picked = await pickModules(source, { boot: bootModules, extra: extraModules, required: requiredModules });
   const pathOf = (name: string) => `/lib/modules/${release}/${name}.ko`;
   const files = new Map<string, Uint8Array>();
   for (const name of [...picked.boot, ...picked.extra.keys()]) {
-    files.set(pathOf(name), trimModule(await load(name), name));
+    files.set(pathOf(name), await source.trimmed(name));
   }
   const vsock = picked.extra.has(vsockModule) ? [...picked.extra.get(vsockModule)!, vsockModule].map(pathOf) : [];
-  return { listed: list(picked, tree, pathOf), files, vsock };
+  const onDemand = await pickOnDemand(source, [...tree.files.keys()].filter(isOnDemand));
+  const listed = { ...list(picked, tree, pathOf), onDemand: [...onDemand.keys()] };
+  return { listed, files, vsock, onDemand };
 }
 
 function list(picked: Picked, tree: ModuleTree, pathOf: (name: string) => string): ImageModules {
   const extra = [...picked.extra].map(([name, depends]) => [name, { path: pathOf(name), depends }] as const);
-  const known = new Set([...bootModules, ...extraModules]);
   return {
     boot: picked.boot.map(pathOf),
     extra: Object.fromEntries(extra),
-    builtin: [...known].filter((name) => tree.builtin.has(name)).sort(),
+    builtin: knownModules.filter((name) => tree.builtin.has(name)).sort(),
   };
 }
+
+/** All that somebody would miss. */
+const knownModules = [...new Set([...bootModules, ...extraModules, ...onDemandGroups.flatMap(({ names }) => names)])];
 
 /** A kernel that came without modules: what it has built in is said by a `modules.builtin` beside it, or taken on trust. */
 function builtinTree(kernel: string): ModuleTree {
   const beside = join(dirname(kernel), "modules.builtin");
-  return noModules(existsSync(beside) ? readBuiltin(beside) : [...bootModules, ...extraModules]);
+  return noModules(existsSync(beside) ? readBuiltin(beside) : knownModules);
 }
 
 function read(path: string): Uint8Array {

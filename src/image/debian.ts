@@ -75,10 +75,14 @@ async function download(wanted: DebianKernelPackages, cache: string, tree: strin
     }
     whole(unpacked, wanted);
     writeFileSync(join(unpacked, mark), "");
-    // Somebody else may have been quicker.
+    // Somebody else may be quicker at any moment, and that is as good.
     if (isWhole(tree)) return;
-    rmSync(tree, { recursive: true, force: true });
-    renameSync(unpacked, tree);
+    if (existsSync(tree)) moveAway(tree, join(work, "old"));
+    try {
+      renameSync(unpacked, tree);
+    } catch (error) {
+      if (!isWhole(tree)) throw unwritable(`write the cache ${cache}`, error);
+    }
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -89,9 +93,21 @@ function makeWork(cache: string): string {
     mkdirSync(cache, { recursive: true });
     return mkdtempSync(join(cache, ".download-"));
   } catch (error) {
-    const message = `make a directory in the cache ${cache}: ${(error as Error).message}`;
-    throw new RunvError("IMAGE_UNWRITABLE", message, { cause: error, hint: "--cache DIR keeps it elsewhere" });
+    throw unwritable(`make a directory in the cache ${cache}`, error);
   }
+}
+
+function moveAway(tree: string, to: string): void {
+  try {
+    renameSync(tree, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unwritable(`move the old ${tree} away`, error);
+  }
+}
+
+function unwritable(doing: string, cause: unknown): RunvError {
+  const hint = "--cache DIR keeps it elsewhere";
+  return new RunvError("IMAGE_UNWRITABLE", `${doing}: ${(cause as Error).message}`, { cause, hint });
 }
 
 /** Downloads the packages into a directory, and returns the files' names. */

@@ -2,6 +2,7 @@
 import type { ImageModules } from "./manifest";
 import { moduleName } from "./module-info";
 import { moduleGroups } from "./module-names";
+import { onDemandGroups } from "./on-demand-modules";
 
 export interface Lacking {
   /** What a guest cannot do, or not wholly. */
@@ -10,9 +11,9 @@ export interface Lacking {
 }
 
 /** By what they are for, of those that runv may ask for. */
-export function lackingIn({ boot, extra, builtin }: ImageModules): Lacking[] {
-  const there = new Set([...boot.map(moduleName), ...Object.keys(extra), ...builtin]);
-  return moduleGroups
+export function lackingIn({ boot, extra, onDemand = [], builtin }: ImageModules): Lacking[] {
+  const there = new Set([...boot.map(moduleName), ...Object.keys(extra), ...onDemand, ...builtin]);
+  return [...moduleGroups, ...onDemandGroups]
     .map(({ use, names }) => ({ use, names: names.filter((name) => !there.has(name)) }))
     .filter(({ names }) => names.length > 0);
 }

@@ -23,6 +23,8 @@ export interface ImageModules {
   boot: string[];
   /** Modules that the host has loaded when they are needed. */
   extra: Record<string, ImageModule>;
+  /** Names of those that its kernel may ask for, which lie beside the initrd. An image of an older runv does not say. */
+  onDemand?: string[];
   /** Those that runv may need and this kernel has built in. */
   builtin: string[];
 }
@@ -57,6 +59,7 @@ function isManifest(value: unknown): value is ImageManifest {
 
 function isModules(value: unknown): value is ImageModules {
   if (!isRecord(value) || !isRecord(value.extra)) return false;
+  if (value.onDemand !== undefined && !isTexts(value.onDemand)) return false;
   const isModule = (module: unknown) => isRecord(module) && typeof module.path === "string" && isTexts(module.depends);
   return isTexts(value.boot) && isTexts(value.builtin) && Object.values(value.extra).every(isModule);
 }

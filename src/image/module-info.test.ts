@@ -4,7 +4,8 @@ import { madeUpElf } from "./made-up-elf";
 import { moduleName, readModuleInfo } from "./module-info";
 import { trimModule, withoutSignature } from "./module-trim";
 
-const modinfo = "license=GPL\0depends=virtio-ring,virtio\0softdep=pre: crypto-crc32c other post: late\0name=x\0";
+const modinfo =
+  "license=GPL\0depends=virtio-ring,virtio\0softdep=pre: crypto-crc32c other post: late\0alias=fs-x\0alias=pci:v1*\0name=x\0";
 const module = madeUpElf({
   sections: [
     { name: ".text", data: "code" },
@@ -28,12 +29,13 @@ test("a module says what it depends on", () => {
   expect(readModuleInfo(module, "it")).toEqual({
     depends: ["virtio_ring", "virtio"],
     softBefore: ["crypto_crc32c", "other"],
+    aliases: ["fs_x", "pci:v1*"],
   });
 });
 
 test("one that depends on nothing says so", () => {
   const lonely = madeUpElf({ sections: [{ name: ".modinfo", data: "depends=\0softdep=post: late\0" }] });
-  expect(readModuleInfo(lonely, "it")).toEqual({ depends: [], softBefore: [] });
+  expect(readModuleInfo(lonely, "it")).toEqual({ depends: [], softBefore: [], aliases: [] });
 });
 
 test("names of files are names of modules", () => {
@@ -52,4 +54,10 @@ test("trimming drops what debuggers read and keeps the rest under its number", (
   expect(sections.map(({ name }) => name)).toEqual(["", ".text", "", ".modinfo", ".shstrtab"]);
   expect([text(1), text(2), text(3)]).toEqual(["code", "", modinfo]);
   expect(Buffer.from(trimmed).includes("types for debuggers")).toBe(false);
+});
+
+test("trimming leaves the module as it was, be it a Buffer", () => {
+  const before = Buffer.from(module);
+  trimModule(before, "it");
+  expect(before.equals(module)).toBe(true);
 });

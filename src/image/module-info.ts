@@ -6,6 +6,8 @@ export interface ModuleInfo {
   depends: string[];
   /** Modules that `modprobe` would load before, if there are any. */
   softBefore: string[];
+  /** Other names by which the kernel asks for it, as modprobe(8) writes them: dashes are underscores. */
+  aliases: string[];
 }
 
 export function readModuleInfo(module: Uint8Array, what: string): ModuleInfo {
@@ -22,6 +24,7 @@ export function readModuleInfo(module: Uint8Array, what: string): ModuleInfo {
       .filter(Boolean)
       .map(moduleName),
     softBefore: values("softdep").flatMap(softBefore).map(moduleName),
+    aliases: values("alias").map((alias) => alias.replaceAll("-", "_")),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which of a kernel's modules the guest gets, and what for. A name that the kernel does not know, or has built in, is passed over,
+ * Which of a kernel's modules the guest's initrd has, and what for; on-demand-modules.ts has those that stay on the host. A name that the kernel does not know, or has built in, is passed over,
  * unless it is required.
  */
 
@@ -20,33 +20,13 @@ export const moduleGroups: readonly ModuleGroup[] = [
   { use: "the agent's channel", boot: true, required: true, names: ["virtio_pci", "virtio_console"] },
   { use: "files over 9p", required: true, names: ["9p", "9pnet_virtio"] },
   { use: "files over virtiofs", names: ["virtiofs", "fuse"] },
-  { use: "overlay file systems", names: ["overlay"] },
-  { use: "disks", names: ["virtio_blk", "ext4", "loop"] },
+  { use: "disks", names: ["virtio_blk"] },
   { use: "memory given back", names: ["virtio_balloon"] },
   { use: "entropy", names: ["virtio_rng"] },
   { use: "the host's clock", names: ["ptp_kvm"] },
   { use: "machines of kvmtool", names: [vsockModule, "virtio_mmio", "9pnet_fd"] },
   { use: "machines of Xen", names: ["9pnet_xen", "xen_netfront", "xen_blkfront"] },
   { use: "the network", names: ["virtio_net", "af_packet", "ipv6"] },
-  { use: "networks inside a container", names: ["veth", "bridge", "br_netfilter", "tun", "macvlan", "dummy"] },
-  {
-    use: "nftables",
-    names: [
-      ...["nf_conntrack", "nf_nat", "nf_conntrack_netlink", "nf_tables", "nft_compat", "nft_chain_nat", "nft_ct"],
-      ...["nft_nat", "nft_masq", "nft_redir", "nft_reject_inet", "nft_limit", "nft_log", "nft_fib_inet"],
-    ],
-  },
-  {
-    use: "iptables",
-    names: [
-      ...["ip_tables", "iptable_filter", "iptable_nat", "iptable_mangle", "iptable_raw", "ipt_REJECT"],
-      ...["ip6_tables", "ip6table_filter", "ip6table_nat", "ip6table_mangle", "ip6table_raw", "ip6t_REJECT"],
-      ...["xt_addrtype", "xt_comment", "xt_connmark", "xt_conntrack", "xt_limit", "xt_mark", "xt_MASQUERADE", "xt_LOG"],
-      ...["nf_log_syslog", "xt_multiport", "xt_nat", "xt_owner", "xt_REDIRECT", "xt_state", "xt_statistic"],
-      ...["xt_tcpudp", "xt_TCPMSS"],
-    ],
-  },
-  { use: "programs of other machines", names: ["binfmt_misc"] },
 ];
 
 const namesOf = (wanted: (group: ModuleGroup) => boolean | undefined) =>

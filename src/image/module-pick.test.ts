@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type ModuleSource, pickModules } from "./module-pick";
+import { type ModuleSource, pickModules, pickOnDemand } from "./module-pick";
 
 /** `name: "depends | softdeps"` */
 function source(modules: Record<string, string>, builtin: string[] = []): ModuleSource {
@@ -9,7 +9,7 @@ function source(modules: Record<string, string>, builtin: string[] = []): Module
     isBuiltin: (name) => builtin.includes(name),
     info: async (name) => {
       const [depends, softBefore] = modules[name]!.split("|");
-      return { depends: words(depends), softBefore: words(softBefore) };
+      return { depends: words(depends), softBefore: words(softBefore), aliases: [] };
     },
   };
 }
@@ -61,4 +61,12 @@ test("a dependency that is not there names who needs it", async () => {
 test("modules that depend on each other do not hang it", async () => {
   const { boot } = await pickModules(source({ a: "b", b: "a" }), { boot: ["a"], extra: [], required: [] });
   expect(boot).toEqual(["b", "a"]);
+});
+
+test("what the kernel asks for comes with all that it needs, and without what cannot be had", async () => {
+  const modules = source({ ...virtio, overlay: "", smc: "ib_core", tun: "virtio" }, ["virtio"]);
+  expect([...(await pickOnDemand(modules, ["tun", "smc", "overlay", "virtio"]))]).toEqual([
+    ["overlay", ["overlay"]],
+    ["tun", ["tun"]],
+  ]);
 });

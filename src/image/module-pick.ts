@@ -42,6 +42,23 @@ export async function pickModules(source: ModuleSource, wanted: Wanted): Promise
   return { boot, extra: new Map([...extra].sort(([a], [b]) => (a < b ? -1 : 1))) };
 }
 
+/**
+ * Chooses what the kernel may ask for by itself: each with all modules to load for it, in order, itself last.
+ * @param names of modules; one whose dependencies are not all there is left out
+ */
+export async function pickOnDemand(source: ModuleSource, names: readonly string[]): Promise<Map<string, string[]>> {
+  const picked = new Map<string, string[]>();
+  for (const name of [...names].sort()) {
+    if (source.isBuiltin(name)) continue;
+    try {
+      picked.set(name, await loadOrder(source, [name]));
+    } catch (error) {
+      if (!(error instanceof RunvError) || error.code !== "IMAGE_MODULES_MISSING") throw error;
+    }
+  }
+  return picked;
+}
+
 /** The modules and all that they need, each after those it needs. What is built in or unknown is left out. */
 async function loadOrder(source: ModuleSource, names: readonly string[]): Promise<string[]> {
   const order: string[] = [];

@@ -25,7 +25,8 @@ export function trimModule(signed: Uint8Array, what: string): Uint8Array {
   const { sections } = readElf(module, what);
   const trimmed = new Uint8Array(module.length + sections.length * 16);
   const view = viewOf(trimmed);
-  const headers = sections.map(({ at }) => module.slice(at, at + sectionHeaderSize));
+  // Copies: the slice of a Buffer would be a part of the module itself.
+  const headers = sections.map(({ at }) => new Uint8Array(module.subarray(at, at + sectionHeaderSize)));
   let end = headerSize;
   for (const [index, section] of sections.entries()) {
     const header = viewOf(headers[index]!);

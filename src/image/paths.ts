@@ -27,5 +27,10 @@ export function packedKernel(kernel: string): string {
   return join(dirname(kernel), "vmlinuz");
 }
 
+/** Beside an initrd, by kernel release: the modules that its kernel may ask for, which the guest reads from the host. */
+export function modulesDirectory(initrd: string, release: string): string {
+  return join(dirname(initrd), "modules", release);
+}
+
 /** Downloaded distribution kernels. */
 export const defaultCache = "/var/cache/runv";

@@ -43,6 +43,7 @@ import {
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
+import { shareModules } from "./share-modules";
 import { type Client, FrameSwitch } from "./switch";
 import { writeBack } from "./write-back";
 
@@ -173,6 +174,7 @@ class Monitor {
     const driver = await chooseDriver(request.driver, request.driverOptions);
     const networks = new Networks(request.network, driver.nics);
     this.#networks = networks;
+    shareModules(this.#share, request.initrd);
     this.#sandbox = await boot(request, driver, networks.firstNic(), this.#directory, {
       started: (machine) => {
         this.#machine = machine;
