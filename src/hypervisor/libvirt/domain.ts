@@ -63,7 +63,7 @@ export function domainXml({ spec, accelerator, emulator, counterKHz, owner, sock
         type: { "@arch": "x86_64", "@machine": "pc", "#text": "hvm" },
         kernel,
         initrd,
-        cmdline: kernelCommandLine({ ...spec, accelerator, counterKHz }).join(" "),
+        cmdline: kernelCommandLine({ ...spec, accelerator, counterKHz, sharesMemory: true }).join(" "),
       },
       features: {
         acpi: "",

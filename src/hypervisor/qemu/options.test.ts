@@ -114,6 +114,13 @@ test("a share over virtiofs, and memory that virtiofsd is given", () => {
   expect(given("-device", virtiofs).at(-2)).toBe("vhost-user-fs-pci,id=share,chardev=share,tag=share,queue-size=1024");
 });
 
+test("pages are cleared where an emulated processor does not hear who else writes to them", () => {
+  const clears = (change: Partial<QemuMachine>) => given("-append", change)[0]!.includes(" init_on_alloc=1 ");
+  expect(clears({ accelerator: "tcg", sharesMemory: true })).toBeTrue();
+  expect(clears({ accelerator: "tcg" })).toBeFalse();
+  expect(clears({ accelerator: "kvm", sharesMemory: true })).toBeFalse();
+});
+
 test("memory that is given back, where QEMU can", () => {
   expect(given("-device").at(-1)).toBe(balloon);
   expect(given("-device", { version: [5, 0, 0] })).not.toContain(balloon);

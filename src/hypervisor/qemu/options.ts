@@ -202,6 +202,12 @@ function optionOf({ driver, ...properties }: { driver: string } & Record<string,
 }
 
 /**
+ * Where somebody else than QEMU writes to the guest's memory, an emulated processor does not hear of it, and goes on with the code that it has
+ * translated there. So the guest clears each page before it puts it to another use, which is heard. Debian's kernels do so by themselves.
+ */
+const clearing = ["init_on_alloc=1"];
+
+/**
  * What the guest's kernel is told. Of its log the console gets what is notable: enough to see how far a boot came, for a
  * tenth of the traps that all of it takes. Later words win: `debug` in the machine's own brings all.
  */
@@ -212,12 +218,17 @@ export function kernelCommandLine({
   memoryMiB,
   most,
   counterKHz,
-}: Pick<QemuMachine, "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most" | "counterKHz">): string[] {
+  sharesMemory,
+}: Pick<
+  QemuMachine,
+  "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most" | "counterKHz" | "sharesMemory"
+>): string[] {
+  const clears = accelerator === "tcg" && sharesMemory === true ? clearing : [];
   const emulated = accelerator === "tcg" ? underTcg : [];
   const clock = accelerator === "tcg" && counterKHz !== undefined ? byCounter(counterKHz) : [];
   const idle = accelerator === "tcg" && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
   const grows = canGrowMemory(memoryMiB, most) ? growing : [];
-  return [...always, "loglevel=6", ...emulated, ...clock, ...idle, ...grows, ...commandLine];
+  return [...always, "loglevel=6", ...emulated, ...clock, ...clears, ...idle, ...grows, ...commandLine];
 }
 
 /** The kernel takes the counter for its clock, and does not measure it first. */
