@@ -34,9 +34,22 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
       files.push(["cpu.rt_period_us", set(cpu.realtimePeriod)], ["cpu.rt_runtime_us", set(cpu.realtimeRuntime)]);
     }
   }
+  if (has("pids")) files.push(["pids.max", hostTasks(resources?.pids?.limit)]);
   if (has("blkio")) files.push(...blockIoFiles(hierarchy.version, blockIO));
   return files.filter((file): file is Limit => file[1] !== undefined);
 }
+
+/** What a hypervisor with its threads, the monitor, and the shim of each process may have, in tasks. */
+const [machineTasks, shimTasks] = [512, 16];
+
+/** A machine's own processes are none of the host's; but each one that was started from outside has a shim. */
+function hostTasks(limit: number | undefined): string | undefined {
+  if (limit === undefined || limit === 0) return undefined;
+  return limit < 0 ? "max" : String(Math.min(machineTasks + limit * shimTasks, mostTasks));
+}
+
+/** linux/threads.h: more there cannot be. */
+const mostTasks = 4_194_304;
 
 /** The weight belongs to the scheduler: a host has one of these files, or neither. */
 const weightFiles = ["blkio.bfq.weight", "blkio.weight"];

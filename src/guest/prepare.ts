@@ -5,7 +5,7 @@ import type { Program } from "../program/program";
 import { repeatedly } from "../program/repeat";
 import { lowerUsualFilters } from "./lower/device-filter";
 import { cgroupPath, rootPath, sharePath } from "./places";
-import { lowerWake } from "./wake";
+import { lowerClock, lowerWake } from "./wake";
 
 /** Controllers that containers may be limited by; a kernel without one does not have its files. */
 const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
@@ -74,9 +74,10 @@ export interface Host {
   share: { type: string; options: string; late?: boolean };
 }
 
-/** Mounts what the host shares, and takes the host's name. */
+/** Mounts what the host shares, and takes the host's name and time: what a machine boots with is good to a second. */
 export function joinHost(host: Host): Program {
   const p = new Assembler();
+  lowerClock(p);
   lowerJoin(p, host);
   return p.assemble();
 }

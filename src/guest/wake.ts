@@ -19,10 +19,7 @@ export function wake(): Program {
 
 /** The same as the beginning of a program. */
 export function lowerWake(p: Assembler): void {
-  p.doing("set the clock of the new machine");
-  const now = BigInt(Date.now());
-  const timespec = new BigInt64Array([now / 1000n, (now % 1000n) * 1_000_000n]);
-  p.syscall("clock_settime", [CLOCK_REALTIME, p.bytes(new Uint8Array(timespec.buffer))]);
+  lowerClock(p);
   p.doing("give the new machine random numbers of its own");
   const pool = new Uint8Array(8 + entropyBytes);
   new Uint32Array(pool.buffer, 0, 2).set([8 * entropyBytes, entropyBytes]);
@@ -31,4 +28,12 @@ export function lowerWake(p: Assembler): void {
   p.syscall("ioctl", [random, RNDADDENTROPY, p.bytes(pool)]);
   p.syscall("ioctl", [random, RNDRESEEDCRNG]);
   close(p, random);
+}
+
+/** Sets the time of day to the host's. */
+export function lowerClock(p: Assembler): void {
+  p.doing("set the clock of the new machine");
+  const now = BigInt(Date.now());
+  const timespec = new BigInt64Array([now / 1000n, (now % 1000n) * 1_000_000n]);
+  p.syscall("clock_settime", [CLOCK_REALTIME, p.bytes(new Uint8Array(timespec.buffer))]);
 }

@@ -63,6 +63,15 @@ export function tie(p: Assembler, name: string, parent: number): void {
   p.place(alive);
 }
 
+/** linux/keyctl.h */
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+
+/** The process has a session keyring of its own, and nothing that is in its caller's. Where there are no keyrings, or none may be made, there is nothing to take. */
+export function newKeyring(p: Assembler, name: string): void {
+  p.doing(`give ${name} its own session keyring`);
+  p.syscall("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0], { accept: ["ENOSYS", "EPERM", "EDQUOT"] });
+}
+
 /**
  * The process has a root of its own, on a directory.
  * @param name of the hypervisor, for errors and mount tables
@@ -75,6 +84,7 @@ export function makeJail(
   entries: readonly JailEntry[],
   path = (text: string): Address => p.text(text),
 ): void {
+  newKeyring(p, name);
   p.doing(`give ${name} its own mount namespace`);
   p.syscall("unshare", [CLONE_NEWNS | CLONE_NEWIPC]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REC | MS_SLAVE, 0]);

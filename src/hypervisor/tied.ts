@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import { Assembler } from "../program/assembler";
 import type { Program } from "../program/program";
-import { dropPrivileges, tie } from "./confinement";
+import { dropPrivileges, newKeyring, tie } from "./confinement";
 import { type ProgramStdio, spawnProgram } from "./spawn-program";
 
 /**
@@ -27,6 +27,7 @@ function becoming(
 ): Program {
   const p = new Assembler();
   const name = basename(command[0]!);
+  newKeyring(p, name);
   if (capabilities !== undefined) dropPrivileges(p, name, capabilities);
   // After the change of ids, which undoes it.
   tie(p, name, process.pid);

@@ -4,13 +4,31 @@
  * Calls block the JavaScript thread, so only those that return at once are made here.
  */
 import { dlopen, ptr, read } from "bun:ffi";
+import { messageOf, RunvError } from "../base/error";
 import { errnoName, errnoText } from "./errno";
 import { type SyscallName, syscallNumber } from "./syscalls";
 
-const libc = dlopen(process.platform === "linux" ? "libc.so.6" : "libc", {
-  syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
-  __errno_location: { args: [], returns: "ptr" },
-}).symbols;
+const libc = openLibc();
+
+/** @throws RunvError ADDRESS_SPACE where there is no room for the code that makes calls, which Bun lays out when it starts */
+function openLibc() {
+  try {
+    return dlopen(process.platform === "linux" ? "libc.so.6" : "libc", {
+      syscall: { args: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], returns: "i64" },
+      __errno_location: { args: [], returns: "ptr" },
+    }).symbols;
+  } catch (cause) {
+    if (!/requires the JIT/.test(messageOf(cause))) throw cause;
+    throw new RunvError(
+      "ADDRESS_SPACE",
+      "make system calls: the address space of this process is limited (RLIMIT_AS)",
+      {
+        cause,
+        hint: "ulimit -v unlimited, before runv or whoever calls it is started; a container's own limits are process.rlimits",
+      },
+    );
+  }
+}
 
 /** A system call that failed; `errno` and `code` (its name) tell how. */
 export class SystemError extends Error {

@@ -3,12 +3,14 @@
  * a user id of its own, with the six capabilities that serving files for other users takes, or the one that opening its own takes, and no
  * way to get more.
  */
+import { loadSeccomp } from "../../guest/lower/seccomp/load";
 import { PR_SET_THP_DISABLE } from "../../linux/constants";
 import { Assembler } from "../../program/assembler";
 import type { Program } from "../../program/program";
 import { dropPrivileges, makeJail, setLimits, tie, toOpen, toServe } from "../confinement";
 import type { JailEntry } from "../jail";
 import { inherited } from "./child";
+import { reachFilter } from "./sandbox-filter";
 
 export interface Confinement {
   /** The process with which QEMU dies: the parent. */
@@ -22,13 +24,15 @@ export interface Confinement {
   command: readonly string[];
   /** Whether it serves files of all users to its guest. */
   servesFiles: boolean;
+  /** Its network is QEMU's own router, which makes sockets. */
+  hasRouter: boolean;
   /** Others are forked from it: it keeps its privileges, with which they set up theirs. */
   forks: boolean;
 }
 
 /** Writes the program. */
 export function confine(confinement: Confinement): Program {
-  const { parent, directory, entries, smallPages, command, servesFiles, forks } = confinement;
+  const { parent, directory, entries, smallPages, command, servesFiles, hasRouter, forks } = confinement;
   const p = new Assembler();
   closeRest(p);
   makeJail(p, "qemu", directory, entries);
@@ -37,6 +41,7 @@ export function confine(confinement: Confinement): Program {
   if (!forks) dropPrivileges(p, "qemu", servesFiles ? toServe : toOpen);
   // After the change of ids, which undoes it.
   tie(p, "qemu", parent);
+  if (!forks) loadSeccomp(p, reachFilter(hasRouter));
   p.doing(`execute ${command[0]}`);
   const environment = [`LD_PRELOAD=/proc/self/fd/${inherited.preload}`, ...(forks ? [noSequences] : [])];
   p.syscall("execve", [p.text(command[0]!), p.vector(command), p.vector(environment)]);

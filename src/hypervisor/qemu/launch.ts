@@ -148,6 +148,7 @@ function jailed(
     smallPages: accelerator === "tcg",
     command: [binary, ...args],
     servesFiles: virtiofs === undefined,
+    hasRouter: spec.nic?.backend === "user",
     forks: spec.forks !== undefined,
   });
 }

@@ -3,7 +3,7 @@ import { filterCode } from "../../guest/lower/seccomp/compile";
 import { runFilter } from "../../guest/lower/seccomp/interpreter";
 import { SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS } from "../../linux/bpf";
 import { type SyscallName, syscallNumber } from "../../linux/syscalls";
-import { sandboxProfile } from "./sandbox-filter";
+import { reachRules, sandboxProfile } from "./sandbox-filter";
 
 const code = filterCode(sandboxProfile(), "x86_64");
 const answer = (name: SyscallName | number, ...args: bigint[]) =>
@@ -46,4 +46,26 @@ test("its scheduling is not its own business, but for being idle", () => {
   expect(answer("setpriority")).toBe(SECCOMP_RET_ERRNO | 1);
   expect(answer(144, 0n, 1n)).toBe(SECCOMP_RET_ERRNO | 1);
   expect(answer(144, 0n, 5n)).toBe(SECCOMP_RET_ALLOW);
+});
+
+test("it reaches nobody by sockets, io_uring or interfaces that stay; QEMU's own router has its two kinds", () => {
+  const profile = (hasRouter: boolean) => ({
+    defaultAction: "SCMP_ACT_ALLOW" as const,
+    ...{ architectures: [], syscalls: reachRules(hasRouter) },
+  });
+  const started = filterCode(profile(false), "x86_64");
+  const router = filterCode(profile(true), "x86_64");
+  const ask = (filter: typeof code, nr: number, ...args: bigint[]) => runFilter(filter, { nr, args }).returns;
+  const [socket, ioctl, refused] = [41, 16, SECCOMP_RET_ERRNO | 1];
+  // AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_VSOCK, and one that does not exist.
+  const kinds = [1n, 2n, 10n, 16n, 40n, 77n];
+  expect(kinds.map((kind) => ask(started, socket, kind))).toEqual(kinds.map(() => refused));
+  expect(kinds.map((kind) => ask(code, socket, kind))).toEqual(kinds.map(() => refused));
+  expect(kinds.filter((kind) => ask(router, socket, kind) === SECCOMP_RET_ALLOW)).toEqual([2n, 10n]);
+  for (const filter of [started, router, code]) {
+    for (const call of [425, 426, 427]) expect(ask(filter, call)).toBe(SECCOMP_RET_ERRNO | 38);
+    // TUNSETPERSIST, and TUNSETOFFLOAD, which QEMU needs.
+    expect(ask(filter, ioctl, 5n, 0x4004_54cbn)).toBe(refused);
+    expect(ask(filter, ioctl, 5n, 0x4004_54d0n)).toBe(SECCOMP_RET_ALLOW);
+  }
 });

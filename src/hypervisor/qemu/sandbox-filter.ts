@@ -55,6 +55,39 @@ const deadly = [
   ...["ptrace", "process_vm_readv", "process_vm_writev", "bpf", "perf_event_open", "keyctl", "add_key", "request_key"],
 ];
 
+/** linux/if_tun.h: an interface that outlives who made it, or is another user's. */
+const [TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP] = [0x4004_54cb, 0x4004_54cc, 0x4004_54ce];
+/** Kinds of sockets (socket(2)) that QEMU's own router makes, and how many there are. */
+const [routerSockets, socketKinds] = [[2, 10], 64];
+
+/**
+ * What no QEMU of runv's needs, for it inherits its channels: sockets (abstract ones of the host's network could be reached by them), but for those of its
+ * own router; io_uring, whose calls no filter sees; and interfaces that stay.
+ */
+export function reachRules(hasRouter: boolean): SeccompRule[] {
+  const refused = (names: string[], errno: "EPERM" | "ENOSYS", args: SeccompRule["args"] = []): SeccompRule => ({
+    ...{ names, action: "SCMP_ACT_ERRNO", errnoRet: errnoOf(errno), args },
+  });
+  const equal = (index: number, value: number): SeccompRule["args"] => [{ index, value, op: "SCMP_CMP_EQ" }];
+  const kinds = Array.from({ length: socketKinds }, (_, kind) => kind).filter((kind) => !routerSockets.includes(kind));
+  const sockets = hasRouter
+    ? [
+        ...kinds.map((kind) => refused(["socket"], "EPERM", equal(0, kind))),
+        refused(["socket"], "EPERM", [{ index: 0, value: socketKinds, op: "SCMP_CMP_GE" }]),
+      ]
+    : [refused(["socket"], "EPERM")];
+  return [
+    ...sockets,
+    refused(["io_uring_setup", "io_uring_enter", "io_uring_register"], "ENOSYS"),
+    ...[TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP].map((request) => refused(["ioctl"], "EPERM", equal(1, request))),
+  ];
+}
+
+/** The filter of a QEMU that is started, beside QEMU's own. @param hasRouter its network is QEMU's own router */
+export function reachFilter(hasRouter: boolean): SeccompFilter {
+  return compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", architectures: [], syscalls: reachRules(hasRouter) });
+}
+
 let filter: SeccompFilter | undefined;
 
 /** The filter, compiled once. */
@@ -82,6 +115,8 @@ export function sandboxProfile(): Seccomp {
     architectures: [],
     syscalls: [
       killed({ names: deadly }),
+      // Its network is a tap.
+      ...reachRules(false),
       // Threads, and nothing else.
       killed({ names: ["clone"], args: masked(CLONE_THREAD, 0) }),
       ...[CLONE_VFORK, CLONE_PTRACE, CLONE_PARENT, ...newer].map((flag) =>
