@@ -1,6 +1,6 @@
 /** Mounts that are made in the guest, seen from inside. */
 import { expect } from "bun:test";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runvTest } from "./support/rig";
 
@@ -77,3 +77,60 @@ runvTest("/proc and /sys, bound, are those of the machine's kernel", async ({ ru
   expect(stdout).toStartWith("QEMU\n");
   expect(stdout).toContain("cgroup.controllers\n");
 });
+
+runvTest(
+  "what a link leads to that leads to nothing is made, inside the root",
+  async ({ runv, bundle, id, directory }) => {
+    const file = join(directory, "resolv.conf");
+    writeFileSync(file, "nameserver 192.0.2.1\n");
+    mkdirSync(join(directory, "volume"));
+    writeFileSync(join(directory, "volume/file"), "of the volume\n");
+    const links: Record<string, string> = {
+      "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf",
+      dl: "/data/not/yet",
+      chain: "links/one",
+      "links/one": "../links/two/deep",
+      "links/two": "/../../far/away",
+      up: "../../../../outside",
+      full: "full/x",
+    };
+    const bind = (source: string, destination: string) => ({ source, destination, options: ["bind"] });
+    let root = "";
+    const make = (mounts: object[]) =>
+      bundle({
+        args: [
+          "sh",
+          "-c",
+          "cat /etc/resolv.conf /dl/file /dl/deep/er/file /chain/file /run/systemd/resolve/stub-resolv.conf; stat -f -c %T /up/tmp /outside/tmp; ls -l /up/node | cut -c1; ls -d /far/away/deep",
+        ],
+        change: (config) => {
+          root = config.root.path;
+          config.root.readonly = false;
+          config.mounts.push(...(mounts as typeof config.mounts));
+          config.linux.devices = [{ path: "/up/node", type: "c", major: 1, minor: 3 }];
+          mkdirSync(join(root, "links"));
+          rmSync(join(root, "etc/resolv.conf"), { force: true });
+          for (const [name, target] of Object.entries(links)) symlinkSync(target, join(root, name));
+        },
+      });
+    const path = await make([
+      bind(file, "/etc/resolv.conf"),
+      bind(join(directory, "volume"), "/dl"),
+      bind(join(directory, "volume"), "/dl/deep/er"),
+      bind(join(directory, "volume"), "/chain"),
+      { destination: "/up/tmp", type: "tmpfs", source: "tmpfs" },
+    ]);
+    mkdirSync(join(directory, "volume/deep/er"), { recursive: true });
+    const volume = "of the volume\n";
+    const name = "nameserver 192.0.2.1\n";
+    expect(await runv(["run", "-b", path, id("dangling")])).toEqual({
+      code: 0,
+      stdout: `${name}${volume.repeat(3)}${name}tmpfs\ntmpfs\nc\n/far/away/deep\n`,
+      stderr: "",
+    });
+    expect(existsSync(join(root, "outside"))).toBe(true);
+    const loop = await make([{ destination: "/full", type: "tmpfs", source: "tmpfs" }]);
+    const result = await runv(["run", "-b", loop, id("loop")]);
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining("too many levels of symbolic links") });
+  },
+);

@@ -77,6 +77,7 @@ export class Assembler {
   readonly #texts = new Map<string, Address>();
   readonly #data: { offset: number; bytes: Uint8Array }[] = [];
   readonly #relocations: { at: Address; target: Address }[] = [];
+  readonly #atEnd: (() => void)[] = [];
   #registers = 0;
   #dataSize = 0;
   #zeroedSize = 0;
@@ -223,6 +224,11 @@ export class Assembler {
     this.#emit(Op.fail, [errno]);
   }
 
+  /** Writes code behind all other, which is reached by jumps only. */
+  atEnd(write: () => void): void {
+    this.#atEnd.push(write);
+  }
+
   /** Ends the program. */
   end(): void {
     this.#emit(Op.end, []);
@@ -233,6 +239,8 @@ export class Assembler {
    * @throws Error when it is larger than the guest takes, or a label was never placed: a defect of the caller
    */
   assemble(head: ProgramHead = {}): Program {
+    if (this.#atEnd.length > 0) this.end();
+    for (const write of this.#atEnd.splice(0)) write();
     const count = this.#instructions.length;
     const memory = align16(this.#dataSize);
     const size = headSize + count * instructionSize + this.#relocations.length * 8 + memory;

@@ -3,12 +3,11 @@
  * openat2(RESOLVE_IN_ROOT) from the root's descriptor and used as a descriptor, so that no symbolic link of the image leads
  * out of it.
  */
-import { O_CLOEXEC, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, RESOLVE_IN_ROOT } from "../../linux/constants";
-import type { Address, Assembler, Register, SyscallOptions } from "../../program/assembler";
+import { O_CLOEXEC, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY } from "../../linux/constants";
+import type { Assembler, Register, SyscallOptions } from "../../program/assembler";
 import { close } from "../../program/files";
-
-/** struct open_how of openat2(2). */
-const howSize = 24;
+import { makeInRoot } from "./dangling";
+import { howSize, openHow } from "./open-how";
 
 /** Opens a path below `root`. @returns a register with the descriptor; −errno when an accepted error occurred */
 export function openInRoot(
@@ -27,6 +26,7 @@ export function openInRoot(
 /** Opens a directory below `root`, which is made, with all above it, where it is missing. */
 export function directoryInRoot(p: Assembler, root: Register, path: string, mode = 0o755): Register {
   const found = p.label();
+  const dangling = p.label();
   const missing = p.label();
   const fd = openInRoot(p, root, path, O_PATH | O_DIRECTORY, { accept: ["ENOENT"], otherwise: missing });
   p.jump(found);
@@ -36,10 +36,14 @@ export function directoryInRoot(p: Assembler, root: Register, path: string, mode
   for (const [index, name] of names.entries()) {
     const way = `/${names.slice(0, index + 1).join("/")}`;
     p.syscall("mkdirat", [parent, p.text(name), mode], { accept: ["EEXIST"] });
-    openInRoot(p, root, way, O_PATH | O_DIRECTORY, { into: fd });
+    openInRoot(p, root, way, O_PATH | O_DIRECTORY, { into: fd, accept: ["ENOENT"], otherwise: dangling });
     p.syscall("close", [parent]);
     p.set(parent, fd);
   }
+  p.jump(found);
+  p.place(dangling);
+  p.syscall("close", [parent]);
+  makeInRoot(p, root, path, false, fd);
   p.place(found);
   p.release(parent);
   return fd;
@@ -48,13 +52,18 @@ export function directoryInRoot(p: Assembler, root: Register, path: string, mode
 /** Opens a file below `root` to mount something on it; it is made, empty, where it is missing. */
 export function fileInRoot(p: Assembler, root: Register, path: string): Register {
   const found = p.label();
+  const dangling = p.label();
   const missing = p.label();
   const fd = openInRoot(p, root, path, O_PATH, { accept: ["ENOENT"], otherwise: missing });
   p.jump(found);
   p.place(missing);
   const directory = directoryInRoot(p, root, parentOf(path));
-  openInRoot(p, root, path, O_RDONLY | O_CREAT, { mode: 0o644, into: fd });
   close(p, directory);
+  const create = { mode: 0o644, into: fd, accept: ["ENOENT"], otherwise: dangling } as const;
+  openInRoot(p, root, path, O_RDONLY | O_CREAT, create);
+  p.jump(found);
+  p.place(dangling);
+  makeInRoot(p, root, path, true, fd);
   p.place(found);
   return fd;
 }
@@ -68,12 +77,4 @@ export function parentOf(path: string): string {
 export function nameOf(path: string): string {
   const clean = path.replace(/\/+$/, "");
   return clean.slice(clean.lastIndexOf("/") + 1);
-}
-
-function openHow(p: Assembler, flags: number, mode: number): Address {
-  const how = new DataView(new ArrayBuffer(howSize));
-  how.setBigUint64(0, BigInt(flags), true);
-  how.setBigUint64(8, BigInt(mode), true);
-  how.setBigUint64(16, BigInt(RESOLVE_IN_ROOT), true);
-  return p.bytes(new Uint8Array(how.buffer));
 }
