@@ -214,6 +214,13 @@ const wrong: [path: string, value: unknown, message: string][] = [
   ["linux/maskedPaths", ["/proc/kcore", "x"], "linux.maskedPaths[1]: must be an absolute path"],
   ["linux/readonlyPaths", "/proc", "linux.readonlyPaths: expected an array of strings, got a string"],
   ["linux/personality", { domain: "BSD" }, 'linux.personality.domain: unknown personality domain "BSD"'],
+  ["linux/memoryPolicy", { mode: "BIND" }, 'linux.memoryPolicy.mode: unknown memory policy mode "BIND"'],
+  ["linux/memoryPolicy", { mode: "MPOL_BIND", nodes: "x" }, 'linux.memoryPolicy.nodes: must be a list such as "0-3,7"'],
+  [
+    "linux/memoryPolicy",
+    { mode: "MPOL_BIND", flags: ["MPOL_F_X"] },
+    'linux.memoryPolicy.flags[0]: unknown memory policy flag "MPOL_F_X"',
+  ],
   ["linux/intelRdt", { closID: "a/b" }, "linux.intelRdt.closID: must be a plain name"],
   ["linux/intelRdt", { schemata: ["L3:0=f\nMB:0=1"] }, "linux.intelRdt.schemata[0]: must not contain a newline"],
 

@@ -2,6 +2,7 @@
 import { devices } from "./devices";
 import { idMappings } from "./ids";
 import { intelRdt } from "./intel-rdt";
+import { memoryPolicy } from "./memory-policy";
 import { rootfsPropagations } from "./mount-options";
 import { namespaces } from "./namespaces";
 import { netDevices } from "./net-devices";
@@ -27,6 +28,7 @@ export const linux = object({
   readonlyPaths: list(absolutePath, "strings"),
   mountLabel: optionalString(string),
   intelRdt: optional(intelRdt),
+  memoryPolicy: optional(memoryPolicy),
   personality: optional(
     object({ domain: oneOf("personality domain", ["LINUX", "LINUX32"]), flags: optional(strings) }),
   ),

@@ -1,5 +1,5 @@
 /** How a process is scheduled: config.md, "Linux Process": scheduler, ioPriority, execCPUAffinity. */
-import { array, checked, type Infer, object, optional, optionalString } from "./reader";
+import { array, checked, defaulted, type Infer, object, optional, optionalString } from "./reader";
 import { int32, integer, oneOf, string, uint64 } from "./scalars";
 
 /** linux/sched.h */
@@ -59,7 +59,8 @@ export const scheduler = checked(fields, ({ policy, nice = 0, priority, runtime,
 
 export const ioPriority = object({
   class: oneOf("I/O priority class", keys(ioPriorityClasses)),
-  priority: integer(0, 7),
+  /** Within the class; as with runc the highest unless it is said. */
+  priority: defaulted(integer(0, 7), () => 0),
 });
 
 /** A list of numbers and ranges as the kernel writes cpus and memory nodes: `0-3,7`. */

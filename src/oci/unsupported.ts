@@ -29,7 +29,7 @@ export function assertSupported({ mounts, linux }: Config): void {
     if (option !== undefined) unsupported(`mounts[${index}].options`, `${option}: id-mapped mounts are not supported`);
     if (uidMappings !== undefined) unsupported(`mounts[${index}].uidMappings`, "id-mapped mounts are not supported");
   }
-  const { seccomp, intelRdt, netDevices = {} } = linux;
+  const { seccomp, intelRdt, memoryPolicy, netDevices = {} } = linux;
   const notify = "SCMP_ACT_NOTIFY is not supported: the supervisor would be outside the virtual machine";
   if (seccomp !== undefined) {
     if (!isSupportedAction(seccomp.defaultAction)) unsupported("linux.seccomp.defaultAction", notify);
@@ -37,6 +37,9 @@ export function assertSupported({ mounts, linux }: Config): void {
     if (rule >= 0) unsupported(`linux.seccomp.syscalls[${rule}].action`, notify);
   }
   if (intelRdt !== undefined) unsupported("linux.intelRdt", "is not supported: a guest has no resctrl");
+  if (memoryPolicy !== undefined && memoryPolicy.mode !== "MPOL_DEFAULT") {
+    unsupported("linux.memoryPolicy", "is not supported: a guest has one memory node, which is not one of the host's");
+  }
   if (Object.keys(netDevices).length > 0) unsupported("linux.netDevices", "host devices cannot move into a guest");
   if ((linux.personality?.flags ?? []).length > 0) unsupported("linux.personality.flags", "there are none yet");
   assertResources(linux.resources);

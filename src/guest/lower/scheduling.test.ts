@@ -29,6 +29,18 @@ test("scheduler and I/O priority", () => {
   expect(text).toContain(`ioprio_set(1, 0, ${(3 << 13) | 4})`);
 });
 
+test("an I/O priority without a number is the highest of its class", () => {
+  const p = new Assembler();
+  lowerScheduling(p, reader({ args: ["sh"], cwd: "/", ioPriority: { class: "IOPRIO_CLASS_BE" } }), 0);
+  expect(disassemble(p.assemble())).toContain(`ioprio_set(1, 0, ${2 << 13})`);
+});
+
+test("processors that the machine lacks are no error", () => {
+  const p = new Assembler();
+  lowerAffinity(p, "500");
+  expect(disassemble(p.assemble())).toMatch(/sched_setaffinity.*EINVAL/);
+});
+
 test("personalities", () => {
   const linux = (domain: "LINUX" | "LINUX32") => ({ personality: { domain } }) as Parameters<typeof personalityOf>[0];
   expect([personalityOf(linux("LINUX")), personalityOf(linux("LINUX32"))]).toEqual([0, 8]);

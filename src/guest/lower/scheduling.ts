@@ -38,11 +38,11 @@ export function lowerPersonality(p: Assembler, personality: number | undefined):
   p.syscall("personality", [personality]);
 }
 
-/** Binds a process to processors; nothing when there is no list. */
+/** Binds a process to those of the processors that the machine has; nothing when it has none of them, or there is no list. */
 export function lowerAffinity(p: Assembler, list: string | undefined): void {
   if (list === undefined) return;
   p.doing(`bind the process to the processors ${list}`);
-  p.syscall("sched_setaffinity", [0, cpuSetSize / 8, p.bytes(cpuSet(list))]);
+  p.syscall("sched_setaffinity", [0, cpuSetSize / 8, p.bytes(cpuSet(list))], { accept: ["EINVAL"] });
 }
 
 function schedAttr({ policy, nice = 0, priority = 0, flags = [], runtime = 0, deadline = 0, period = 0 }: Scheduler) {
