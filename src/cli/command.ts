@@ -17,6 +17,8 @@ export interface Command<F extends Flags = Flags> {
   /** The arguments, and what they mean, as the help shows them after the name. */
   usage?: string;
   description?: string;
+  /** What its first argument can be, where these are its own commands: for completions and manuals. */
+  words?: readonly string[];
   flags: F;
   /** How many arguments it takes: the least and the most. */
   args: readonly [number, number];

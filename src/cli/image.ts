@@ -24,6 +24,7 @@ export const image = command({
 build takes Debian's kernel, downloaded and unpacked without being installed,
 the one that this host runs (--host), or one of your own (--kernel), and writes what runv's virtual machines start from.
 info says what lies there (--output), or where the global flags --kernel and --initrd say.`,
+  words: ["build", "info"],
   flags,
   args: [1, 1],
   async run({ flags: given, args, global }) {

@@ -52,6 +52,7 @@ export const interfaceCommand = (perform: Perform<InterfaceOptions>): Command =>
     description: `add gives a container an interface beside those of its network namespace: its other end is
 a tap in the caller's namespace. Its flags are tapname, name, ip, mac and mtu; those of
 update are add-ip, delete-ip and mtu. ls and rm have none.`,
+    words: Object.keys(subcommands),
     flags,
     args: [2, 3],
     run: async ({ flags: given, args: [word = "", id, name = ""], global }) => {

@@ -11,6 +11,7 @@ export const manage = command({
 Of runV 1.0: create-template makes the template for a container without limits, in the
 directory of the global option --template; remove-template removes all that are there.
 'runv template' can do more.`,
+  words: ["create-template", "remove-template"],
   flags: {},
   args: [1, 1],
   hidden: true,

@@ -36,6 +36,7 @@ returns when the first one is. Containers of that shape take theirs from there; 
 replaced in the background. The machines are made with the global flags of this command.
 status shows what is ready (--format).
 stop ends the pools, or that of --cpus and --memory; containers go on.`,
+  words: Object.keys(subcommands),
   flags,
   args: [1, 1],
   async run({ flags: given, args: [word = ""], global }) {

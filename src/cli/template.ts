@@ -51,6 +51,7 @@ machine's, by default those of a container without limits.
 stop ends their processes, which nobody needs who starts no more containers; clones go on.
 rm removes templates; machines that run keep what they have of them.
 gc removes the stale and the damaged, and the oldest of those that are too many.`,
+  words: Object.keys(subcommands),
   flags,
   args: [1, Number.POSITIVE_INFINITY],
   async run({ flags: given, args: [word = "", ...keys], global }) {

@@ -21,27 +21,28 @@ const flags = {
   "conn-timeout": string("GRPC connection timeout", { default: "1s" }),
 } as const;
 
-const root: Group = {
+/** All its commands. */
+export const ctrCommands: Group = {
   name: "ctr",
   summary: "a client of runv-containerd, as containerd 0.2 has it",
   commands: [checkpoints, containers, events, state, version],
 };
 
 export const ctr = command({
-  name: root.name,
-  summary: root.summary,
+  name: ctrCommands.name,
+  summary: ctrCommands.summary,
   usage: `COMMAND [command options] [arguments...]
 
 COMMANDS:
-   ${commandLines(root)}`,
+   ${commandLines(ctrCommands)}`,
   flags,
   args: [0, Number.POSITIVE_INFINITY],
   flagsFirst: true,
   run: async ({ flags, args }) => {
     try {
       const [name] = args;
-      if (name === undefined || name === "help" || name === "h") return showHelp(root, [root.name]);
-      return await runIn([root.name], root, args, flags);
+      if (name === undefined || name === "help" || name === "h") return showHelp(ctrCommands, [ctrCommands.name]);
+      return await runIn([ctrCommands.name], ctrCommands, args, flags);
     } catch (error) {
       if (error instanceof RunvError && error.code === "USAGE") throw error;
       writeAll(2, `[ctr] ${describeFailure(error) ?? messageOf(error)}\n`);

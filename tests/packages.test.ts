@@ -1,0 +1,96 @@
+/** The packages of `./package`: what is in them. `packages/walk` has a system that may be thrown away install, upgrade and purge them. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { patience } from "./support/patience";
+
+const project = join(import.meta.dir, "..");
+const epoch = "1796000000";
+let out = "";
+
+async function run(command: string[], env: Record<string, string> = {}) {
+  const child = Bun.spawn(command, {
+    cwd: project,
+    env: { ...process.env, LC_ALL: "C", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  return { stdout, stderr, code };
+}
+
+const deb = (revision: number) =>
+  join(out, `runv_2.0.0-${revision}_${process.arch === "arm64" ? "arm64" : "amd64"}.deb`);
+
+beforeAll(async () => {
+  out = mkdtempSync("/tmp/runv-packages-");
+  for (const revision of ["1", "2"]) {
+    const { code, stderr } = await run(["./package", "deb", out], {
+      PACKAGE_REVISION: revision,
+      SOURCE_DATE_EPOCH: epoch,
+    });
+    if (code !== 0) throw new Error(stderr);
+  }
+}, 240_000 * patience);
+afterAll(() => rmSync(out, { recursive: true }));
+
+/** What both kinds of package hold, besides a page of the manual for each command. */
+const files = [
+  ...["/etc/runv/config.toml", "/usr/bin/runv", "/usr/bin/runv-containerd", "/usr/bin/runv-ctr"],
+  ...["/usr/lib/systemd/system/runv-containerd.service", "/usr/lib/systemd/system/runv-pool.service"],
+  ...["/usr/share/doc/runv/copyright", "/usr/share/doc/runv/changelog.gz"],
+  ...["runv", "runv-containerd", "runv-ctr"].map((name) => `/usr/share/bash-completion/completions/${name}`),
+  ...["runv", "runv-containerd", "runv-ctr"].map((name) => `/usr/share/fish/vendor_completions.d/${name}.fish`),
+];
+
+test("the deb holds what is expected, root's, as old as SOURCE_DATE_EPOCH says", async () => {
+  const lines = (await run(["dpkg-deb", "-c", deb(1)], { TZ: "UTC" })).stdout.trim().split("\n");
+  const entries = lines.map((line) => /^(\S+) (\S+) +\d+ (\S+) \S+ \.(\/[^ ]*)/.exec(line)!.slice(1));
+  const paths = entries.map(([, , , path]) => path!).filter((path) => !path.endsWith("/"));
+  const pages = paths.filter((path) => path.startsWith("/usr/share/man/man8/"));
+  expect(pages).toContain("/usr/share/man/man8/runv.8.gz");
+  expect(pages.length).toBeGreaterThan(20);
+  expect(paths.filter((path) => !pages.includes(path)).sort()).toEqual(
+    [...files, "/usr/share/zsh/vendor-completions/_runv"].sort(),
+  );
+  expect(new Set(entries.map(([, owner]) => owner))).toEqual(new Set(["root/root"]));
+  expect(new Set(entries.map(([, , date]) => date))).toEqual(new Set(["2026-11-30"]));
+  const modes = Object.fromEntries(entries.map(([mode, , , path]) => [path, mode]));
+  expect(modes["/usr/bin/runv"]).toBe("-rwxr-xr-x");
+  expect(modes["/etc/runv/config.toml"]).toBe("-rw-r--r--");
+});
+
+test("its configuration is a conffile, its sums are right, its scripts are sh", async () => {
+  const control = join(out, "control");
+  expect((await run(["dpkg-deb", "-e", deb(1), control])).code).toBe(0);
+  expect(await Bun.file(join(control, "conffiles")).text()).toBe("/etc/runv/config.toml\n");
+  for (const script of ["postinst", "prerm", "postrm"]) {
+    expect(await run(["sh", "-n", join(control, script)])).toEqual({ code: 0, stdout: "", stderr: "" });
+  }
+  const tree = join(out, "tree");
+  mkdirSync(tree);
+  await run(["dpkg-deb", "-x", deb(1), tree]);
+  const sums = await run([
+    "sh",
+    "-c",
+    `cd ${tree} && md5sum --quiet -c ${control}/md5sums && wc -l <${control}/md5sums`,
+  ]);
+  expect(sums).toMatchObject({ code: 0, stderr: "" });
+  expect(Number(sums.stdout)).toBeGreaterThan(files.length);
+  rmSync(tree, { recursive: true });
+});
+
+test("what is made again is the same, byte for byte", async () => {
+  const sum = async (revision: number) =>
+    (await run(["bash", "-c", `dpkg-deb --fsys-tarfile ${deb(revision)} | sha256sum`])).stdout;
+  expect(await sum(1)).toMatch(/^[0-9a-f]{64} /);
+  expect(await sum(1)).toBe(await sum(2));
+});
+
+test("what is no kind of package, and no revision, is refused", async () => {
+  expect(await run(["./package", "apk"])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("usage: ./package"),
+  });
+  const bad = await run(["./package", "deb", out], { PACKAGE_REVISION: "x/y" });
+  expect(bad).toMatchObject({ code: 1, stderr: expect.stringContaining("PACKAGE_REVISION=x/y") });
+});
