@@ -15,6 +15,7 @@ import { openContainer, withSandbox } from "./open";
 import type { DeleteOptions } from "./options";
 import { othersIn } from "./pod";
 import { stateOf } from "./status";
+import { isStopped } from "./stopped";
 import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./store";
 
 /** How long a machine may take to end once nobody holds it; then it is killed. */
@@ -81,9 +82,11 @@ function kill({ phase, creator, byDaemon, shim }: ContainerRecord): void {
 /** Waits until the machine has ended, helps it where it does not, and removes what it leaves. */
 async function removeSandboxOf(
   root: string,
-  { sandbox, monitor, cgroup, shim, namespaces }: ContainerRecord,
+  { sandbox, monitor, machine, cgroup, shim, namespaces }: ContainerRecord,
 ): Promise<void> {
   const directory = sandboxDirectory(root, sandbox);
+  // What is stopped does not end by itself. A monitor's death is its machine's.
+  for (const part of [machine, monitor]) if (part !== undefined && isStopped(part)) signalProcess(part, SIGKILL);
   if (monitor !== undefined && !waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);
@@ -101,7 +104,8 @@ async function leaveMachine(root: string, record: ContainerRecord, heir: Contain
   const { id, shim, monitor, machine, cgroup } = record;
   if (shim !== undefined) waitForEnd(shim, endTimeoutMs);
   const forget = (client: SandboxClient) => client.forget(id).then(() => true);
-  if (!(await withSandbox(root, record, (client) => within(forgetTimeoutMs, forget(client))))) {
+  const forgotten = withSandbox(root, record, (client) => within(forgetTimeoutMs, forget(client)));
+  if (!(await forgotten.catch(ifSilent))) {
     log.warn(`the virtual machine does not answer: what it has of ${id} goes with it`);
   }
   // Who serves its files, or watches over it, is a child of the monitor's.
@@ -111,10 +115,16 @@ async function leaveMachine(root: string, record: ContainerRecord, heir: Contain
   await removeHostCgroup(cgroup);
 }
 
+function ifSilent(error: unknown): false {
+  if (error instanceof RunvError && error.code === "GUEST_SILENT") return false;
+  throw error;
+}
+
 function tryRead(root: string, id: string): ContainerRecord | undefined {
   try {
     return readRecord(root, id);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof RunvError && error.code === "CONTAINER_UNKNOWN") return undefined;
+    throw error;
   }
 }

@@ -1,12 +1,13 @@
 import { lowerExec } from "../guest/lower/exec";
 import type { Process } from "../oci/process";
-import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import { sandboxDirectory } from "../sandbox/paths";
 import type { Attended } from "./attended";
 import { openStdio } from "./console";
 import { joinHostCgroup } from "./host-cgroup";
 import { initOf } from "./open";
 import { outputCredit } from "./pump";
 import { ShimHandle } from "./spawn-shim";
+import { whileItRuns } from "./stopped";
 import type { ContainerRecord } from "./store";
 import { subCgroup } from "./sub-cgroup";
 
@@ -41,8 +42,9 @@ export async function startExec(
   try {
     await joinHostCgroup(cgroup, shim.identity.pid);
     started(shim);
-    const control = controlSocket(sandboxDirectory(root, sandbox));
-    await shim.begin({ id, control, terminal: process.terminal, foreground: !detach, attended }, program);
+    const directory = sandboxDirectory(root, sandbox);
+    const begin = { id, sandbox: directory, terminal: process.terminal, foreground: !detach, attended };
+    await whileItRuns(record, () => shim.begin(begin, program));
     return shim;
   } catch (error) {
     await shim.kill();

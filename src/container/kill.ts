@@ -4,7 +4,6 @@ import { within } from "../base/within";
 import { killAll, killInit } from "../guest/signal";
 import { signalProcess } from "../linux/processes";
 import { endingSignals, SIGKILL } from "../linux/signals";
-import type { SandboxClient } from "../sandbox/client";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { KillOptions } from "./options";
 import type { ContainerRecord } from "./store";
@@ -24,18 +23,19 @@ export async function killContainer({ global, id, signal, all }: KillOptions): P
     return 0;
   }
   const program = all ? killAll(id, signal) : killInit(initOf(record), signal);
-  const call = async ({ guest }: SandboxClient) => {
-    const done = guest.call(program);
-    if (signal !== SIGKILL) await done;
-    else if ((await within(answerTimeoutMs, done)) === undefined) killFromOutside(record);
-  };
+  const done = withSandbox(global.root, record, ({ guest }) => guest.call(program));
   try {
-    await withSandbox(global.root, record, call);
+    if (signal !== SIGKILL) await done;
+    else if ((await within(answerTimeoutMs, done.catch(orSilent))) === undefined) killFromOutside(record);
   } catch (error) {
     if (openContainer(global.root, id).status !== "stopped") throw error;
     throw notRunning(error);
   }
   return 0;
+}
+
+function orSilent(error: unknown): undefined {
+  if (!(error instanceof RunvError && error.code === "GUEST_SILENT")) throw error;
 }
 
 /** No guest keeps its container alive: it ends with its shim. */

@@ -5,6 +5,7 @@
 
 import { startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
+import { controlSocket } from "../sandbox/paths";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
@@ -61,7 +62,7 @@ export async function carryLateOutput(): Promise<number> {
   }));
   const rest = await begun.promise;
   if (rest === undefined) return 0;
-  const sandbox = await SandboxClient.connect({ unix: rest.control });
+  const sandbox = await SandboxClient.connect({ unix: controlSocket(rest.sandbox) });
   const closed = Promise.withResolvers<void>();
   const early: [stream: number, bytes: Uint8Array][] = [];
   let pumps: OutputPump[] = [];

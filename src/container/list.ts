@@ -1,4 +1,5 @@
-import { print } from "../base/output";
+import { messageOf, RunvError } from "../base/error";
+import { print, writeAll } from "../base/output";
 import { type ContainerState, stateFields } from "../oci/state";
 import type { ListOptions } from "./options";
 import { stateOf } from "./status";
@@ -17,7 +18,11 @@ export async function listContainers({ global, format, quiet }: ListOptions): Pr
 function stateIfAny(root: string, id: string): ContainerState[] {
   try {
     return [stateOf(root, readRecord(root, id))];
-  } catch {
+  } catch (error) {
+    // As runc: the others are shown all the same.
+    if (!(error instanceof RunvError && error.code === "CONTAINER_UNKNOWN")) {
+      writeAll(2, `load container ${id}: ${messageOf(error)}\n`);
+    }
     return [];
   }
 }

@@ -172,7 +172,7 @@ export class Making {
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
       id: this.#options.id,
-      control: controlSocket(this.#directory),
+      sandbox: this.#directory,
       terminal: process.terminal,
       container: this.#forShim(),
       foreground: !detach,

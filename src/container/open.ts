@@ -4,6 +4,7 @@ import { SandboxClient } from "../sandbox/client";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { whileItAnswers } from "../sandbox/silence";
 import { statusOf } from "./status";
+import { whileItRuns } from "./stopped";
 import { type ContainerRecord, readRecord } from "./store";
 
 /** A container with its status. */
@@ -47,18 +48,25 @@ export function withSandbox<T>(
   return connected(root, record, (client) => whileItAnswers(client, () => action(client)));
 }
 
-/** Connects to the sandbox that a container runs in, for as long as `action` takes. @throws RunvError SANDBOX_GONE */
+/** Connects to the sandbox that a container runs in, for as long as `action` takes. @throws RunvError SANDBOX_GONE, GUEST_SILENT */
 export async function connected<T>(
   root: string,
-  { sandbox }: ContainerRecord,
+  record: ContainerRecord,
   action: (client: SandboxClient) => Promise<T>,
 ): Promise<T> {
-  const client = await SandboxClient.connect({ unix: controlSocket(sandboxDirectory(root, sandbox)) });
-  try {
-    return await action(client);
-  } finally {
-    client.close();
-  }
+  let client: SandboxClient | undefined;
+  const act = async () => {
+    client = await SandboxClient.connect({ unix: controlSocket(sandboxDirectory(root, record.sandbox)) });
+    try {
+      return await action(client);
+    } finally {
+      client.close();
+    }
+  };
+  return await whileItRuns(record, act, (error) => {
+    client?.giveUp(error);
+    return client !== undefined;
+  });
 }
 
 /** The handle of a container's first process in the guest. @throws RunvError CONTAINER_NOT_RUNNING */

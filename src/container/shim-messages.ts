@@ -35,8 +35,8 @@ export const shimSocket = 3;
 export interface Begin {
   /** The container's id. */
   id: string;
-  /** The address of the monitor's control socket. */
-  control: string;
+  /** The sandbox's directory. */
+  sandbox: string;
   /** What the program's instructions are for: each note with how many instructions it holds for. */
   notes: [count: number, note: Note][];
   /** What is to be done for the process when it stops for the first time, before it goes on: a program in base64, with its notes. */
@@ -64,8 +64,8 @@ export interface ShimContainer {
 
 /** What a process is that has ended, while others hold its output. */
 export interface Rest {
-  /** The address of the monitor's control socket. */
-  control: string;
+  /** The sandbox's directory. */
+  sandbox: string;
   /** The process in the guest. */
   handle: number;
 }

@@ -12,6 +12,7 @@ import { endingSignals, SIGKILL } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
+import { controlSocket } from "../sandbox/paths";
 import { whileItAnswers } from "../sandbox/silence";
 import { type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
@@ -92,7 +93,7 @@ class Shim {
   }
 
   async #start(begin: Begin, program: Program): Promise<void> {
-    const sandbox = await span("connect", () => SandboxClient.connect({ unix: begin.control }));
+    const sandbox = await span("connect", () => SandboxClient.connect({ unix: controlSocket(begin.sandbox) }));
     this.#sandbox = sandbox;
     void sandbox.closed.then(() => this.#lost());
     if (begin.container !== undefined) {
@@ -249,7 +250,7 @@ class Shim {
   async #handOver(): Promise<void> {
     const { LateOutput } = await import("./late-output");
     const [, stdout, stderr] = this.#descriptors;
-    const rest = { control: this.#begin!.control, handle: this.#process!.handle };
+    const rest = { sandbox: this.#begin!.sandbox, handle: this.#process!.handle };
     this.#late = await LateOutput.start(this.#begin!.id, [stdout, stderr], rest, () => this.#cutOutput());
   }
 

@@ -1,7 +1,8 @@
 /** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { RunvError } from "../base/error";
+import { messageOf, RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
+import { log } from "../base/log";
 import type { SharedSettings } from "../guest/lower/settings";
 import type { Identity } from "../linux/identity";
 import type { Hooks } from "../oci/hooks";
@@ -9,6 +10,7 @@ import type { Namespace } from "../oci/namespaces";
 import type { Process } from "../oci/process";
 import type { Resources } from "../oci/resources";
 import type { Note } from "../program/program";
+import { isObject, isRecord } from "./record-shape";
 
 /** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
 export interface ContainerRecord {
@@ -85,24 +87,58 @@ export function makeContainerDirectory(root: string, id: string): void {
   }
 }
 
+/** The record is written twice: where one file is damaged, the other tells what runs of the container. The copy first: if it fails, nothing has changed. */
+const recordFiles = ["state.json", "state.json.copy"] as const;
+
 export function writeRecord(root: string, record: ContainerRecord): void {
-  replaceFile(`${containerDirectory(root, record.id)}/state.json`, record);
+  for (const file of recordFiles.toReversed()) replaceFile(`${containerDirectory(root, record.id)}/${file}`, record);
 }
 
-/** What is known of a container. @throws RunvError CONTAINER_UNKNOWN */
+/** What is known of a container. @throws RunvError CONTAINER_UNKNOWN, STATE_DAMAGED */
 export function readRecord(root: string, id: string): ContainerRecord {
-  const record = readJson(`${containerDirectory(root, id)}/state.json`);
+  const record = findRecord(root, id);
   if (record === undefined) throw new RunvError("CONTAINER_UNKNOWN", "container does not exist");
-  return record as ContainerRecord;
+  return record;
 }
 
-/** The same, of a container that may be gone. */
+/** The same, of a container that may be gone, or of which nothing can be read. */
 export function tryReadRecord(root: string, id: string): ContainerRecord | undefined {
-  return readJson(`${containerDirectory(root, id)}/state.json`) as ContainerRecord | undefined;
+  try {
+    return findRecord(root, id);
+  } catch (error) {
+    log.warn(messageOf(error));
+    return undefined;
+  }
 }
 
+function findRecord(root: string, id: string): ContainerRecord | undefined {
+  const directory = containerDirectory(root, id);
+  const problems: string[] = [];
+  for (const file of recordFiles) {
+    const found = readJson(`${directory}/${file}`);
+    if (typeof found === "object" && isRecord(found.value, id)) {
+      if (problems.length > 0) log.warn(`${problems[0]}: its copy is used`);
+      return found.value;
+    }
+    if (found !== "missing") problems.push(`${directory}/${file} is damaged`);
+  }
+  if (problems.length === 0) return undefined;
+  throw new RunvError("STATE_DAMAGED", problems.join(", "), {
+    hint: `nothing tells what runs of ${id}: end that by hand, and remove ${directory}`,
+  });
+}
+
+/** How a container's first process ended; undefined while it runs, or where that is not recorded whole. */
 export function readExit(root: string, id: string): ExitRecord | undefined {
-  return readJson(`${containerDirectory(root, id)}/${exitFile}`) as ExitRecord | undefined;
+  return readExitFile(`${containerDirectory(root, id)}/${exitFile}`);
+}
+
+/** The same, of any process whose end is recorded in this file. */
+export function readExitFile(path: string): ExitRecord | undefined {
+  const found = readJson(path);
+  if (typeof found !== "object" || !isObject(found.value)) return undefined;
+  const { code, at } = found.value;
+  return typeof code === "number" && typeof at === "string" ? (found.value as unknown as ExitRecord) : undefined;
 }
 
 /** The ids of all containers, sorted. */
@@ -136,10 +172,10 @@ function unwritable(path: string, cause: unknown): RunvError {
   return new RunvError("STATE_UNWRITABLE", `write ${path}: ${fileProblem(cause)}`, { cause });
 }
 
-function readJson(path: string): unknown {
+function readJson(path: string): { value: unknown } | "missing" | "unreadable" {
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch {
-    return undefined;
+    return { value: JSON.parse(readFileSync(path, "utf8")) };
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "missing" : "unreadable";
   }
 }

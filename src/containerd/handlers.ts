@@ -6,9 +6,12 @@ import { commit } from "../base/version";
 import { killContainer } from "../container/kill";
 import { pauseContainer, resumeContainer } from "../container/pause";
 import { updateContainer } from "../container/update";
+import { signalProcess } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import type { Answer, CallName, Request } from "./api/service";
 import { describe, describeMachine } from "./describe";
+import type { ContainerMachine } from "./machine";
+import type { DaemonProcess } from "./process";
 import { initName } from "./process-store";
 import { noCheckpoints, processFinished, Refusal, Status } from "./refusal";
 import { describeStats } from "./stats";
@@ -45,11 +48,14 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
     },
 
     async Signal({ id, pid, signal }) {
-      const { link, exit } = supervisor.find(id).process(pid);
+      const container = supervisor.find(id);
+      const process = container.process(pid);
+      const { link, exit } = process;
       if (signal > highestSignal) throw new Refusal("invalid argument");
       // What is left of a dead one is output that nobody takes: SIGKILL is for that, too.
       if (exit !== undefined && signal !== SIGKILL) throw processFinished();
-      if (pid !== initName || exit !== undefined) link.signal(signal);
+      if (exit !== undefined) link.signal(signal);
+      else if (pid !== initName) await signalExec(await container.machine(), process, signal);
       else await signalInit(global, id, signal);
       return {};
     },
@@ -97,6 +103,17 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
       throw noCheckpoints();
     },
   };
+}
+
+/** A signal that a guest does not take is not lost without a word, and SIGKILL does without the guest. */
+async function signalExec(machine: ContainerMachine, { link, record }: DaemonProcess, signal: number): Promise<void> {
+  try {
+    await machine.answers();
+  } catch (error) {
+    if (signal !== SIGKILL) throw error;
+    signalProcess(record.shim, SIGKILL);
+  }
+  link.signal(signal);
 }
 
 async function signalInit(global: GlobalOptions, id: string, signal: number): Promise<void> {

@@ -1,11 +1,13 @@
 /** The daemon's connection to the machine of a container: it watches its memory, asks what it uses, and sees it end. */
-import { messageOf } from "../base/error";
+import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
+import { within } from "../base/within";
 import { initOf, openContainer } from "../container/open";
 import { othersIn } from "../container/pod";
 import { statFiles } from "../container/stats";
 import type { ContainerRecord } from "../container/store";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
+import { ping } from "../guest/ping";
 import { killAll } from "../guest/signal";
 import { followMemory } from "../guest/watch-memory";
 import { SIGKILL } from "../linux/signals";
@@ -14,6 +16,8 @@ import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 
 /** How long a container's last words and its machine's end may take; then it is killed. */
 const patienceMs = 10_000;
+/** How long a guest may take to answer a client that waits. */
+const answerTimeoutMs = 10_000;
 
 export class ContainerMachine {
   #watched: Promise<void> = Promise.resolve();
@@ -46,13 +50,26 @@ export class ContainerMachine {
     return machine;
   }
 
-  /** What the container uses: the files of its cgroup. @throws RunvError */
+  /** What the container uses: the files of its cgroup. @throws RunvError GUEST_SILENT and others */
   async usage(): Promise<Map<string, string>> {
     const { record } = openContainer(this.root, this.id);
-    return decodeCgroupFiles(
-      await this.client.guest.call(readCgroupFiles(this.id, initOf(record), statFiles)),
-      statFiles,
+    const files = await within(
+      answerTimeoutMs,
+      this.client.guest.call(readCgroupFiles(this.id, initOf(record), statFiles)),
     );
+    if (files === undefined) throw silent();
+    return decodeCgroupFiles(files, statFiles);
+  }
+
+  /** Asks the guest whether it is there. @throws RunvError GUEST_SILENT when it does not answer in time */
+  async answers(): Promise<void> {
+    if (
+      (await within(
+        answerTimeoutMs,
+        ping(this.client.guest).then(() => true),
+      )) === undefined
+    )
+      throw silent();
   }
 
   /** Kills what runs in the container still; in a guest that does not answer, its end does. */
@@ -76,6 +93,10 @@ export class ContainerMachine {
       this.client.close();
     }
   }
+}
+
+function silent(): RunvError {
+  return new RunvError("GUEST_SILENT", "the virtual machine does not answer");
 }
 
 /** Waits for a promise, but no longer than so long. */

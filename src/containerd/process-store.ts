@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Attended } from "../container/attended";
-import { type ExitRecord, exitFile } from "../container/store";
+import { isObject } from "../container/record-shape";
+import { type ExitRecord, exitFile, readExitFile } from "../container/store";
 import type { Identity } from "../linux/identity";
 import type { Uint64 } from "../oci/scalars";
 import type { Message } from "./api/messages";
@@ -67,15 +68,16 @@ export class ProcessStore {
   /** All that are known. What a crash left half made is removed. */
   list(): ProcessRecord[] {
     return readdirSync(this.#root).flatMap((key) => {
-      const record = readJson(`${this.#root}/${key}/${recordFile}`) as ProcessRecord | undefined;
-      if (record === undefined) this.remove({ key });
-      return record ?? [];
+      const record = readJson(`${this.#root}/${key}/${recordFile}`);
+      if (isProcessRecord(record, key)) return record;
+      this.remove({ key });
+      return [];
     });
   }
 
   /** How a process ended; undefined while it runs, and when its shim was killed. */
   exit(record: Pick<ProcessRecord, "key">): ExitRecord | undefined {
-    return readJson(`${this.directory(record)}/${exitFile}`) as ExitRecord | undefined;
+    return readExitFile(`${this.directory(record)}/${exitFile}`);
   }
 
   /** Forgets a process. */
@@ -90,4 +92,10 @@ function readJson(path: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+function isProcessRecord(value: unknown, key: string): value is ProcessRecord {
+  if (!isObject(value) || value.key !== key) return false;
+  const { id, pid, view, stdio } = value;
+  return typeof id === "string" && typeof pid === "string" && isObject(view) && isObject(stdio);
 }

@@ -39,7 +39,8 @@ function readNote(path: string): Note | undefined {
     return undefined;
   }
   try {
-    return JSON.parse(text) as Note;
+    const note: Partial<Note> | null = JSON.parse(text);
+    return typeof note?.driver === "string" && typeof note.name === "string" ? (note as Note) : undefined;
   } catch {
     // Its writer was killed over it, before it started anything.
     return undefined;
