@@ -15,7 +15,7 @@ import { openContainer, withSandbox } from "./open";
 import type { DeleteOptions } from "./options";
 import { othersIn } from "./pod";
 import { stateOf } from "./status";
-import { isStopped } from "./stopped";
+import { endStopped } from "./stopped";
 import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./store";
 
 /** How long a machine may take to end once nobody holds it; then it is killed. */
@@ -85,8 +85,7 @@ async function removeSandboxOf(
   { sandbox, monitor, machine, cgroup, shim, namespaces }: ContainerRecord,
 ): Promise<void> {
   const directory = sandboxDirectory(root, sandbox);
-  // What is stopped does not end by itself. A monitor's death is its machine's.
-  for (const part of [machine, monitor]) if (part !== undefined && isStopped(part)) signalProcess(part, SIGKILL);
+  endStopped({ monitor, machine });
   if (monitor !== undefined && !waitForEnd(monitor, endTimeoutMs)) {
     signalProcess(monitor, SIGKILL);
     waitForEnd(monitor, endTimeoutMs);

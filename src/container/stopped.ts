@@ -2,6 +2,8 @@
 import { readFileSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { type Identity, isAlive } from "../linux/identity";
+import { signalProcess } from "../linux/processes";
+import { SIGKILL } from "../linux/signals";
 import type { ContainerRecord } from "./store";
 
 type Parts = Pick<ContainerRecord, "monitor" | "machine">;
@@ -37,13 +39,18 @@ export async function whileItRuns<T>(
 }
 
 /** Whether a process is stopped: state T or t of proc_pid_stat(5). */
-export function isStopped(process: Identity): boolean {
+function isStopped(process: Identity): boolean {
   try {
     const stat = readFileSync(`/proc/${process.pid}/stat`, "latin1");
     return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) && isAlive(process);
   } catch {
     return false;
   }
+}
+
+/** Kills what is stopped of a machine that nobody needs any more: it does not end by itself. A monitor's death is its machine's. */
+export function endStopped({ monitor, machine }: Parts): void {
+  for (const part of [machine, monitor]) if (part !== undefined && isStopped(part)) signalProcess(part, SIGKILL);
 }
 
 function stoppedPart({ monitor, machine }: Parts): string | undefined {

@@ -5,7 +5,8 @@ import { within } from "../base/within";
 import { initOf, openContainer } from "../container/open";
 import { othersIn } from "../container/pod";
 import { statFiles } from "../container/stats";
-import type { ContainerRecord } from "../container/store";
+import { endStopped } from "../container/stopped";
+import { type ContainerRecord, tryReadRecord } from "../container/store";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
 import { ping } from "../guest/ping";
 import { killAll } from "../guest/signal";
@@ -74,6 +75,8 @@ export class ContainerMachine {
 
   /** Kills what runs in the container still; in a guest that does not answer, its end does. */
   async kill(): Promise<void> {
+    const record = tryReadRecord(this.root, this.id);
+    if (record !== undefined && othersIn(this.root, record).length === 0) endStopped(record);
     await atMost(
       patienceMs,
       this.client.guest.call(killAll(this.id, SIGKILL)).catch(() => {}),
