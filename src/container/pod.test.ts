@@ -13,7 +13,11 @@ let root = "";
 beforeAll(() => {
   root = mkdtempSync("/tmp/runv-test-");
   for (const { id, process: shim } of shims) {
+    const none = { ociVersion: "", bundle: "", rootfs: "", created: "", owner: "", annotations: {}, cgroup: [] };
     const record = {
+      ...none,
+      ...{ paused: false, byDaemon: false, creator: identityOf(process.pid) },
+      ...{ process: {}, namespaces: [], settings: {}, hooks: {} },
       id,
       phase: "running",
       sandbox: id,
@@ -22,7 +26,7 @@ beforeAll(() => {
       monitor: identityOf(process.pid),
     };
     makeContainerDirectory(root, id);
-    writeRecord(root, record as ContainerRecord);
+    writeRecord(root, record as unknown as ContainerRecord);
   }
 });
 
