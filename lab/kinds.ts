@@ -1,5 +1,7 @@
 /** The machines that there are. */
+import { debian13 } from "./debian13";
 import { kvm } from "./kvm";
+import type { LabKernel } from "./modules";
 import { xen } from "./xen";
 
 /** Files of this host that a machine is made of. */
@@ -18,6 +20,12 @@ export interface Boot {
   tree?: string;
 }
 
+/** Directories of which an overlay is made, the upper first, and the kernel in them. */
+export interface OwnFiles {
+  layers: readonly string[];
+  kernel: LabKernel;
+}
+
 export interface LabKind {
   name: string;
   /** QEMU's processor. */
@@ -25,8 +33,10 @@ export interface LabKind {
   /** How many at most; as many as are useful if it is not said. */
   processors?: number;
   memoryMiB: number;
+  /** Of one that has files of its own, which are not this host's: they begin with systemd. */
+  files?(progress: (line: string) => void): Promise<OwnFiles>;
   /** Gets what it needs and this host has not. */
   prepare(parts: Parts, progress: (line: string) => void): Promise<Boot>;
 }
 
-export const kinds: Readonly<Record<string, LabKind>> = { kvm, xen };
+export const kinds: Readonly<Record<string, LabKind>> = { debian13, kvm, xen };

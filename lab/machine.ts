@@ -11,6 +11,8 @@ export interface Machine {
   boot: readonly string[];
   /** A directory whose files lie over this host's. */
   tree: string | undefined;
+  /** Directories that take the place of this host's files. */
+  layers: readonly string[];
   /** The directory of what is to be done, shared with the machine, which writes its exit code there. */
   order: string;
   results: string;
@@ -61,7 +63,7 @@ export async function runMachine(kind: LabKind, machine: Machine, seconds: numbe
 
 function qemu(
   { cpu, processors = mostProcessors, memoryMiB }: LabKind,
-  { boot, tree, order, results, console, interactive }: Machine,
+  { boot, tree, layers, order, results, console, interactive }: Machine,
 ): string[] {
   const cpus = Math.min(processors, mostProcessors, availableParallelism());
   return [
@@ -71,6 +73,7 @@ function qemu(
     ["-serial", `file:${value(console)}`],
     share("host", "/", ",readonly=on"),
     tree === undefined ? [] : share("tree", tree, ",readonly=on"),
+    layers.flatMap((path, index) => share(`layer${index}`, path, ",readonly=on")),
     share("order", order),
     share("results", results),
     boot,

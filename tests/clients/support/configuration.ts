@@ -22,13 +22,14 @@ runv = ["${binary}"]
 network_backend = "netavark"
 `;
 
-/** Until version 24 dockerd lowers its own score, which not everybody may; later it does not know the word. */
-const lowersItsScore = () => Number(/version (\d+)/.exec(said("dockerd", "--version"))?.[1] ?? 0) < 25;
-
-const said = (...words: string[]): string => Bun.spawnSync(words, { stderr: "ignore" }).stdout.toString();
+/** The version of the dockerd that is installed. */
+export const dockerMajor = Number(
+  /version (\d+)/.exec(Bun.spawnSync(["dockerd", "--version"], { stderr: "ignore" }).stdout.toString())?.[1] ?? 0,
+);
 
 const docker = {
-  ...(lowersItsScore() && { "oom-score-adjust": 0 }),
+  // Until version 24 it lowers its own score, which not everybody may; later it does not know the word.
+  ...(dockerMajor < 25 && { "oom-score-adjust": 0 }),
   "storage-driver": "overlay2",
   "default-runtime": "runc",
   containerd: "/run/containerd/containerd.sock",
