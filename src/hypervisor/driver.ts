@@ -61,8 +61,8 @@ export interface Share {
 export interface GuestMount {
   /** The file system, "9p" or "virtiofs". */
   type: string;
-  /** As mount(8) writes them. */
-  options: string;
+  /** As mount(8) writes them, for a guest with a kernel of this release. */
+  options(release: string): string;
   modules: readonly string[];
   /** Its device may come when the guest runs already. */
   late?: boolean;

@@ -3,7 +3,8 @@ import type { GuestMount } from "./driver";
 /**
  * How much a guest keeps of a share (Documentation/filesystems/9p.rst; docs/share.md has what each costs).
  *
- * `mmap`: pages of files that are mapped and nothing else, so host and guest see each other's changes at once. `loose`: names, attributes and
+ * `mmap`: pages of files that are mapped and nothing else, so host and guest see each other's changes at once; where the guest's kernel cannot do
+ * that and map files shared, nothing at all. `loose`: names, attributes and
  * pages, for as long as it has memory, and it writes back when it likes: for files that nobody else looks at meanwhile.
  */
 export const nineCaches = ["mmap", "loose"] as const;
@@ -20,7 +21,18 @@ const messageSize = 512_000;
 export function nineP(transport: "virtio" | "xen", cache: NineCache = "mmap"): GuestMount {
   return {
     type: "9p",
-    options: `trans=${transport},version=9p2000.L,cache=${cache},msize=${messageSize}`,
+    options: (release) => `trans=${transport},version=9p2000.L,cache=${wordOf(cache, release)},msize=${messageSize}`,
     modules: [`9pnet_${transport}`, "9p"],
   };
+}
+
+/**
+ * Since Linux 6.4 `cache=mmap` has the bit of writing back (CACHE_WRITEBACK of fs/9p/v9fs.h), without which no file is mapped shared, and with which
+ * files that are only written to are opened without O_APPEND, at the end that the guest knows of (v9fs_file_open). Neither `directio` nor `sync` brings that
+ * back. Of files whose content is somebody else's too, none may be lost: so there is no cache.
+ */
+function wordOf(cache: NineCache, release: string): string {
+  const [major = 0, minor = 0] = release.split(".").map((number) => Number.parseInt(number, 10));
+  const writesBack = major > 6 || (major === 6 && minor >= 4);
+  return cache === "mmap" && writesBack ? "none" : cache;
 }

@@ -60,7 +60,7 @@ export async function planBoot(
   const balloon = driver.capabilities.freePageReporting ? ["virtio_balloon"] : [];
   const network = driver.nicModules ?? networkModules;
   const modules = modulesFor(manifest, [...driver.guestMount.modules, ...network, ...balloon]);
-  return { plan: { driver, spec, modules, handlers }, manifest };
+  return { plan: { driver, spec, release: manifest.kernelRelease, modules, handlers }, manifest };
 }
 
 /** Boots a kernel, and makes the guest ready. */
@@ -72,7 +72,7 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     const connection = await connect(machine, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
-    await span("guest: join the host", () => connection.guest.call(joinHost(hostOf(driver))));
+    await span("guest: join the host", () => connection.guest.call(joinHost(hostOf(plan))));
     return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();

@@ -101,17 +101,18 @@ function isGone(error: unknown): boolean {
 
 /** Starts a machine where the template was saved, or where its process stands, and makes it one of its own. */
 async function clone(
-  { driver, spec, handlers }: BootPlan,
+  plan: BootPlan,
   template: Template,
   from: Pick<MachineSpec, "memory" | "restore" | "fork">,
 ): Promise<Sandbox> {
+  const { driver, spec, handlers } = plan;
   const machine = await span("hypervisor: start", () => driver.launch({ ...spec, ...from }));
   handlers.started(machine);
   try {
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
-    await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(driver))));
+    await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(plan))));
     return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();

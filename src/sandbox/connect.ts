@@ -47,6 +47,8 @@ export const monitorNumber = 0;
 export interface BootPlan {
   driver: Driver;
   spec: MachineSpec;
+  /** Of the kernel that it boots. */
+  release: string;
   /** Files of the modules to load. */
   modules: readonly string[];
   handlers: SandboxHandlers;
@@ -64,8 +66,10 @@ export async function prepare(guest: Guest, { driver, modules, spec }: BootPlan)
 }
 
 /** What a driver's guest joins. */
-export function hostOf({ guestMount }: Driver): Host {
-  return { name: hostname(), tag: shareTag, share: guestMount };
+export function hostOf({ driver: { guestMount }, release }: Pick<BootPlan, "driver" | "release">): Host {
+  const { type, late } = guestMount;
+  const share = { type, options: guestMount.options(release), ...(late !== undefined && { late }) };
+  return { name: hostname(), tag: shareTag, share };
 }
 
 /** The channel to a guest. */

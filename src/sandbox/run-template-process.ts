@@ -128,7 +128,7 @@ async function hold(
 
 /** Starts a machine of a template, has it walk the way of a container, and stops it. @returns what clones must know */
 async function prepare(
-  { driver, spec, handlers }: BootPlan,
+  { driver, spec, release, handlers }: BootPlan,
   template: Template,
   socket: string,
   share: Share,
@@ -142,7 +142,7 @@ async function prepare(
   });
   handlers.started(machine);
   const { guest } = await connect(machine, { frame() {}, close() {} });
-  const host = hostOf(driver);
+  const host = hostOf({ driver, release });
   await guest.call(wakeAndJoin(host));
   await walk(guest, share);
   await guest.call(leaveHost(host));

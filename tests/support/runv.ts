@@ -73,7 +73,7 @@ function stdinOf(input: RunvOptions["input"]): "ignore" | "pipe" | number | Blob
   return input instanceof Uint8Array ? new Blob([new Uint8Array(input)]) : input;
 }
 
-function imageFlags(): string[] {
+export function imageFlags(): string[] {
   const [kernel, initrd] = ["kernel", "hyper-initrd.img"].map((name) => join(project, "dist/image", name)) as [
     string,
     string,

@@ -1,0 +1,98 @@
+/**
+ * What host and guests see of each other's changes, with default settings: the rows of truth.ts. RUNV_TEST_IMAGES names directories with other images (kernel and
+ * hyper-initrd.img), separated by colons: the table is the same for every kernel, but for what docs/share.md says.
+ */
+import { describe, expect } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readImageManifest } from "../../src/image/read-manifest";
+import { withFlags } from "../drivers/support/driver";
+import { type Rig, runvTest } from "../support/rig";
+import { imageFlags } from "../support/runv";
+import { type Guest, program, rows, type Sides } from "./truth";
+
+interface Running extends Guest {
+  child: ReturnType<Rig["spawn"]>;
+}
+
+/** Starts a guest with the volume, and one file of it by itself. */
+async function start(rig: Rig, name: string, volume: string): Promise<Running> {
+  const bundle = await rig.bundle({
+    rootfs: "debian",
+    args: ["python3", "-u", "-c", program],
+    change: ({ mounts }) => {
+      mounts.push({ destination: "/volume", type: "bind", source: volume, options: ["rbind"] });
+      mounts.push({ destination: "/single", type: "bind", source: join(volume, "single"), options: ["bind"] });
+    },
+  });
+  const child = rig.spawn(["run", "-b", bundle, rig.id(name)], { input: "pipe", timeout: 400_000 });
+  const reader = child.stdout.getReader();
+  let said = "";
+  const line = async (): Promise<string> => {
+    for (;;) {
+      const end = said.indexOf("\n");
+      if (end >= 0) {
+        const first = said.slice(0, end);
+        said = said.slice(end + 1);
+        return first;
+      }
+      const { value, done } = await reader.read();
+      if (done) throw new Error(`the guest has ended: ${await new Response(child.stderr).text()}`);
+      said += new TextDecoder().decode(value);
+    }
+  };
+  expect(await line()).toBe("ready");
+  const input = child.stdin as import("bun").FileSink;
+  return {
+    child,
+    async do(code) {
+      input.write(`${JSON.stringify(code)}\n`);
+      await input.flush();
+      return JSON.parse(await line()) as string;
+    },
+  };
+}
+
+const others = (process.env.RUNV_TEST_IMAGES ?? "").split(":").filter(Boolean);
+for (const flags of [
+  [] as string[],
+  ...others.map((image) => ["--kernel", join(image, "kernel"), "--initrd", join(image, "hyper-initrd.img")]),
+]) {
+  const initrd = [...imageFlags(), ...flags].at(-1)!;
+  const { kernelRelease } = readImageManifest(initrd);
+  const [major = 0, minor = 0] = kernelRelease.split(".").map(Number);
+  const isNew = major > 6 || (major === 6 && minor >= 4);
+
+  describe(kernelRelease, () => {
+    runvTest("both sides see the truth", async (plain) => {
+      const rig = withFlags(plain, [...flags, "--default_memory", "256"]);
+      const host = join(rig.directory, "volume");
+      mkdirSync(host);
+      writeFileSync(join(host, "single"), "one\n");
+      const one = await start(rig, "one", host);
+      const two = await start(rig, "two", host);
+      const sides: Sides = { host, at: "/volume", one, two };
+      const wanted: Record<string, unknown> = {};
+      const seen: Record<string, unknown> = {};
+      for (const { what, run, truth, limit, newLimit } of rows) {
+        if (isNew && newLimit === "hangs") continue;
+        wanted[what] = (isNew ? newLimit : undefined) ?? limit ?? truth;
+        seen[what] = await run(sides);
+      }
+      expect(seen).toEqual(wanted);
+
+      // What a write has returned for is on the host.
+      await one.do(`f = os.open("/volume/killed", os.O_CREAT | os.O_WRONLY)`);
+      await one.do(`for i in range(32): os.write(f, b"line\\n")`);
+      const { machine } = JSON.parse(readFileSync(join(rig.root, rig.id("one"), "state.json"), "utf8"));
+      process.kill(machine.pid, "SIGKILL");
+      expect(await one.child.exited).toBe(128 + 9);
+      expect(readFileSync(join(host, "killed"), "utf8")).toBe("line\n".repeat(32));
+      two.child.kill("SIGKILL");
+      await two.child.exited;
+      for (const name of ["one", "two"]) {
+        expect(await rig.runv(["delete", "--force", rig.id(name)])).toMatchObject({ code: 0, stderr: "" });
+      }
+    });
+  });
+}
