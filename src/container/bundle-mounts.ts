@@ -9,8 +9,11 @@ import { AT_FDCWD, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC } from "../linux/constan
 import { SystemError, syscall } from "../linux/local";
 import { mountsBelow } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";
-import { isBind, type Mount } from "../oci/mounts";
+import type { Config } from "../oci/config";
+import { idMapOptions } from "../oci/mount-options";
+import { isBind, isIdMapped, type Mount } from "../oci/mounts";
 import type { SandboxClient } from "../sandbox/client";
+import { type IdMap, idMapNamespace, mapIds } from "../share/id-map";
 import { openTree, type TreeAttributes, unchanged } from "../share/tree";
 import type { RootView } from "./root-view";
 
@@ -31,6 +34,8 @@ export interface SharedTree {
   own: boolean;
   /** What it is on the host, whatever the guest makes of it. */
   attributes: TreeAttributes;
+  /** Its owners are mapped: by a user namespace, once there is one. */
+  idMap?: { map: IdMap; recursive: boolean; namespace?: number };
   /** What it is, for errors: `mounts[3].source`. */
   field: string;
 }
@@ -72,7 +77,10 @@ export function openTrees(id: string, bundle: Bundle): SharedTree[] {
 }
 
 export function closeTrees(trees: readonly SharedTree[]): void {
-  for (const { place } of trees) closeSync(place);
+  for (const { place, idMap } of trees) {
+    closeSync(place);
+    if (idMap?.namespace !== undefined) closeSync(idMap.namespace);
+  }
 }
 
 function rootOf(id: string, { rootfs }: Bundle): SharedTree {
@@ -83,9 +91,31 @@ function rootOf(id: string, { rootfs }: Bundle): SharedTree {
   return { source: rootfs, place, path, directory: true, recursive: true, own: false, attributes, field: rootField };
 }
 
-function boundTree(id: string, { bundle }: Bundle, index: number, mount: Mount): SharedTree {
+/** Makes the user namespaces by which ids are mapped. @throws RunvError MOUNT_IDMAP */
+export async function prepareIdMaps(trees: readonly SharedTree[]): Promise<void> {
+  for (const { idMap } of trees) if (idMap !== undefined) idMap.namespace = await idMapNamespace(idMap.map);
+}
+
+/** The owners that a mount is to show: its own mappings, or with an option those of the container. @throws RunvError CONFIG_UNSUPPORTED */
+function idMapOf({ linux }: Config, index: number, mount: Mount): SharedTree["idMap"] {
+  const { uidMappings, gidMappings } = mount.uidMappings === undefined ? linux : mount;
+  if (mount.uidMappings === undefined && !isIdMapped(mount)) return undefined;
+  if (uidMappings === undefined || gidMappings === undefined) {
+    const what = "idmap without mappings takes those of the container's user namespace, which has none";
+    throw new RunvError("CONFIG_UNSUPPORTED", `mounts[${index}].options: ${what}`);
+  }
+  const recursive = mount.options.findLast((option) => idMapOptions.includes(option)) === "ridmap";
+  return { map: { uids: uidMappings, gids: gidMappings }, recursive };
+}
+
+function boundTree(id: string, { bundle, config }: Bundle, index: number, mount: Mount): SharedTree {
   const field = `mounts[${index}].source`;
   const source = resolve(bundle, mount.source ?? "");
+  const own = /^\/(proc|sys)(\/|$)/.test(source);
+  const idMap = idMapOf(config, index, mount);
+  if (own && idMap !== undefined) {
+    throw new RunvError("CONFIG_UNSUPPORTED", `mounts[${index}]: the ids of ${source} cannot be mapped`);
+  }
   const place = openPlace(source, field);
   try {
     return {
@@ -93,8 +123,9 @@ function boundTree(id: string, { bundle }: Bundle, index: number, mount: Mount):
       path: `${id}/${index}`,
       directory: isDirectory(place, source, field),
       recursive: mount.options.includes("rbind"),
-      own: /^\/(proc|sys)(\/|$)/.test(source),
+      own,
       attributes: onHost(mount.options),
+      ...(idMap !== undefined && { idMap }),
     };
   } catch (error) {
     closeSync(place);
@@ -126,9 +157,9 @@ function boundSource({ source, place, path, directory, recursive, own }: SharedT
 
 /** The same for the shim: the host's side of the container's file system, as descriptors of this process. */
 export function viewOf({ config }: Bundle, trees: readonly SharedTree[]): RootView {
-  const binds = trees.flatMap(({ place, recursive, own, attributes, field }) => {
+  const binds = trees.flatMap(({ place, recursive, own, attributes, idMap, field }) => {
     const mount = config.mounts[Number(/^mounts\[(\d+)\]/.exec(field)?.[1])];
-    return mount === undefined || own ? [] : [{ place, recursive, attributes, destination: mount.destination }];
+    return mount === undefined || own ? [] : [{ place, recursive, attributes, idMap, destination: mount.destination }];
   });
   return { holder: process.pid, root: trees.find(isRoot)!.place, readonly: config.root.readonly, binds };
 }
@@ -138,15 +169,28 @@ export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedT
   await Promise.all(
     trees
       .filter(({ own }) => !own)
-      .map(async ({ place, path, directory, recursive, attributes, field, source }) => {
+      .map(async ({ place, path, directory, recursive, attributes, idMap, field, source }) => {
         const fd = reported(`${field}: take ${source}`, () => openTree(place, recursive));
         try {
+          if (idMap?.namespace !== undefined) mapTree(fd, idMap.namespace, idMap.recursive, `${field}: ${source}`);
           await sandbox.share({ fd, path, directory, attributes });
         } finally {
           syscall("close", fd);
         }
       }),
   );
+}
+
+function mapTree(tree: number, namespace: number, recursive: boolean, what: string): void {
+  try {
+    mapIds(tree, namespace, recursive);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    throw new RunvError("MOUNT_IDMAP", `${what}: map its ids: ${error.message}`, {
+      cause: error,
+      hint: "its file system cannot have that (an overlay, a network's), or it has mapped ids already",
+    });
+  }
 }
 
 function reported<T>(doing: string, action: () => T): T {

@@ -10,6 +10,7 @@ import {
   guestRootfs,
   isRoot,
   openTrees,
+  prepareIdMaps,
   rootPath,
   type SharedTree,
   shareTrees,
@@ -43,6 +44,7 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   const trees = openTrees(id, bundle);
   try {
+    await prepareIdMaps(trees);
     return await createWith(options, bundle, trees, how);
   } finally {
     closeTrees(trees);

@@ -22,6 +22,7 @@ import {
 import { syscall } from "../linux/local";
 import { makeMountNamespace } from "../linux/namespaces";
 import { takeDescriptor } from "../linux/take-descriptor";
+import { mapIds } from "../share/id-map";
 import { changeAttributes, emptyTree, openTree, type TreeAttributes } from "../share/tree";
 
 /** What a shim is to show. */
@@ -31,7 +32,14 @@ export interface RootView {
   root: number;
   /** The root file system can only be read. */
   readonly: boolean;
-  binds: { place: number; destination: string; recursive: boolean; attributes: TreeAttributes }[];
+  binds: {
+    place: number;
+    destination: string;
+    recursive: boolean;
+    attributes: TreeAttributes;
+    /** How its ids are mapped: by a user namespace. */
+    idMap?: { namespace?: number; recursive: boolean } | undefined;
+  }[];
 }
 
 const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
@@ -45,8 +53,13 @@ const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
 export function enterRootView({ holder, root: rootPlace, readonly, binds }: RootView): void {
   const root = take(holder, rootPlace, true);
   if (readonly) changeAttributes(root, readOnly, false);
-  const trees = binds.map(({ place, recursive, attributes, destination }) => {
+  const trees = binds.map(({ place, recursive, attributes, idMap, destination }) => {
     const tree = take(holder, place, recursive);
+    if (idMap?.namespace !== undefined) {
+      const namespace = takeDescriptor(holder, idMap.namespace);
+      mapIds(tree, namespace, idMap.recursive);
+      closeSync(namespace);
+    }
     changeAttributes(tree, attributes.root, false);
     changeAttributes(tree, attributes.all, true);
     return { tree, destination };

@@ -91,9 +91,9 @@ test("what runv cannot honour is refused", () => {
     "CONFIG_UNSUPPORTED",
     "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY is not supported: the supervisor would be outside the virtual machine",
   ]);
-  const mount = { destination: "/a", source: "/b", options: ["bind", "ridmap"] };
+  const mount = { destination: "/a", source: "/b", options: ["bind", "remount"] };
   expect(refusal(() => loadBundle(bundle(configWith("rootfs", { mounts: [mount] }))))[1]).toBe(
-    "mounts[0].options: ridmap: id-mapped mounts are not supported",
+    "mounts[0].options: remount: every mount is a new one",
   );
 });
 

@@ -39,7 +39,7 @@ export function features(annotations: Readonly<Record<string, string>> = {}) {
       apparmor: { enabled: false },
       selinux: { enabled: false },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: false } },
+      mountExtensions: { idmap: { enabled: true } },
       netDevices: { enabled: false },
     },
     annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit, ...annotations },

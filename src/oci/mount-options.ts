@@ -121,8 +121,8 @@ export const recursiveAttributes = table({
 /** What runtimes add to the kernel's options: `tmpcopyup` fills a new tmpfs with what it hides. */
 export const mountExtensions = ["tmpcopyup"] as const;
 
-/** Options that map ids between a mount and its source. */
-const idMapOptions = ["idmap", "ridmap"] as const;
+/** Options that map the ids of a bind mount: of its root, or of all mounts in it. */
+export const idMapOptions: readonly string[] = ["idmap", "ridmap"];
 
-/** Options that are known and refused: each mount of a container is a new one, and none maps ids. */
-export const refusedOptions: readonly string[] = [...idMapOptions, "remount"];
+/** Options that are known and refused: each mount of a container is a new one. */
+export const refusedOptions: readonly string[] = ["remount"];

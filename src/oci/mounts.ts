@@ -1,5 +1,6 @@
 /** mounts: config.md, "Mounts". */
 import { idMappings } from "./ids";
+import { idMapOptions } from "./mount-options";
 import { checked, type Infer, list, object, optional, optionalString } from "./reader";
 import { absolutePath, string } from "./scalars";
 
@@ -22,6 +23,11 @@ export function isBind({ type, options }: Pick<Mount, "type" | "options">): bool
   return type === "bind" || options.includes("bind") || options.includes("rbind");
 }
 
+/** Whether a mount's options ask for ids that are mapped. */
+export function isIdMapped({ options }: Pick<Mount, "options">): boolean {
+  return options.some((option) => idMapOptions.includes(option));
+}
+
 export const mounts = list(
   checked(fields, (mount) => {
     const { uidMappings, gidMappings } = mount;
@@ -29,7 +35,7 @@ export const mounts = list(
     if ((uidMappings === undefined) !== (gidMappings === undefined)) {
       return "an id-mapped mount needs both uidMappings and gidMappings";
     }
-    if (uidMappings !== undefined && !isBind(mount)) return "only a bind mount can be id-mapped";
+    if ((uidMappings !== undefined || isIdMapped(mount)) && !isBind(mount)) return "only a bind mount can be id-mapped";
     return undefined;
   }),
 );

@@ -23,11 +23,10 @@ export function isSupportedFlag(flag: SeccompFlag): boolean {
  * @throws RunvError CONFIG_UNSUPPORTED, the path of the field first
  */
 export function assertSupported({ mounts, linux }: Config): void {
-  for (const [index, { options, uidMappings }] of mounts.entries()) {
-    const option = options.find((option) => refusedOptions.includes(option));
-    if (option === "remount") unsupported(`mounts[${index}].options`, "remount: every mount is a new one");
-    if (option !== undefined) unsupported(`mounts[${index}].options`, `${option}: id-mapped mounts are not supported`);
-    if (uidMappings !== undefined) unsupported(`mounts[${index}].uidMappings`, "id-mapped mounts are not supported");
+  for (const [index, { options }] of mounts.entries()) {
+    if (options.some((option) => refusedOptions.includes(option))) {
+      unsupported(`mounts[${index}].options`, "remount: every mount is a new one");
+    }
   }
   const { seccomp, intelRdt, memoryPolicy, netDevices = {} } = linux;
   const notify = "SCMP_ACT_NOTIFY is not supported: the supervisor would be outside the virtual machine";

@@ -62,12 +62,19 @@ export function restrictTree(tree: number, { root, all }: TreeAttributes): void 
 /**
  * Changes what mount_setattr(2) changes, of a tree's root or of all mounts in it.
  * @param propagation MS_SLAVE and so on
+ * @param userNamespace a descriptor, with MOUNT_ATTR_IDMAP
  * @throws SystemError
  */
-export function changeAttributes(tree: number, { set, clear }: Attributes, recursive: boolean, propagation = 0): void {
+export function changeAttributes(
+  tree: number,
+  { set, clear }: Attributes,
+  recursive: boolean,
+  propagation = 0,
+  userNamespace = 0,
+): void {
   if (set === 0 && clear === 0 && propagation === 0) return;
   // struct mount_attr: set, clear, propagation, user namespace
-  const attributes = new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), 0n]);
+  const attributes = new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), BigInt(userNamespace)]);
   const bytes = new Uint8Array(attributes.buffer);
   syscall("mount_setattr", tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), bytes, bytes.length);
 }

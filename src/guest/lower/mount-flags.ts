@@ -25,7 +25,13 @@ import {
   MS_STRICTATIME,
   MS_SYNCHRONOUS,
 } from "../../linux/constants";
-import { mountExtensions, mountFlags, propagationFlags, recursiveAttributes } from "../../oci/mount-options";
+import {
+  idMapOptions,
+  mountExtensions,
+  mountFlags,
+  propagationFlags,
+  recursiveAttributes,
+} from "../../oci/mount-options";
 
 /** Attributes to set and to clear, of mount_setattr(2). */
 export interface AttributeChange {
@@ -92,7 +98,7 @@ export function sortMountOptions(options: readonly string[]): MountOptions {
     else if (propagation !== undefined) sorted.propagation.push(propagation);
     else if (recursive !== undefined) addAttribute(sorted.recursiveAttributes, recursive.flag, recursive.clear);
     else if ((mountExtensions as readonly string[]).includes(option)) sorted.extensions.push(option);
-    else if (option !== "") sorted.data.push(option);
+    else if (option !== "" && !idMapOptions.includes(option)) sorted.data.push(option);
   }
   return sorted;
 }

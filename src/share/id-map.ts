@@ -1,0 +1,64 @@
+/** Id-mapped mounts (mount_setattr(2), MOUNT_ATTR_IDMAP): files are shown with other owners than they have. */
+import { openSync, writeFileSync } from "node:fs";
+import { messageOf, RunvError } from "../base/error";
+import { spawnProgram } from "../hypervisor/spawn-program";
+import { CLONE_NEWUSER, MOUNT_ATTR_IDMAP } from "../linux/constants";
+import type { IdMapping } from "../oci/ids";
+import { Assembler } from "../program/assembler";
+import { changeAttributes } from "./tree";
+
+/** Which owner on disk (containerID) is shown as which (hostID), as config.json has it. */
+export interface IdMap {
+  uids: readonly IdMapping[];
+  gids: readonly IdMapping[];
+}
+
+/** Who serves a share may have one of these ids, and makes files as itself before it gives them to their owners (hypervisor/confinement.ts). */
+const servers: IdMapping = { containerID: 0x7000_0000, hostID: 0x7000_0000, size: 1 << 22 };
+
+/**
+ * Makes the user namespace by which a mount is id-mapped.
+ * @returns its descriptor
+ * @throws RunvError MOUNT_IDMAP when the kernel refuses the mappings
+ */
+export async function idMapNamespace({ uids, gids }: IdMap): Promise<number> {
+  const p = new Assembler();
+  p.syscall("unshare", [CLONE_NEWUSER]);
+  const byte = p.zeroed(8);
+  p.syscall("write", [1, byte, 1]);
+  // Until it is killed, or whoever started it is.
+  p.syscall("read", [0, byte, 1]);
+  p.syscall("exit_group", [0]);
+  const child = spawnProgram(p.assemble(), ["pipe", "pipe", "ignore"]);
+  try {
+    await child.stdout.getReader().read();
+    for (const [name, mappings] of [
+      ["uid_map", uids],
+      ["gid_map", gids],
+    ] as const) {
+      writeFileSync(`/proc/${child.pid}/${name}`, linesOf(mappings));
+    }
+    return openSync(`/proc/${child.pid}/ns/user`, "r");
+  } catch (cause) {
+    throw new RunvError("MOUNT_IDMAP", `map the ids of a mount: ${messageOf(cause)}`, { cause });
+  } finally {
+    child.kill("SIGKILL");
+    await child.exited;
+  }
+}
+
+function linesOf(mappings: readonly IdMapping[]): string {
+  const overlaps = ({ containerID, hostID, size }: IdMapping) =>
+    [containerID, hostID].some((first) => first < servers.hostID + servers.size && first + size > servers.hostID);
+  const all = mappings.some(overlaps) ? mappings : [...mappings, servers];
+  return all.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+}
+
+/**
+ * Maps the ids of a detached tree.
+ * @param recursive of all mounts in it
+ * @throws SystemError EINVAL where a file system cannot have that, or it has been done already
+ */
+export function mapIds(tree: number, namespace: number, recursive: boolean): void {
+  changeAttributes(tree, { set: MOUNT_ATTR_IDMAP, clear: 0 }, recursive, 0, namespace);
+}
