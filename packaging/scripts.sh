@@ -21,7 +21,7 @@ make_image() {
 }
 
 remove_image() {
-  if [ -e $mark ]; then rm -f $image/kernel $image/kernel.inputs $image/vmlinuz $image/hyper-initrd.img; fi
+  if [ -e $mark ]; then rm -rf $image/kernel $image/kernel.inputs $image/vmlinuz $image/hyper-initrd.img $image/modules; fi
   if [ -d $image ]; then rmdir --ignore-fail-on-non-empty $image; fi
 }
 

@@ -1,5 +1,5 @@
 /** linux.memoryPolicy: config-linux.md, "Memory policy" (set_mempolicy(2)). */
-import { array, type Infer, object, optional, optionalString } from "./reader";
+import { array, object, optional, optionalString } from "./reader";
 import { oneOf } from "./scalars";
 import { numberList } from "./scheduling";
 
@@ -20,5 +20,3 @@ export const memoryPolicy = object({
   nodes: optionalString(numberList),
   flags: optional(array(oneOf("memory policy flag", flags), "strings")),
 });
-
-export interface MemoryPolicy extends Infer<typeof memoryPolicy> {}
