@@ -5,7 +5,16 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { failureOf, spawnProgram } from "../hypervisor/spawn-program";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, CLONE_NEWNS, MOUNT_ATTR_RDONLY, O_CLOEXEC, O_RDONLY } from "../linux/constants";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  CLONE_NEWNS,
+  MOUNT_ATTR_RDONLY,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+} from "../linux/constants";
 import { Assembler } from "../program/assembler";
 import { repeatedly } from "../program/repeat";
 
@@ -39,13 +48,16 @@ export function placesIn(mountinfo: string, device: string, path: string): strin
 
 async function seal(pid: number, place: string): Promise<void> {
   const p = new Assembler();
+  // Places are as this process sees them, whose root need not be that of its namespace (chroot(2)).
+  p.doing("open the root of who serves the share");
+  const root = p.value("openat", [AT_FDCWD, p.text(`/proc/${pid}/root`), O_PATH | O_DIRECTORY | O_CLOEXEC]);
   p.doing("enter the namespace of who serves the share");
   p.syscall("setns", [p.value("openat", [AT_FDCWD, p.text(`/proc/${pid}/ns/mnt`), O_RDONLY | O_CLOEXEC]), CLONE_NEWNS]);
   p.doing("make the root file system read-only on the host");
   const attributes = p.bytes(new Uint8Array(new BigUint64Array([BigInt(MOUNT_ATTR_RDONLY), 0n, 0n, 0n]).buffer));
   // Busy as long as a file is open for writing, which the guest may be about to close.
   repeatedly(p, (again) =>
-    p.syscall("mount_setattr", [AT_FDCWD, p.text(place), AT_SYMLINK_NOFOLLOW, attributes, 32], {
+    p.syscall("mount_setattr", [root, p.text(place.slice(1)), AT_SYMLINK_NOFOLLOW, attributes, 32], {
       accept: ["EBUSY"],
       otherwise: again,
     }),
