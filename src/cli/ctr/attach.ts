@@ -47,8 +47,10 @@ export class Attachment {
         await begin({ stdin: path("stdin"), stdout: "", stderr: "" });
         return 0;
       }
-      const stdio = { stdin: path("stdin"), stdout: path("stdout"), stderr: path("stderr") };
-      for (const fifo of Object.values(stdio)) makeFifo(fifo);
+      // A terminal has one output.
+      const stderr = this.options.terminal ? "" : path("stderr");
+      const stdio = { stdin: path("stdin"), stdout: path("stdout"), stderr };
+      for (const fifo of Object.values(stdio)) if (fifo !== "") makeFifo(fifo);
       return await this.#attached(stdio, begin);
     } finally {
       rmSync(this.#directory, { recursive: true, force: true });
@@ -57,7 +59,9 @@ export class Attachment {
 
   async #attached(stdio: Stdio, begin: (stdio: Stdio) => Promise<void>): Promise<number> {
     // Before the process begins: a FIFO keeps what is in it as long as somebody has it open.
-    const [out, err] = [stdio.stdout, stdio.stderr].map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    const outputs = [stdio.stdout, stdio.stderr]
+      .filter((path) => path !== "")
+      .map((path) => openSync(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     const stdin = openSync(stdio.stdin, O_RDWR | O_CLOEXEC);
     const since = now();
     await begin(stdio);
@@ -66,7 +70,8 @@ export class Attachment {
     try {
       if (this.options.terminal) this.#followSize();
       this.#copyInput(stdin);
-      const [status] = await Promise.all([this.#exit(since), copyOutput(out!, 1), copyOutput(err!, 2)]);
+      const copied = outputs.map((fd, index) => copyOutput(fd, index + 1));
+      const [status] = await Promise.all([this.#exit(since), ...copied]);
       return status;
     } finally {
       if (before !== undefined) setTermios(0, before);
