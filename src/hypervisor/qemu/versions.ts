@@ -16,6 +16,8 @@ interface Change {
   device?: string;
   /** A machine's state goes to a file by a set of descriptors; by a descriptor of its own otherwise. */
   stateInSet?: boolean;
+  /** Devices of vhost-user are told of memory that is the process's own, too: a clone's is. */
+  ownMemory?: boolean;
   /** A release note, a page of documentation or a commit of QEMU. */
   source: string;
 }
@@ -39,6 +41,7 @@ const changes: readonly Change[] = [
   },
   // `fd:` of a plain file is refused from 11.0 on.
   { since: "9.1", stateInSet: true, source: "commit 6d3279655ac4; docs/about/removed-features.rst, fd: URI" },
+  { since: "5.0", until: "11.0", ownMemory: true, source: "seen: 10.0.13 tells of it, 11.1.3 of none" },
 ];
 
 /** The newest version with which runv was tried. */
@@ -61,6 +64,7 @@ export function changesFor(version: QemuVersion) {
     processor: own.flatMap(({ processor = [] }) => processor),
     devices: own.flatMap(({ device = [] }) => device),
     stateInSet: own.some(({ stateInSet }) => stateInSet === true),
+    ownMemory: own.some(({ ownMemory }) => ownMemory === true),
   };
 }
 
