@@ -21,6 +21,8 @@ install_documents() {
 remove_documents() {
   rm -f "$1"/share/man/man8/runv{,-*}.8.gz "$1"/share/bash-completion/completions/runv{,-containerd,-ctr} \
     "$1/share/zsh/site-functions/_runv" "$1"/share/fish/vendor_completions.d/runv{,-containerd,-ctr}.fish
+  rmdir --ignore-fail-on-non-empty "$1"/share/{man/man8,bash-completion/completions,bash-completion,zsh/site-functions,zsh} \
+    "$1"/share/{fish/vendor_completions.d,fish} 2>/dev/null || true
 }
 
 # make_tree TREE KIND: all that a package of this kind holds, at its place.

@@ -1,6 +1,8 @@
 # What ./build, ./demo, ./test, ./install and ./uninstall share. They source it first; it changes to the project's root.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
+# Bun keeps nothing in the home of whoever runs this.
+export BUN_RUNTIME_TRANSPILER_CACHE_PATH=0
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '%s\n' "$*" >&2; }
