@@ -72,12 +72,13 @@ async function look(rig: Rig, options: BundleOptions): Promise<Seen> {
       },
     });
   const [own, other] = [await bundle(), await bundle()];
-  const [ours, theirs] = await Promise.all([
-    run(config, rig.command(["run", "-b", own, rig.id("ours")]), () => rig.runv(["run", "-b", own, rig.id("ours")])),
-    run(config, ["runc", "--root", join(rig.directory, "runc"), "run", "-b", other, rig.id("theirs")], () =>
-      runc(rig, ["run", "-b", other, rig.id("theirs")]),
-    ),
-  ]);
+  // One after the other: both write into the same volumes.
+  const ourRun = ["run", "-b", own, rig.id("ours")];
+  const ours = await run(config, rig.command(ourRun), () => rig.runv(ourRun));
+  const theirRun = ["run", "-b", other, rig.id("theirs")];
+  const theirs = await run(config, ["runc", "--root", join(rig.directory, "runc"), ...theirRun], () =>
+    runc(rig, theirRun),
+  );
   forgetRunc(rig);
   return { config, ours, theirs };
 }
