@@ -4,6 +4,7 @@
  * called in, and no mount ever shows on the host.
  */
 import { closeSync } from "node:fs";
+import { RunvError } from "../base/error";
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
@@ -18,7 +19,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../linux/constants";
-import { syscall } from "../linux/local";
+import { SystemError, syscall } from "../linux/local";
 
 /** Attributes to set and to clear, of mount_setattr(2). */
 interface Attributes {
@@ -76,7 +77,15 @@ export function changeAttributes(
   // struct mount_attr: set, clear, propagation, user namespace
   const attributes = new BigUint64Array([BigInt(set), BigInt(clear), BigInt(propagation), BigInt(userNamespace)]);
   const bytes = new Uint8Array(attributes.buffer);
-  syscall("mount_setattr", tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), bytes, bytes.length);
+  try {
+    syscall("mount_setattr", tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), bytes, bytes.length);
+  } catch (cause) {
+    if (!(cause instanceof SystemError) || cause.code !== "ENOSYS") throw cause;
+    throw new RunvError("HOST_KERNEL_OLD", `make a mount fit for the share: ${cause.message}`, {
+      cause,
+      hint: "this takes Linux 5.12 or newer on the host (mount_setattr)",
+    });
+  }
 }
 
 /** A tree that is an empty tmpfs of a few MiB. @throws SystemError */
