@@ -41,7 +41,7 @@ const changes: readonly Change[] = [
   },
   // `fd:` of a plain file is refused from 11.0 on.
   { since: "9.1", stateInSet: true, source: "commit 6d3279655ac4; docs/about/removed-features.rst, fd: URI" },
-  { since: "5.0", until: "11.0", ownMemory: true, source: "seen: 10.0.13 tells of it, 11.1.3 of none" },
+  { since: "5.0", until: "11.0", ownMemory: true, source: "findings/vhost-user-private-memory.sh" },
 ];
 
 /** The newest version with which runv was tried. */
