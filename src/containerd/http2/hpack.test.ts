@@ -92,3 +92,11 @@ test("what is written plainly is read again, without a table", () => {
   }
   expect(() => decoder.decode(hex("be"))).toThrow();
 });
+
+test("a short block does not stand for more than a request has", () => {
+  const decoder = new HpackDecoder();
+  const length = 4000;
+  decoder.decode(Buffer.concat([encodePlainly([[Buffer.from("a"), Buffer.alloc(length, "b")]]).fill(0x40, 0, 1)]));
+  expect(decoder.decode(Buffer.alloc(8, 0xbe))).toHaveLength(8);
+  expect(() => decoder.decode(Buffer.alloc(100, 0xbe))).toThrow("headers that are too long");
+});

@@ -7,6 +7,8 @@ export type Field = readonly [name: Buffer, value: Buffer];
 
 /** What a table's entry counts besides its name and value. */
 const entryOverhead = 32;
+/** The most that a block's headers may come to: a byte of it can stand for a whole entry of the table. */
+const maxFields = 262_144;
 /** What SETTINGS_HEADER_TABLE_SIZE is as long as nobody says otherwise. */
 const maxTableSize = 4096;
 /** Integers have no more bytes than this after the first: 28 bits are more than any header has. */
@@ -25,19 +27,25 @@ export class HpackDecoder {
   decode(block: Uint8Array): Field[] {
     const reader = new Reader(block);
     const fields: Field[] = [];
+    let size = 0;
+    const take = (field: Field) => {
+      size += sizeOf(field);
+      if (size > maxFields) throw new Error("headers that are too long");
+      fields.push(field);
+    };
     while (reader.hasMore) {
       const first = reader.peek();
       if (first & 0x80) {
-        fields.push(this.#entry(reader.integer(7)));
+        take(this.#entry(reader.integer(7)));
       } else if (first & 0x40) {
         const field = this.#literal(reader, 6);
         this.#add(field);
-        fields.push(field);
+        take(field);
       } else if (first & 0x20) {
         if (fields.length > 0) throw new Error("the table's size changes after a header");
         this.#resize(reader.integer(5));
       } else {
-        fields.push(this.#literal(reader, 4));
+        take(this.#literal(reader, 4));
       }
     }
     return fields;

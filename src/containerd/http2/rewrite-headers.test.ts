@@ -125,6 +125,14 @@ for (const [what, bytes, problem] of [
     ]),
     "headers that are too long",
   ],
+  [
+    "continuations without end",
+    Buffer.concat([
+      frame(HEADERS, 0, 1, block),
+      ...Array.from({ length: 65 }, () => frame(CONTINUATION, 0, 1, Buffer.of())),
+    ]),
+    "headers that are too long",
+  ],
 ] as const) {
   test(`refused: ${what}`, () => {
     const all = what === "HTTP/1" ? bytes : Buffer.concat([preface, bytes]);

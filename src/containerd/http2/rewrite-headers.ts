@@ -7,6 +7,8 @@ const headerLength = 9;
 const maxPayload = 16_384;
 /** Clients' headers have some hundred bytes. */
 const maxBlock = 65_536;
+/** In so many frames they come at most; one is enough. */
+const maxParts = 64;
 const priorityLength = 5;
 
 const HEADERS = 1;
@@ -21,6 +23,8 @@ interface Block {
   flags: number;
   priority: Buffer;
   parts: Buffer[];
+  /** Of all parts, in bytes. */
+  length: number;
 }
 
 export class HeaderRewriter {
@@ -74,17 +78,18 @@ export class HeaderRewriter {
     const payload = this.#cut(length);
     if (type === HEADERS) this.#block = beginning(stream, flags, payload);
     else if (this.#block === undefined) throw new Error("a continuation of nothing");
-    else this.#block.parts.push(payload);
-    return this.#ending((flags & END_HEADERS) !== 0);
+    else {
+      this.#block.parts.push(payload);
+      this.#block.length += payload.length;
+    }
+    if (this.#block.length > maxBlock || this.#block.parts.length > maxParts)
+      throw new Error("headers that are too long");
+    return flags & END_HEADERS ? this.#whole(this.#block) : [];
   }
 
-  #ending(isWhole: boolean): Buffer[] {
-    const block = this.#block!;
-    const whole = Buffer.concat(block.parts);
-    if (whole.length > maxBlock) throw new Error("headers that are too long");
-    if (!isWhole) return [];
+  #whole(block: Block): Buffer[] {
     this.#block = undefined;
-    const plain = encodePlainly(this.change(this.#decoder.decode(whole)));
+    const plain = encodePlainly(this.change(this.#decoder.decode(Buffer.concat(block.parts))));
     const first = maxPayload - block.priority.length;
     const pieces: Buffer[] = [Buffer.concat([block.priority, plain.subarray(0, first)])];
     for (let at = first; at < plain.length; at += maxPayload) pieces.push(plain.subarray(at, at + maxPayload));
@@ -108,12 +113,8 @@ function beginning(stream: number, flags: number, payload: Buffer): Block {
   const priority = flags & PRIORITY ? priorityLength : 0;
   const to = payload.length - (flags & PADDED ? (payload[0] ?? 0) : 0);
   if (to < from + priority) throw new Error("a frame with more padding than it has room");
-  return {
-    stream,
-    flags,
-    priority: payload.subarray(from, from + priority),
-    parts: [payload.subarray(from + priority, to)],
-  };
+  const part = payload.subarray(from + priority, to);
+  return { stream, flags, priority: payload.subarray(from, from + priority), parts: [part], length: part.length };
 }
 
 function frameHeader(length: number, type: number, flags: number, stream: number): Buffer {
