@@ -9,7 +9,7 @@ import { controlSocket } from "../sandbox/paths";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
-import { OutputPump } from "./pump";
+import { OutputPump, outputCredit } from "./pump";
 import { type Rest, ShimType, shimSocket } from "./shim-messages";
 
 /** Who carries the rest, as its shim sees it. */
@@ -64,11 +64,11 @@ export async function carryLateOutput(): Promise<number> {
   if (rest === undefined) return 0;
   const sandbox = await SandboxClient.connect({ unix: controlSocket(rest.sandbox) });
   const closed = Promise.withResolvers<void>();
-  const early: [stream: number, bytes: Uint8Array][] = [];
+  const early = new EarlyOutput();
   let pumps: OutputPump[] = [];
   const process = await sandbox.takeOver(rest.handle, {
     data: (stream, bytes) => {
-      if (pumps.length === 0) early.push([stream, bytes.slice()]);
+      if (pumps.length === 0) early.push(stream, bytes);
       else pumps[stream - 1]?.push(bytes);
     },
     closed: () => closed.resolve(),
@@ -77,8 +77,19 @@ export async function carryLateOutput(): Promise<number> {
   const owed = await released.promise;
   pumps = [new OutputPump(1, 1, process), new OutputPump(2, 2, process)];
   for (const [index, pump] of pumps.entries()) pump.owe(owed[index] ?? 0);
-  for (const [stream, bytes] of early) pumps[stream - 1]?.push(bytes);
+  for (const [stream, bytes] of early.taken) pumps[stream - 1]?.push(bytes);
   await Promise.race([closed.promise, sandbox.closed]);
   await Promise.all(pumps.map((pump) => pump.drained()));
   return 0;
+}
+
+/** What comes before it may be written. A guest that sends more than it has credit for fills no memory: the rest of it is dropped. */
+export class EarlyOutput {
+  readonly taken: [stream: number, bytes: Uint8Array][] = [];
+  #bytes = 0;
+
+  push(stream: number, bytes: Uint8Array): void {
+    this.#bytes += bytes.length;
+    if (this.#bytes <= 2 * outputCredit) this.taken.push([stream, bytes.slice()]);
+  }
 }

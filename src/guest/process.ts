@@ -41,6 +41,9 @@ export class GuestProcess {
   readonly #output: Uint8Array[] = [];
   #outputSize = 0;
   readonly #reached: (Milestone | Error)[] = [];
+  /** A guest that repeats its last words is not heard again: they set things in motion. */
+  #hasExited = false;
+  #hasClosed = false;
   #waiting: { resolve: (milestone: Milestone) => void; reject: (error: Error) => void } | undefined;
 
   constructor(
@@ -104,17 +107,27 @@ export class GuestProcess {
     else if (type === FrameType.stopped) this.#reach("stopped");
     else if (type === FrameType.done) this.#reach("done");
     else if (type === FrameType.execed) this.#reach("execed");
-    else if (type === FrameType.closed) this.listener.closed?.();
+    else if (type === FrameType.closed) this.#close();
     else if (number === undefined) return;
     else if (type === FrameType.credit) this.listener.credit?.(number);
     else if (type === FrameType.started) this.#start(number);
     else if (type === FrameType.failed) this.#fail(this.program.failure(number, decodeU32(payload, 1) ?? 0));
     else if (type === FrameType.refused) this.lost(refused(number, decodeU32(payload, 1) ?? 0));
-    else if (type === FrameType.exit) {
-      this.#exit.resolve(number);
-      this.listener.exit?.(number);
-      this.#reach("exited");
-    }
+    else if (type === FrameType.exit) this.#end(number);
+  }
+
+  #end(waitStatus: number): void {
+    if (this.#hasExited) return;
+    this.#hasExited = true;
+    this.#exit.resolve(waitStatus);
+    this.listener.exit?.(waitStatus);
+    this.#reach("exited");
+  }
+
+  #close(): void {
+    if (this.#hasClosed) return;
+    this.#hasClosed = true;
+    this.listener.closed?.();
   }
 
   /** Says that the process is out of reach. */
