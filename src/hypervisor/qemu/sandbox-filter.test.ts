@@ -66,6 +66,8 @@ test("it reaches nobody by sockets, io_uring or interfaces that stay; QEMU's own
     for (const call of [425, 426, 427]) expect(ask(filter, call)).toBe(SECCOMP_RET_ERRNO | 38);
     // TUNSETPERSIST, and TUNSETOFFLOAD, which QEMU needs.
     expect(ask(filter, ioctl, 5n, 0x4004_54cbn)).toBe(refused);
+    // The kernel does not look at the upper half.
+    expect(ask(filter, ioctl, 5n, 0x1_4004_54cbn)).toBe(refused);
     expect(ask(filter, ioctl, 5n, 0x4004_54d0n)).toBe(SECCOMP_RET_ALLOW);
   }
 });

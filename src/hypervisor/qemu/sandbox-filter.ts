@@ -60,15 +60,20 @@ const [TUNSETPERSIST, TUNSETOWNER, TUNSETGROUP] = [0x4004_54cb, 0x4004_54cc, 0x4
 /** Kinds of sockets (socket(2)) that QEMU's own router makes, and how many there are. */
 const [routerSockets, socketKinds] = [[2, 10], 64];
 
+const refused = (names: string[], errno: "EPERM" | "ENOSYS", args: SeccompRule["args"] = []): SeccompRule => ({
+  ...{ names, action: "SCMP_ACT_ERRNO", errnoRet: errnoOf(errno), args },
+});
+
+/** Of an argument of which the kernel takes 32 bits, whatever is above them. */
+const equal = (index: number, value: number): SeccompRule["args"] => [
+  { index, value: 0xffff_ffff, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" },
+];
+
 /**
  * What no QEMU of runv's needs, for it inherits its channels: sockets (abstract ones of the host's network could be reached by them), but for those of its
  * own router; io_uring, whose calls no filter sees; and interfaces that stay.
  */
 export function reachRules(hasRouter: boolean): SeccompRule[] {
-  const refused = (names: string[], errno: "EPERM" | "ENOSYS", args: SeccompRule["args"] = []): SeccompRule => ({
-    ...{ names, action: "SCMP_ACT_ERRNO", errnoRet: errnoOf(errno), args },
-  });
-  const equal = (index: number, value: number): SeccompRule["args"] => [{ index, value, op: "SCMP_CMP_EQ" }];
   const kinds = Array.from({ length: socketKinds }, (_, kind) => kind).filter((kind) => !routerSockets.includes(kind));
   const sockets = hasRouter
     ? [
@@ -102,9 +107,6 @@ export function sandboxProfile(): Seccomp {
     action: "SCMP_ACT_KILL_PROCESS",
     args: [],
     ...rule,
-  });
-  const refused = (names: string[], errno: "EPERM" | "ENOSYS", args: SeccompRule["args"] = []): SeccompRule => ({
-    ...{ names, action: "SCMP_ACT_ERRNO", errnoRet: errnoOf(errno), args },
   });
   const masked = (mask: number, value: number): SeccompRule["args"] => [
     { index: 0, value: mask, valueTwo: value, op: "SCMP_CMP_MASKED_EQ" },
