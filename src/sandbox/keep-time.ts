@@ -17,6 +17,9 @@ const allowedMs = 10;
 /** A look that took longer says little, in ms: another is taken, some times. */
 const [quickMs, mostLooks] = [40, 8];
 
+/** How often it is said that a clock was put right, in ms: what a guest says of the time fills no log. */
+const saidMs = 3_600_000;
+
 /** One look: what it took, how far the guest is behind the host, and by what it tells the time. */
 interface Look {
   tookMs: number;
@@ -26,6 +29,7 @@ interface Look {
 
 /** Looks at a guest's clock from time to time, for as long as the guest is there, and puts it right. */
 export function keepTime(guest: Guest, look: () => Promise<Look> = () => lookAt(guest)): void {
+  let said = -saidMs;
   const again = (afterMs: number) => setTimeout(() => void check(), afterMs).unref();
   const check = async () => {
     try {
@@ -33,7 +37,9 @@ export function keepTime(guest: Guest, look: () => Promise<Look> = () => lookAt(
       const byMs = correction(behindMs, tookMs);
       if (byMs !== 0) {
         await guest.call(moveClock(byMs));
-        log.info(`the guest's clock was put right by ${byMs.toFixed(1)} ms`);
+        const now = performance.now();
+        log[now - said < saidMs ? "debug" : "info"](`the guest's clock was put right by ${byMs.toFixed(1)} ms`);
+        if (now - said >= saidMs) said = now;
       }
       again(goesOn.test(source) ? rarelyMs : oftenMs);
     } catch (error) {
