@@ -20,7 +20,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the protocol's numbers are used in place");
 
 enum {
-	PROTOCOL_VERSION = 1,
+	PROTOCOL_VERSION = 2,
 	/* A program with as many arguments and variables as execve(2) takes. */
 	MAX_TO_GUEST = 16 << 20,
 	MAX_FROM_GUEST = 64 << 10,

@@ -15,7 +15,7 @@ test("hello tells the version, the machine and the kernel", async () => {
   const { payload, process: handle } = await init.hello.promise;
   const view = new DataView(payload.buffer);
   expect(handle).toBe(0);
-  expect([view.getUint32(0, true), view.getUint32(4, true)]).toEqual([1, process.arch === "x64" ? 62 : 183]);
+  expect([view.getUint32(0, true), view.getUint32(4, true)]).toEqual([2, process.arch === "x64" ? 62 : 183]);
   expect(Buffer.from(payload.subarray(8)).toString()).toBe(
     (await Bun.file("/proc/sys/kernel/osrelease").text()).trim(),
   );

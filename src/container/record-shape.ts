@@ -1,9 +1,6 @@
 /** Whether what was found on disk is a container's record: files are cut by full disks and by hands. */
+import { isObject } from "../base/is-object";
 import type { ContainerRecord } from "./store";
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /** @param id of the container in whose directory it was found */
 export function isRecord(value: unknown, id: string): value is ContainerRecord {

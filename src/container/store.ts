@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
+import { isObject } from "../base/is-object";
 import { log } from "../base/log";
 import type { SharedSettings } from "../guest/lower/settings";
 import type { Identity } from "../linux/identity";
@@ -10,7 +11,7 @@ import type { Namespace } from "../oci/namespaces";
 import type { Process } from "../oci/process";
 import type { Resources } from "../oci/resources";
 import type { Note } from "../program/program";
-import { isObject, isRecord } from "./record-shape";
+import { isRecord } from "./record-shape";
 
 /** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
 export interface ContainerRecord {

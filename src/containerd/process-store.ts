@@ -1,8 +1,8 @@
 /** What is known of processes, on disk: one directory for each, with a name of its own, since a process's name is any text. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { isObject } from "../base/is-object";
 import type { Attended } from "../container/attended";
-import { isObject } from "../container/record-shape";
 import { type ExitRecord, exitFile, readExitFile } from "../container/store";
 import type { Identity } from "../linux/identity";
 import type { Uint64 } from "../oci/scalars";

@@ -1,9 +1,10 @@
 /** What an initrd of runv says about itself, in its first file. */
+import { isObject } from "../base/is-object";
 
 export const manifestPath = "runv/image.json";
 /** The version of the manifest, and that of the guest protocol that the image's init speaks. */
 export const manifestFormat = 1;
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export interface ImageManifest {
   format: number;
@@ -51,23 +52,19 @@ export function parseManifest(text: string): ImageManifest | undefined {
 }
 
 function isManifest(value: unknown): value is ImageManifest {
-  if (!isRecord(value) || value.format !== manifestFormat || !Number.isSafeInteger(value.protocol)) return false;
+  if (!isObject(value) || value.format !== manifestFormat || !Number.isSafeInteger(value.protocol)) return false;
   const texts = ["arch", "kernelRelease", "initSha256", "kernelSha256"];
   if (value.source !== undefined && typeof value.source !== "string") return false;
   return texts.every((key) => typeof value[key] === "string") && isModules(value.modules);
 }
 
 function isModules(value: unknown): value is ImageModules {
-  if (!isRecord(value) || !isRecord(value.extra)) return false;
+  if (!isObject(value) || !isObject(value.extra)) return false;
   if (value.onDemand !== undefined && !isTexts(value.onDemand)) return false;
-  const isModule = (module: unknown) => isRecord(module) && typeof module.path === "string" && isTexts(module.depends);
+  const isModule = (module: unknown) => isObject(module) && typeof module.path === "string" && isTexts(module.depends);
   return isTexts(value.boot) && isTexts(value.builtin) && Object.values(value.extra).every(isModule);
 }
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

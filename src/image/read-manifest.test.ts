@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { directory, file, listCpio, writeCpio } from "./cpio";
 import { writeInitrd } from "./initrd";
-import { encodeManifest, type ImageManifest, manifestPath } from "./manifest";
+import { encodeManifest, type ImageManifest, manifestPath, protocolVersion } from "./manifest";
 import { readImageManifest } from "./read-manifest";
 
 const scratch = mkdtempSync(join(tmpdir(), "runv-manifest-"));
@@ -12,7 +12,7 @@ afterAll(() => rmSync(scratch, { recursive: true }));
 
 const manifest: ImageManifest = {
   format: 1,
-  protocol: 1,
+  protocol: protocolVersion,
   arch: "x86_64",
   kernelRelease: "6.1.0-test",
   initSha256: "11",

@@ -21,7 +21,7 @@ export const FrameType = {
 } as const;
 
 /** The version of the guest protocol. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export const frameHeaderSize = 16;
 /** Most bytes of a payload, to the guest and from it. */

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeInitrd } from "../../image/initrd";
+import { protocolVersion } from "../../image/manifest";
 import { findBzImage } from "./kernel";
 
 const directory = mkdtempSync(join(tmpdir(), "runv-lkvm-"));
@@ -10,7 +11,14 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const initrd = join(directory, "initrd");
 const manifest = {
-  ...{ format: 1, protocol: 1, arch: "x86_64", kernelRelease: "6.1.0-test", initSha256: "", kernelSha256: "" },
+  ...{
+    format: 1,
+    protocol: protocolVersion,
+    arch: "x86_64",
+    kernelRelease: "6.1.0-test",
+    initSha256: "",
+    kernelSha256: "",
+  },
   modules: { boot: [], extra: {}, builtin: [] },
 };
 writeFileSync(initrd, writeInitrd({ manifest, init: Buffer.from("init"), modules: new Map(), vsock: [] }));
