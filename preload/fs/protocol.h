@@ -66,7 +66,6 @@ enum opcode {
 #define CAN_CACHE_SYMLINKS (1u << 23)
 #define CAN_SUBMOUNTS (1u << 27)
 #define CAN_HANDLE_KILLPRIV_V2 (1u << 28)
-#define CAN_INIT_EXT (1u << 30)
 
 enum {
 	SET_MODE = 1 << 0,

@@ -1,8 +1,8 @@
 /** `runv image build`, `runv image info` */
-import { basename, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { print, writeAll } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import { defaultCache, defaultInitrd, defaultKernel, modulesDirectory } from "../image/paths";
+import { defaultCache, defaultInitrd, defaultKernel, imageIn, modulesDirectory } from "../image/paths";
 import { command } from "./command";
 import { absolute } from "./container";
 import { bool, type FlagValues, string } from "./flags";
@@ -89,13 +89,12 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
 }
 
 function options({ output, kernel, host, modules, cache }: FlagValues<typeof flags>) {
-  const into = (file: string) => (output === undefined ? file : join(resolve(output), basename(file)));
   return {
     kernel: absolute(kernel),
     host,
     modules: absolute(modules),
     cache: resolve(cache),
-    output: { kernel: into(defaultKernel), initrd: into(defaultInitrd) },
+    output: output === undefined ? { kernel: defaultKernel, initrd: defaultInitrd } : imageIn(resolve(output)),
   };
 }
 

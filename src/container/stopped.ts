@@ -1,7 +1,6 @@
 /** Notices that a container's monitor or its hypervisor has been stopped (SIGSTOP, a debugger): it answers nobody then, however long one waits. */
-import { readFileSync } from "node:fs";
 import { RunvError } from "../base/error";
-import { type Identity, isAlive } from "../linux/identity";
+import { isStopped } from "../linux/identity";
 import { signalProcess } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import type { ContainerRecord } from "./store";
@@ -35,16 +34,6 @@ export async function whileItRuns<T>(
     return await Promise.race([action(), failed]);
   } finally {
     clearInterval(timer);
-  }
-}
-
-/** Whether a process is stopped: state T or t of proc_pid_stat(5). */
-function isStopped(process: Identity): boolean {
-  try {
-    const stat = readFileSync(`/proc/${process.pid}/stat`, "latin1");
-    return /^[Tt]/.test(stat.slice(stat.lastIndexOf(")") + 2)) && isAlive(process);
-  } catch {
-    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 /** The daemon's connection to the machine of a container: it watches its memory, asks what it uses, and sees it end. */
-import { messageOf, RunvError } from "../base/error";
+import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
 import { initOf, openContainer } from "../container/open";
@@ -14,6 +14,7 @@ import { followMemory } from "../guest/watch-memory";
 import { SIGKILL } from "../linux/signals";
 import { SandboxClient } from "../sandbox/client";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
+import { silent } from "../sandbox/silence";
 
 /** How long a container's last words and its machine's end may take; then it is killed. */
 const patienceMs = 10_000;
@@ -96,10 +97,6 @@ export class ContainerMachine {
       this.client.close();
     }
   }
-}
-
-function silent(): RunvError {
-  return new RunvError("GUEST_SILENT", "the virtual machine does not answer");
 }
 
 /** Waits for a promise, but no longer than so long. */

@@ -47,7 +47,8 @@ export const toOpen = [1];
 /** More than there are; the kernel refuses those it does not know. */
 const lastCapability = 63;
 /** Between systemd's ranges of ids and 2³¹ nobody allocates any; a process id has 22 bits (/proc/sys/kernel/pid_max). */
-const firstId = 0x7000_0000;
+export const firstId = 0x7000_0000;
+export const idCount = 1 << 22;
 /** linux/resource.h */
 const RLIMIT_CORE = 4;
 /** fs.nr_open's default. A share's guest may hold as many files open. */

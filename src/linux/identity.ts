@@ -9,6 +9,17 @@ export interface Identity {
 
 /** The identity of a process; undefined when there is none, or it is dead and only waits to be reaped. */
 export function identityOf(pid: number): Identity | undefined {
+  const found = lookAt(pid);
+  return found === undefined || found.state === "Z" || found.state === "X" ? undefined : found.identity;
+}
+
+/** Whether this very process is stopped: by a signal, or by a debugger. */
+export function isStopped({ pid, startTime }: Identity): boolean {
+  const found = lookAt(pid);
+  return found?.identity.startTime === startTime && /[Tt]/.test(found.state);
+}
+
+function lookAt(pid: number): { state: string; identity: Identity } | undefined {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -17,8 +28,7 @@ export function identityOf(pid: number): Identity | undefined {
   }
   // The second field, the command's name, may hold anything, also spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state] = fields;
-  return state === "Z" || state === "X" ? undefined : { pid, startTime: Number(fields[19]) };
+  return { state: fields[0] ?? "", identity: { pid, startTime: Number(fields[19]) } };
 }
 
 /** Whether this very process still runs. */

@@ -48,7 +48,8 @@ function settled(promise: Promise<unknown>): Promise<true> {
   );
 }
 
-function silent(): RunvError {
+/** What is thrown of such a guest. */
+export function silent(): RunvError {
   return new RunvError("GUEST_SILENT", "the virtual machine does not answer", {
     hint: "'runv kill ID KILL' and 'runv delete --force ID' do without its answer",
   });

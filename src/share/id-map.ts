@@ -1,6 +1,7 @@
 /** Id-mapped mounts (mount_setattr(2), MOUNT_ATTR_IDMAP): files are shown with other owners than they have. */
 import { openSync, writeFileSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
+import { firstId, idCount } from "../hypervisor/confinement";
 import { spawnProgram } from "../hypervisor/spawn-program";
 import { CLONE_NEWUSER, MOUNT_ATTR_IDMAP } from "../linux/constants";
 import type { IdMapping } from "../oci/ids";
@@ -13,8 +14,8 @@ export interface IdMap {
   gids: readonly IdMapping[];
 }
 
-/** Who serves a share may have one of these ids, and makes files as itself before it gives them to their owners (hypervisor/confinement.ts). */
-const servers: IdMapping = { containerID: 0x7000_0000, hostID: 0x7000_0000, size: 1 << 22 };
+/** Who serves a share may have one of these ids, and makes files as itself before it gives them to their owners. */
+const servers: IdMapping = { containerID: firstId, hostID: firstId, size: idCount };
 
 /**
  * Makes the user namespace by which a mount is id-mapped.

@@ -26,11 +26,11 @@ import { repeatedly } from "../program/repeat";
  * @throws RunvError SHARE_SEAL
  */
 export async function sealElsewhere(pids: Iterable<number>, device: string, path: string): Promise<void> {
-  const namespaces = new Map<string | undefined, number>([[namespaceOf(process.pid), process.pid]]);
+  const namespaces = new Set([namespaceOf(process.pid)]);
   for (const pid of pids) {
     const namespace = namespaceOf(pid);
     if (namespace === undefined || namespaces.has(namespace)) continue;
-    namespaces.set(namespace, pid);
+    namespaces.add(namespace);
     for (const place of placesIn(mountinfoOf(pid), device, path)) await seal(pid, place);
   }
 }
