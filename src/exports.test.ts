@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Glob } from "bun";
 
 const root = join(import.meta.dir, "..");
-const files = [...new Glob("{src,guest,tests,bench,lab}/**/*.ts").scanSync(root)];
+const files = [...new Glob("{src,guest,tests,bench,lab,packaging}/**/*.ts").scanSync(root)];
 const texts = files.map((file) => readFileSync(join(root, file), "utf8"));
 
 /** How often each word occurs in all files together. */

@@ -2,8 +2,7 @@
 import { expect } from "bun:test";
 import { closeSync, createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { O_CLOEXEC } from "../src/linux/constants";
-import { syscall } from "../src/linux/local";
+import { makePipe } from "./support/pipe";
 import { sharedRig } from "./support/shared";
 import { until } from "./support/until";
 
@@ -107,11 +106,4 @@ async function textOf(fd: number): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of createReadStream("", { fd })) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
-}
-
-/** A pipe: what is not read stays in it. */
-function makePipe(): [reading: number, writing: number] {
-  const ends = new Int32Array(2);
-  syscall("pipe2", new Uint8Array(ends.buffer), O_CLOEXEC);
-  return [ends[0]!, ends[1]!];
 }

@@ -3,8 +3,7 @@ import { expect } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, createReadStream } from "node:fs";
 import { join } from "node:path";
-import { O_CLOEXEC } from "../src/linux/constants";
-import { syscall } from "../src/linux/local";
+import { makePipe } from "./support/pipe";
 import { sharedRig } from "./support/shared";
 
 const runvTest = sharedRig(async (rig) => {
@@ -108,10 +107,3 @@ runvTest("a process that does not read an endless stdin stalls its writer only",
   child.kill("SIGTERM");
   expect(await child.exited).toBe(143);
 });
-
-/** A pipe: what is not read stays in it. */
-function makePipe(): [reading: number, writing: number] {
-  const ends = new Int32Array(2);
-  syscall("pipe2", new Uint8Array(ends.buffer), O_CLOEXEC);
-  return [ends[0]!, ends[1]!];
-}

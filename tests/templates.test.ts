@@ -67,7 +67,7 @@ runvTest(
   },
 );
 
-/** What a process has for itself, in MiB. */
+/** What a process has for itself of its memory, shared or not, in MiB. */
 function anonymousOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return Number(/^Anonymous: +(\d+) kB$/m.exec(text)![1]) / 1024;

@@ -116,9 +116,14 @@ async function run({ process }: Config, words: readonly string[], plain: () => P
 
 const found = new Set<(typeof differences)[number]>();
 
+/** How it ended and what was said of it, whenever that was. */
+function resultOf({ code, stderr }: Result): string {
+  return `${code} ${stderr.trim().replaceAll(/time="[^"]*"/g, "time")}`;
+}
+
 function compare(name: string, { config, ours, theirs }: Seen): void {
-  const here = readView(`${theirs.stdout}== result\n${theirs.code} ${theirs.stderr.trim()}`, config, true);
-  const there = readView(`${ours.stdout}== result\n${ours.code} ${ours.stderr.trim()}`, config, false);
+  const here = readView(`${theirs.stdout}== result\n${resultOf(theirs)}`, config, true);
+  const there = readView(`${ours.stdout}== result\n${resultOf(ours)}`, config, false);
   const unexplained = [
     ...missingFrom(there, here).map((line) => `runv ${line}`),
     ...missingFrom(here, there).map((line) => `runc ${line}`),

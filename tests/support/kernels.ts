@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { findKernelFiles } from "../../src/image/kernel-files";
 import { readImageManifest } from "../../src/image/read-manifest";
+import { imageFlags } from "./runv";
 
 const project = join(import.meta.dir, "../..");
 const cache = "/var/cache/runv";
@@ -16,9 +17,14 @@ export interface KernelAtHand {
   flags(directory: string): string[];
 }
 
+/** Directories with images: that of the tests, and those that RUNV_TEST_IMAGES names. */
+export function imagesAtHand(images = process.env.RUNV_TEST_IMAGES ?? ""): string[] {
+  return [join(project, "dist/image"), ...images.split(":").filter(Boolean)];
+}
+
 /** One of each release, the tests' own first. */
-export function kernelsAtHand(images = process.env.RUNV_TEST_IMAGES ?? ""): KernelAtHand[] {
-  const made = [join(project, "dist/image"), ...images.split(":").filter(Boolean)].map(ofImage);
+export function kernelsAtHand(): KernelAtHand[] {
+  const made = imagesAtHand().map(ofImage);
   const cached = existsSync(cache) ? readdirSync(cache).flatMap(ofTree) : [];
   const all = [...made.filter((kernel) => kernel !== undefined), ...cached];
   return all.filter(({ release }, index) => all.findIndex((other) => other.release === release) === index);
@@ -44,8 +50,3 @@ function ofTree(name: string): KernelAtHand[] {
   };
   return [{ release, flags }];
 }
-
-const imageFlags = (directory: string) => [
-  ...["--kernel", join(directory, "kernel")],
-  ...["--initrd", join(directory, "hyper-initrd.img")],
-];

@@ -1,6 +1,7 @@
 /** Running `dist/runv` (or what RUNV_BINARY names) as its callers do. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { imageIn } from "../../src/image/paths";
 import { patience } from "./patience";
 
 const project = join(import.meta.dir, "../..");
@@ -73,10 +74,8 @@ function stdinOf(input: RunvOptions["input"]): "ignore" | "pipe" | number | Blob
   return input instanceof Uint8Array ? new Blob([new Uint8Array(input)]) : input;
 }
 
-export function imageFlags(): string[] {
-  const [kernel, initrd] = ["kernel", "hyper-initrd.img"].map((name) => join(project, "dist/image", name)) as [
-    string,
-    string,
-  ];
+/** The flags that name an image, the tests' own unless told; none where there is none. */
+export function imageFlags(directory = join(project, "dist/image")): string[] {
+  const { kernel, initrd } = imageIn(directory);
   return existsSync(kernel) ? ["--kernel", kernel, "--initrd", initrd] : [];
 }

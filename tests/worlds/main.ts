@@ -33,7 +33,7 @@ writeFileSync(
 process.exit(failed ? 1 : 0);
 
 async function tryWorld(world: World, wanted: readonly string[]): Promise<void> {
-  if (world.suite === undefined) return await tryMachine(world);
+  if (world.suite === undefined) return wanted.length === 0 ? undefined : await tryMachine(world);
   if (wanted.includes("door")) {
     note(world, await inside(await layers(world.suite), ["/root/runv/tests/worlds/door"]));
   }

@@ -36,6 +36,7 @@ export const suites: Readonly<Record<string, readonly string[]>> = {
   door: [],
   unit: ["unit"],
   run: ["./tests/run.test.ts"],
+  versions: ["./tests/versions.test.ts"],
   chroot: ["./tests/chroot.test.ts", "./tests/cgroups.test.ts"],
   templates: ["./tests/templates.test.ts"],
   forks: ["./tests/forks.test.ts"],
