@@ -1,4 +1,4 @@
-# What ./build, ./demo, ./test, ./install and ./uninstall share. They source it first; it changes to the project's root.
+# What ./build, ./demo, ./test, ./install, ./uninstall, ./package and tests/worlds/run share. They source it first; it changes to the project's root.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 # Bun keeps nothing in the home of whoever runs this.

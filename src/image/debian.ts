@@ -27,7 +27,7 @@ type Progress = (line: string) => void;
 
 /**
  * Written into a tree that is whole. The number goes up with each change of what is unpacked and where, so that no tree of another runv is
- * taken for one of ours: those before 2 were without modules where /usr is merged.
+ * taken for one of ours.
  */
 const mark = ".runv-kernel-2";
 
