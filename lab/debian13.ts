@@ -1,6 +1,6 @@
 /**
  * A machine as people have them today: Debian 13 with systemd as its first process, cgroups of version 2 only, AppArmor, and the daemons of
- * Docker and libvirt as the distribution starts them. Its files are a tree that `tests/worlds/tree` makes once and keeps; of this host it has the checkout.
+ * Docker and libvirt as the distribution starts them. Its files are a tree that `lab/debian-tree` makes once and keeps; of this host it has the checkout.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ export const debian13: LabKind = {
   cpu: "max",
   memoryMiB: 3072,
   async files() {
-    const tree = join(import.meta.dir, "../tests/worlds/tree");
+    const tree = join(import.meta.dir, "debian-tree");
     const layers = Buffer.from(await run([tree, "trixie", ...packages]))
       .toString()
       .trim()

@@ -50,7 +50,7 @@ async function tryMachine(world: World): Promise<void> {
 
 /** The layers of a world's files, made if need be. */
 async function layers(suite: string, ...names: readonly string[]): Promise<string> {
-  const { said, code } = await output([join(here, "tree"), suite, ...names]);
+  const { said, code } = await output(["lab/debian-tree", suite, ...names]);
   if (code !== 0) throw new Error(`making Debian ${suite} failed`);
   return said.trim().split("\n").at(-1)!;
 }
