@@ -25,7 +25,7 @@ afterEach(async () => {
   await world.run(
     "/usr/bin/docker ps -aq | xargs -r /usr/bin/docker rm -f; /usr/bin/docker network prune -f; /usr/bin/docker volume prune -f",
   );
-  await until("all processes of the containers end", () => world.processes().length <= idle, 30_000);
+  await world.ended("all processes of the containers end", idle);
   const left = await world.must(`ls -A ${states} ${states}/.sandboxes; ip -o link | grep -cE 'veth|runv[0-9]' || true`);
   expect(left).toBe(`${states}:\n.sandboxes\n\n${states}/.sandboxes:\n0\n`);
 }, 120_000);

@@ -39,7 +39,7 @@ function normal(output: string, name: string): string {
       .replaceAll(name, "NAME")
       .replaceAll(/\r|\0|\^@/g, "")
       // Docker's client says so when it is quicker than its daemon.
-      .replaceAll(/^time=.*context canceled"$/gm, "")
+      .replaceAll(/^time=.*context canceled"\n?/gm, "")
       .replaceAll(/\brun[cv]\b/g, "RUNTIME")
       .replaceAll(/\b[0-9a-f]{64}\b/g, "ID")
       .replaceAll(/\b[0-9a-f]{12}\b/g, "ID")
@@ -54,11 +54,10 @@ export function problem({ row, outcomes: { runc, runv } }: Compared): string | u
     outcome.code === code &&
     (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));
   const same = runv.code === runc.code && runv.output === runc.output;
-  if (machine !== undefined && !meets(runc)) return same || meets(runv) ? undefined : `with runv: ${tell(runv)}`;
+  const both = `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;
+  if (machine !== undefined && !meets(runc)) return same || meets(runv) ? undefined : both;
   if (!meets(runc)) return `with runc: ${tell(runc)}`;
-  if (!same && differs === undefined && host === undefined) {
-    return `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;
-  }
+  if (!same && differs === undefined && host === undefined) return both;
   if (same && differs !== undefined) return `it does not differ any more: ${differs}`;
   return undefined;
 }

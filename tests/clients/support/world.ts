@@ -121,6 +121,15 @@ export class World {
     return this.#all().filter((pid) => !isTemplates(pid) && !isTemplates(parentOf(pid)));
   }
 
+  /** Waits until there are no more than so many processes in it. @throws an error that names those that there are */
+  async ended(what: string, most: number): Promise<void> {
+    const failed = (error: unknown) => {
+      const left = this.processes().map((pid) => `\n${pid} (child of ${parentOf(pid)}): ${commandOf(pid)}`);
+      throw new Error(`${(error as Error).message}; there are${left.join("")}`);
+    };
+    await until(what, () => this.processes().length <= most, 30_000).catch(failed);
+  }
+
   #all(): number[] {
     return this.#below().flatMap((path) =>
       readFileSync(join(path, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number),
@@ -167,6 +176,10 @@ function isTemplates(pid: number): boolean {
 
 function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)$/m.exec(read(pid, "status"))?.[1] ?? 0);
+}
+
+function commandOf(pid: number): string {
+  return read(pid, "cmdline").replaceAll("\0", " ") || `[${read(pid, "comm").trim()}]`;
 }
 
 /** What the kernel says of a process; nothing of one that has gone. */
