@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ConsoleSocket } from "./support/console-socket";
 import { type Rig, runvTest } from "./support/rig";
+import { forgetRunc } from "./support/runc";
 import { quoted, Tmux } from "./support/tmux";
 import { until } from "./support/until";
 
@@ -95,6 +96,37 @@ runvTest("flags that do not fit the terminal are refused, in runc's words", asyn
   );
   expect(await create("-b", bundle, "--console-socket", join(rig.directory, "none"))).toContain("none");
 });
+
+runvTest(
+  "in the foreground, a file gets new lines as they were written; a terminal that is not raw makes its own",
+  async (rig) => {
+    const asked = "stty onlcr; echo asked; stty -onlcr; echo not";
+    const bundle = await withTerminal(rig, ["sh", "-c", `printf 'one\\ntwo\\n'; ${asked}; cat /none; true`]);
+    const file = join(rig.directory, "output");
+    /** What the words write, called by somebody at a terminal of its own. */
+    const said = async (words: string[], redirected: string): Promise<string> => {
+      const script = ["script", "-qec", `${quoted(words)} ${redirected}`, `${file}.typescript`];
+      expect(await Bun.spawn(script, { stdin: "pipe", stdout: "ignore" }).exited).toBe(0);
+      return readFileSync(redirected.includes(file) ? file : `${file}.typescript`, "utf8");
+    };
+    const lines = "one\ntwo\nasked\r\nnot\ncat: can't open '/none': No such file or directory\n";
+    const ofRunc = ["runc", "--root", join(rig.directory, "runc"), "run", "-b", bundle, rig.id("runc")];
+    const run = rig.command(["run", "-b", bundle, rig.id("run")]);
+    for (const words of [ofRunc, run]) {
+      expect(await said(words, `>${file}`)).toBe(lines);
+      expect(await said(words, `| cat >${file}`)).toBe(lines);
+    }
+    forgetRunc(rig);
+    expect(await said(run, "</dev/null")).toContain("one\r\ntwo\r\n");
+    expect(await said(run, "")).toContain("one\r\ntwo\r\n");
+
+    const plain = await rig.bundle({ args: ["sleep", "1000"] });
+    expect((await rig.runv(["run", "-d", "-b", plain, rig.id("exec")])).code).toBe(0);
+    const exec = ["exec", "--tty", rig.id("exec"), "sh", "-c", "tty; printf 'one\\ntwo\\n'"];
+    expect(await said(rig.command(exec), `>${file}`)).toBe("/dev/pts/0\none\ntwo\n");
+    expect((await rig.runv(["delete", "--force", rig.id("exec")])).code).toBe(0);
+  },
+);
 
 runvTest(
   "in the foreground, under tmux: editing, resizing, Ctrl-C; the terminal is as before however it ends",

@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { sendDescriptor } from "../linux/send-descriptor";
-import { openTerminal } from "../linux/terminal";
+import { isTerminal, openTerminal } from "../linux/terminal";
 import type { Process } from "../oci/process";
 import type { BackgroundStdio } from "../sandbox/background";
 import type { CreateOptions } from "./options";
@@ -22,6 +22,15 @@ export function checkConsole(process: Process, consoleSocket: string | undefined
   if ((!process.terminal || !detach) && consoleSocket !== undefined) {
     throw new RunvError("USAGE", "cannot use console socket if runv will not detach or allocate tty");
   }
+}
+
+/**
+ * Whether a terminal inside makes CR LF of a new line, as terminals do. In the foreground, a file or pipe gets what the process wrote, as with runc, and
+ * a terminal that is not put into raw mode, for stdin is none, does it itself.
+ * @param detach whether the command returns while the process runs: its streams are somebody else's then
+ */
+export function keepsOnlcr(detach: boolean): boolean {
+  return detach || (isTerminal(0) && isTerminal(1));
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   sourcesOf,
   viewOf,
 } from "./bundle-mounts";
-import { checkConsole } from "./console";
+import { checkConsole, keepsOnlcr } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withEnvironment } from "./environment";
 import { type ContainerParts, type Created, Making, type MakingPlan } from "./making";
@@ -69,6 +69,7 @@ async function createWith(
     config,
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     sources: sourcesOf(id, trees),
+    onlcr: keepsOnlcr(how.detach),
     credit: outputCredit,
     absent: isDisk ? undefined : absentCommands(bundle),
   };

@@ -2,7 +2,7 @@ import { lowerExec } from "../guest/lower/exec";
 import type { Process } from "../oci/process";
 import { sandboxDirectory } from "../sandbox/paths";
 import type { Attended } from "./attended";
-import { openStdio } from "./console";
+import { keepsOnlcr, openStdio } from "./console";
 import { joinHostCgroup } from "./host-cgroup";
 import { initOf } from "./open";
 import { outputCredit } from "./pump";
@@ -36,7 +36,8 @@ export async function startExec(
 ): Promise<ShimHandle> {
   const { id, namespaces, settings, cgroup, sandbox } = record;
   const inside = { id, init: initOf(record), subCgroup: subCgroup(cgroups), namespaces, settings };
-  const program = lowerExec({ ...inside, process, credit: outputCredit });
+  const onlcr = keepsOnlcr(detach);
+  const program = lowerExec({ ...inside, process, onlcr, credit: outputCredit });
   const { stdio, close } = openStdio(process, { consoleSocket, attended });
   const shim = await ShimHandle.start(id, process.args, stdio).finally(close);
   try {

@@ -202,7 +202,7 @@ class Shim {
       if (this.#begin?.foreground === true) this.#restore = () => setTermios(0, before);
     }
     const resize = () => {
-      const size = windowSizeOf(0);
+      const size = windowSizeOf(0) ?? windowSizeOf(1) ?? windowSizeOf(2);
       if (size !== undefined) process.resize(size.rows, size.columns);
     };
     resize();

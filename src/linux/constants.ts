@@ -128,6 +128,10 @@ export const TIOCSWINSZ = 0x5414;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGPTPEER = 0x5441;
 
+/** asm-generic/termbits.h: the kernel's struct termios has four flag words, the line discipline, 19 control characters. */
+export const termiosSize = 36;
+export const OPOST = 0o1;
+
 /** sys/socket.h */
 export const AF_UNIX = 1;
 export const AF_UNSPEC = 0;

@@ -11,11 +11,11 @@ import {
   TIOCSCTTY,
   TIOCSPTLCK,
   TIOCSWINSZ,
+  termiosSize,
 } from "./constants";
 import { syscall } from "./local";
 
-/** The kernel's struct termios: four flag words, the line discipline, 19 control characters. */
-const termiosSize = 36;
+/** Where struct termios has its flag words. */
 const [inputFlags, outputFlags, controlFlags, localFlags] = [0, 4, 8, 12];
 const [vtime, vmin] = [17 + 5, 17 + 6];
 
@@ -56,6 +56,11 @@ export function rawTermios(termios: Uint8Array): Uint8Array {
   raw[vtime] = 0;
   raw[vmin] = 1;
   return raw;
+}
+
+/** Whether the descriptor is a terminal. */
+export function isTerminal(fd: number): boolean {
+  return termiosOf(fd) !== undefined;
 }
 
 /** The size of a terminal; undefined when the descriptor is none, or has no size yet. */

@@ -36,6 +36,8 @@ export interface ContainerPlan {
   settings: SharedSettings;
   /** Bytes of output that may be under way on each stream. */
   credit: number;
+  /** Whether its terminal makes CR LF of a new line; by default it does. */
+  onlcr?: boolean;
   /** Paths at which its command is known not to be. */
   absent?: ReadonlySet<string> | undefined;
 }
@@ -59,7 +61,7 @@ export interface ContainerPrograms {
  * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
 export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
-  const { id, bundle, config, rootfs, settings, credit } = plan;
+  const { id, bundle, config, rootfs, settings, credit, onlcr = true } = plan;
   const { process, linux, mounts } = config;
   const p = new Assembler();
   const namespaces = planNamespaces(linux.namespaces, plan.joined);
@@ -82,7 +84,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   close(p, directoryInRoot(p, root, process.cwd));
   lowerCreateHooks(p, root, hookPlan("createContainer", config, id, bundle));
   lowerPivot(p, root);
-  if (process.terminal) lowerTerminal(p, root, process, true);
+  if (process.terminal) lowerTerminal(p, root, process, { console: true, onlcr });
   else lowerPipes(p, process);
   lowerReadonlyDev(p, root, mounts);
   lowerReadonlyPaths(p, root, linux.readonlyPaths);

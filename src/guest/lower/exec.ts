@@ -24,11 +24,22 @@ export interface ExecPlan {
   namespaces: readonly Namespace[];
   process: Process;
   settings: SharedSettings;
+  /** Whether its terminal makes CR LF of a new line; by default it does. */
+  onlcr?: boolean;
   credit: number;
 }
 
 /** The program that enters a container and becomes a further process of it. */
-export function lowerExec({ id, init, subCgroup, namespaces, process, settings, credit }: ExecPlan): Program {
+export function lowerExec({
+  id,
+  init,
+  subCgroup,
+  namespaces,
+  process,
+  settings,
+  onlcr = true,
+  credit,
+}: ExecPlan): Program {
   const p = new Assembler();
   const me = self(p);
   lowerAffinity(p, process.execCPUAffinity?.initial);
@@ -44,7 +55,7 @@ export function lowerExec({ id, init, subCgroup, namespaces, process, settings, 
   p.syscall("setns", [new Pidfd(init), enterFlags(namespaces)]);
   if (inUserNamespace) becomeRoot(p);
   const root = p.value("openat", [AT_FDCWD, p.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC]);
-  if (process.terminal) lowerTerminal(p, root, process, false);
+  if (process.terminal) lowerTerminal(p, root, process, { console: false, onlcr });
   else lowerPipes(p, process);
   close(p, root);
   if (!inUserNamespace) lowerLimits(p, process, me);
