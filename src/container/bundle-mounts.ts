@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { RunvError } from "../base/error";
 import type { BoundSource } from "../guest/lower/bind";
 import { sortMountOptions } from "../guest/lower/mount-flags";
+import { memoryPlace, type SharedMemory } from "../guest/memory";
 import { sharePath } from "../guest/places";
 import { pathOf } from "../linux/beneath";
 import { AT_FDCWD, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC } from "../linux/constants";
@@ -16,6 +17,7 @@ import type { SandboxClient } from "../sandbox/client";
 import { type IdMap, idMapNamespace, mapIds } from "../share/id-map";
 import { openTree, type TreeAttributes, unchanged } from "../share/tree";
 import type { RootView } from "./root-view";
+import { sharedMemory } from "./shared-memory";
 
 /**
  * Something of the host that a container is to see: its root file system, or the source of a bind mount. Its path is resolved once: what is on the way
@@ -32,6 +34,8 @@ export interface SharedTree {
   recursive: boolean;
   /** The machine has its own: what is in /proc and /sys is of a kernel, and the container's is the machine's. */
   own: boolean;
+  /** The machine has this in its place, for all containers that share it. */
+  memory?: SharedMemory | undefined;
   /** What it is on the host, whatever the guest makes of it. */
   attributes: TreeAttributes;
   /** Its owners are mapped: by a user namespace, once there is one. */
@@ -125,6 +129,7 @@ function boundTree(id: string, { bundle, config }: Bundle, index: number, mount:
       recursive: mount.options.includes("rbind"),
       own,
       attributes: onHost(mount.options),
+      memory: idMap === undefined ? sharedMemory(place, mount.destination) : undefined,
       ...(idMap !== undefined && { idMap }),
     };
   } catch (error) {
@@ -150,7 +155,8 @@ export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number,
 }
 
 /** What is mounted in a directory of the host is one with it on the share; in the guest it is a mount again. */
-function boundSource({ source, place, path, directory, recursive, own }: SharedTree): BoundSource {
+function boundSource({ source, place, path, directory, recursive, own, memory }: SharedTree): BoundSource {
+  if (memory !== undefined) return { path: memoryPlace(memory.name), directory };
   const below = recursive && directory && !own ? mountsBelow(readlinkSync(pathOf(place))) : [];
   return { path: own ? source : `${sharePath}/${path}`, directory, ...(below.length > 0 && { below }) };
 }
@@ -179,6 +185,17 @@ export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedT
         }
       }),
   );
+}
+
+/** Has the machine make the memory that stands for what its client mounted. @throws RunvError GUEST_CALL_FAILED */
+export async function makeMemories(
+  sandbox: SandboxClient,
+  container: string,
+  trees: readonly SharedTree[],
+): Promise<void> {
+  for (const { memory, path } of trees) {
+    if (memory !== undefined) await sandbox.memory({ container, memory, from: path });
+  }
 }
 
 function mapTree(tree: number, namespace: number, recursive: boolean, what: string): void {

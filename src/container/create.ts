@@ -9,6 +9,7 @@ import {
   closeTrees,
   guestRootfs,
   isRoot,
+  makeMemories,
   openTrees,
   prepareIdMaps,
   rootPath,
@@ -82,6 +83,7 @@ async function createWith(
       return { ...lower(settings, config), settings };
     },
     share: (sandbox) => shareTrees(sandbox, isDisk ? trees.filter((tree) => !isRoot(tree)) : trees),
+    shareMemory: (sandbox) => makeMemories(sandbox, id, trees),
     seal: async (sandbox) => {
       if (config.root.readonly && !isDisk) await sandbox.seal(rootPath(id));
     },

@@ -72,6 +72,8 @@ export interface ContainerParts {
   lower(network: number | undefined): Lowered;
   /** Puts its trees into the sandbox. */
   share(sandbox: SandboxClient): Promise<void>;
+  /** Has the machine make the memory that it shares with others. */
+  shareMemory(sandbox: SandboxClient): Promise<void>;
   /** Takes from them what they were only needed to be prepared with. */
   seal(sandbox: SandboxClient): Promise<void>;
   /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
@@ -132,7 +134,7 @@ export class Making {
   }
 
   async make(
-    { lower, share, seal, addDisks, view }: ContainerParts,
+    { lower, share, shareMemory, seal, addDisks, view }: ContainerParts,
     { detach, complete }: MakingPlan,
   ): Promise<Created> {
     const { global, attended } = this.#options;
@@ -169,6 +171,7 @@ export class Making {
     });
     const machine = await span("wait for the machine", () => ready);
     await span("network", () => client.network(this.#options.id, complete));
+    await span("shared memory", () => shareMemory(client));
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
     const begin = {
       id: this.#options.id,

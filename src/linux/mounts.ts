@@ -27,6 +27,32 @@ export function mountsBelow(directory: string, mountinfo = readFileSync("/proc/s
   return [...below.values()];
 }
 
+/** A mount. */
+export interface MountInfo {
+  /** The number of its file system: `0:57`. */
+  device: string;
+  /** What of the file system is mounted: `/` for all of it. */
+  root: string;
+  /** Where. */
+  point: string;
+  /** The mount's own options: `ro`, `nosuid`. */
+  options: readonly string[];
+  /** The type of its file system. */
+  type: string;
+}
+
+/** The mount in which an open file is; undefined when this process's namespace does not have it. */
+export function mountOf(descriptor: number): MountInfo | undefined {
+  const id = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8"))?.[1];
+  const line = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .find((line) => line.startsWith(`${id} `));
+  if (id === undefined || line === undefined) return undefined;
+  const [, , device = "", root = "", point = "", options = ""] = line.split(" ");
+  const type = line.slice(line.indexOf(" - ") + 3).split(" ")[0] ?? "";
+  return { device, root: plain(root), point: plain(point), options: options.split(","), type };
+}
+
 /** Blanks and backslashes are three octal digits there; others than of ASCII are as they are. */
 function plain(text: string): string {
   return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));

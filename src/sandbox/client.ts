@@ -15,6 +15,7 @@ import {
   type Joined,
   type LaunchRequest,
   type MachineInfo,
+  type MemoryRequest,
   type PooledPids,
   type Reply,
   type Request,
@@ -111,6 +112,11 @@ export class SandboxClient {
   /** Adds a disk, an open descriptor of this process. @returns the guest's device @throws RunvError UNSUPPORTED, VM_DISK, VM_QMP_… */
   async disk(disk: Omit<DiskRequest, "op" | "pid">): Promise<GuestDisk> {
     return (await this.#request({ op: "disk", pid: process.pid, ...disk })) as GuestDisk;
+  }
+
+  /** Has memory that the machine's containers share. @throws RunvError GUEST_CALL_FAILED */
+  async memory(request: Omit<MemoryRequest, "op">): Promise<void> {
+    await this.#request({ op: "memory", ...request });
   }
 
   /**

@@ -9,6 +9,7 @@
 import type { PackedError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
+import type { SharedMemory } from "../guest/memory";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 import type { NetworkKind } from "../network/networks";
@@ -124,6 +125,16 @@ export interface DiskRequest {
   root?: string | undefined;
 }
 
+/** Has memory of the machine's, a file system that its containers share: what there is by this name, or else new. */
+export interface MemoryRequest {
+  op: "memory";
+  /** Whose it is from now on, too: it goes when these are forgotten. */
+  container: string;
+  memory: SharedMemory;
+  /** A path below the share: what is there is put into a new one. */
+  from: string;
+}
+
 /** A container of the machine is gone: ends what is left of it there. */
 export interface ForgetRequest {
   op: "forget";
@@ -184,6 +195,7 @@ export type Request =
   | ShareRequest
   | SealRequest
   | DiskRequest
+  | MemoryRequest
   | ForgetRequest
   | GoRequest
   | TakeOverRequest

@@ -26,6 +26,7 @@ import { monitorNumber, type Sandbox } from "./connect";
 import { Disks } from "./disks";
 import { grow } from "./grow";
 import { keepTime } from "./keep-time";
+import type { Memories } from "./memory";
 import {
   type ClaimRequest,
   ControlType,
@@ -35,6 +36,7 @@ import {
   type JoinRequest,
   type LaunchRequest,
   type MachineInfo,
+  type MemoryRequest,
   type PooledPids,
   type PoolRequest,
   type Reply,
@@ -69,6 +71,7 @@ class Monitor {
   readonly #ended = Promise.withResolvers<void>();
   #networks: Networks | undefined;
   #disks: Disks | undefined;
+  #memories: Promise<Memories> | undefined;
   #initrd = "";
   #last = monitorNumber;
   #machine: Machine | undefined;
@@ -144,6 +147,8 @@ class Monitor {
         return await this.#seal(request.path);
       case "disk":
         return await this.#addDisk(request);
+      case "memory":
+        return await this.#addMemory(request);
       case "forget":
         return await this.#forget(request.id);
       case "go":
@@ -247,6 +252,7 @@ class Monitor {
     const warn = (what: string) => (error: unknown) => log.warn(`take the ${what} of ${id} away: ${messageOf(error)}`);
     await this.#networks?.leave(id).catch(warn("network"));
     await this.#disks?.remove(id).catch(warn("disks"));
+    await (await this.#memories)?.remove(id).catch(warn("shared memory"));
     this.#share.detach(id);
   }
 
@@ -268,6 +274,13 @@ class Monitor {
     const { machine, guest } = this.#sandbox;
     this.#disks ??= new Disks(machine, guest, this.#initrd);
     return await this.#disks.add(request);
+  }
+
+  async #addMemory(request: MemoryRequest): Promise<void> {
+    if (this.#sandbox === undefined) throw starting();
+    const { guest } = this.#sandbox;
+    this.#memories ??= import("./memory").then(({ Memories }) => new Memories(guest));
+    await (await this.#memories).add(request);
   }
 
   async #outOfMemory(cgroup: readonly string[]): Promise<void> {
