@@ -28,6 +28,11 @@ need_static_busybox() {
   if [ ! -x /bin/busybox ] || ldd /bin/busybox >/dev/null 2>&1; then install_packages busybox-static; fi
 }
 
+# need_compiler: a C compiler with the C library's headers; what musl-gcc uses lacks one or the other.
+need_compiler() {
+  echo '#include <stdint.h>' | cc -fsyntax-only -x c - 2>/dev/null || install_packages gcc libc6-dev
+}
+
 install_packages() {
   local log
   command -v apt-get >/dev/null || die "please install (Debian's names): $*"
