@@ -2,20 +2,33 @@
 
 const [begin, end] = ["<!-- seen: written by tests/worlds/run -->", "<!-- end of what was seen -->"];
 
-/** What was seen, by row and world's title. */
-export type Seen = ReadonlyMap<string, ReadonlyMap<string, string>>;
+/** What was seen in a world, by row. */
+export type Cells = ReadonlyMap<string, string>;
 
-/** The page with new cells; those of other worlds and rows are as they were. @throws Error when the page has no such table */
-export function withCells(page: string, titles: readonly string[], seen: Seen): string {
+/** What a world's output says of its steps, suites (`door: NAME: …`, `suite: NAME: …`) and versions. @param day when that was */
+export function cellsOf(said: string, day: string): Cells {
+  const cells = new Map<string, string>();
+  for (const [, row, text] of said.matchAll(/^version: (.*?): (.*)$/gm)) cells.set(row!, text!);
+  for (const [, row, text] of said.matchAll(/^(?:door|suite): (.*?): (.*)$/gm)) cells.set(row!, `${day}: ${text}`);
+  return cells;
+}
+
+/**
+ * The page with a world's new cells; those of other worlds and rows are as they were.
+ * @param titles of all worlds, in order
+ * @throws Error when the page has no such table
+ */
+export function withCells(page: string, titles: readonly string[], title: string, cells: Cells): string {
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error("docs/platforms.md has no table of what was seen");
   const old = readTable(page.slice(from + begin.length, to));
-  const rows = [...new Set([...old.keys(), ...seen.keys()])];
-  const cellOf = (row: string, title: string) => seen.get(row)?.get(title) ?? old.get(row)?.get(title) ?? "";
+  const rows = [...new Set([...old.keys(), ...cells.keys()])];
+  const cellOf = (row: string, world: string) =>
+    (world === title ? cells.get(row) : undefined) ?? old.get(row)?.get(world) ?? "";
   const lines = [
     `| | ${titles.join(" | ")} |`,
     `|---|${titles.map(() => "---|").join("")}`,
-    ...rows.map((row) => `| ${row} | ${titles.map((title) => cellOf(row, title)).join(" | ")} |`),
+    ...rows.map((row) => `| ${row} | ${titles.map((world) => cellOf(row, world)).join(" | ")} |`),
   ];
   return `${page.slice(0, from + begin.length)}\n\n${lines.join("\n")}\n\n${page.slice(to)}`;
 }

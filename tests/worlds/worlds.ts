@@ -34,7 +34,6 @@ export const packages: readonly string[] = [
 /** Test files, as arguments of `./test`. `door` is the way of a new user. */
 export const suites: Readonly<Record<string, readonly string[]>> = {
   door: [],
-  unit: ["unit"],
   run: ["./tests/run.test.ts"],
   versions: ["./tests/versions.test.ts"],
   chroot: ["./tests/chroot.test.ts", "./tests/cgroups.test.ts"],
