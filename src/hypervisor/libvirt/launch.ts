@@ -56,6 +56,7 @@ export async function launch(spec: MachineSpec, options: LibvirtOptions, capabil
     const qemu = identityOf(connections.agent.pid);
     if (qemu === undefined) throw new RunvError("VM_DIED", "libvirt's QEMU ended while the guest was starting");
     const cgroups = new QemuCgroups(qemu.pid);
+    undo.push(() => cgroups.end());
     cgroups.join();
     const disks = new LibvirtDisks({ virsh, uuid: uuidOf(spec.name), directory, owner });
     const tidy = async () => {

@@ -87,6 +87,8 @@ export class LibvirtMachine implements Machine {
     void virsh.lost.then(() => signalProcess(qemu, SIGKILL));
     this.exited = copyConsole(console, log).then(async () => {
       while (isAlive(qemu)) await Bun.sleep(lookMs);
+      // Libvirt removes what nobody is in.
+      await cgroups.end();
       await virsh.awaitEnd(this.#uuid);
       await disks.end();
       stopCutting();
