@@ -36,7 +36,7 @@ shared("exec --cgroup runs a process in a cgroup that the container has made", a
   await until("the cgroup is made", async () => (await cgroupOf("--cgroup", "below")) === "0::/below\n");
   expect(await cgroupOf("--cgroup", "cpu,memory:/below")).toBe("0::/below\n");
   expect(await cgroupOf("--cgroup", "/")).toBe("0::/\n");
-  expect(await cgroupOf("--cgroup", "..")).toContain(".. is not a sub cgroup path");
+  expect(await cgroupOf("--cgroup", "..")).toContain("bad sub cgroup path: ..");
   expect(await cgroupOf("--cgroup", "nothing")).toContain("join the container's cgroup");
 });
 

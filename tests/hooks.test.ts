@@ -79,22 +79,22 @@ runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bund
   const cases: [object, string, string][] = [
     [
       { startContainer: [hook("exit 3")] },
-      "error running hook: startContainer hook #0 (/bin/sh): exit status 3",
+      "error running startContainer hook #0: /bin/sh: exit status 3",
       "HOOK_FAILED",
     ],
     [
       { startContainer: [hook("kill -USR1 $$")] },
-      "error running hook: startContainer hook #0 (/bin/sh): signal USR1",
+      "error running startContainer hook #0: /bin/sh: signal USR1",
       "HOOK_FAILED",
     ],
     [
       { createContainer: [hook("ulimit -c unlimited; kill -ABRT $$")] },
-      "error running hook: createContainer hook #0 (/bin/sh): signal ABRT",
+      "error running createContainer hook #0: /bin/sh: signal ABRT",
       "HOOK_FAILED",
     ],
     [
       { startContainer: [hook("sleep 100", { timeout: 1 })] },
-      "error running hook: startContainer hook #0 (/bin/sh): not done after 1 s",
+      "error running startContainer hook #0: /bin/sh: not done after 1 s",
       "HOOK_FAILED",
     ],
     [

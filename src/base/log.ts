@@ -31,6 +31,11 @@ export function logsToStderr(): boolean {
   return settings.fd === 2;
 }
 
+/** Whether debug lines are written. */
+export function debugs(): boolean {
+  return settings.debug;
+}
+
 export const log = {
   debug: (message: string, fields?: Fields) => {
     if (settings.debug) write("debug", message, fields);

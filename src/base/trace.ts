@@ -3,6 +3,7 @@
  * in Chrome's trace event format, an array of which the end may be missing, to be opened in Perfetto or about:tracing.
  */
 import { existsSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { debugs, log } from "./log";
 
 /** The file's path goes to the processes in the background by the environment. */
 export const traceVariable = "RUNV_TRACE";
@@ -37,14 +38,16 @@ export function mark(name: string): void {
   if (file !== undefined) write({ name, ph: "i", ts: now(), s: "p" });
 }
 
-/** Does something, and notes how long it took. */
+/** Does something, and notes how long it took: in the timeline, and in the log of who debugs. */
 export async function span<T>(name: string, action: () => T | Promise<T>): Promise<T> {
-  if (file === undefined) return await action();
+  if (file === undefined && !debugs()) return await action();
   const start = now();
   try {
     return await action();
   } finally {
-    write({ name, ph: "X", ts: start, dur: now() - start });
+    const took = now() - start;
+    if (file !== undefined) write({ name, ph: "X", ts: start, dur: took });
+    log.debug(name, { process: role, ms: Math.round(took / 100) / 10 });
   }
 }
 

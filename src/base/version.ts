@@ -13,4 +13,4 @@ export const version = typeof RUNV_VERSION === "string" ? RUNV_VERSION : "2.0.0-
 export const commit = typeof RUNV_COMMIT === "string" ? RUNV_COMMIT : "unknown";
 
 /** The version of the OCI runtime specification that is honoured. */
-export const specVersion = "1.2.0";
+export const specVersion = "1.3.0";

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { openLog } from "../base/log";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import { traceTo } from "../base/trace";
+import { span, traceTo } from "../base/trace";
 import { programName } from "../base/version";
 import { argumentProblem, type Command } from "./command";
 import { allCommands, findCommand } from "./commands";
@@ -41,7 +41,7 @@ async function runCommand(command: Command, argv: readonly string[], global: Glo
   const { flags, args } = await parseOrHelp({ ...command.flags, ...helpFlag }, argv, flagsLast, ":", help);
   if (flags.help) return show(help);
   const problem = argumentProblem(command, args.length);
-  if (problem === undefined) return command.run({ flags, args, global });
+  if (problem === undefined) return await span(`runv ${command.name}`, () => command.run({ flags, args, global }));
   print(`Incorrect Usage.\n\n${await help()}`);
   throw usage(problem);
 }

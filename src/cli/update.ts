@@ -108,7 +108,8 @@ function limits(values: Values): Record<string, unknown> {
       cpus: values["cpuset-cpus"],
       mems: values["cpuset-mems"],
     },
-    pids: { limit: values["pids-limit"] },
+    // As runc since 1.4: 0 is a limit, too.
+    pids: { limit: values["pids-limit"] === 0 ? 1 : values["pids-limit"] },
     blockIO: { weight: values["blkio-weight"] },
   };
 }

@@ -9,6 +9,7 @@ const read = (document: unknown): Resources => readDocument(resources, document)
 test("what is 0, empty or absent is no change", () => {
   const update = { memory: { limit: 0, swap: 0 }, cpu: { shares: 0, cpus: "", idle: 0 }, pids: { limit: 0 } };
   expect(changedLimits(read(update), undefined)).toMatchObject({ memory: {}, cpu: { idle: 0 }, pids: {} });
+  expect(changedLimits(read({ cpu: { burst: 0 } }), read({ cpu: { burst: 5 } })).cpu).toEqual({ burst: 0 });
   expect(changedLimits(read({}), read({ memory: { limit: 5 } })).memory).toEqual({});
 });
 

@@ -44,8 +44,12 @@ export function mergedLimits(before: Resources | undefined, change: Resources): 
   };
 }
 
-/** Without what is 0, empty or absent; `idle` may be 0. */
+const canBeZero = ["idle", "burst"];
+
+/** Without what is 0, empty or absent, but for those that can be set to 0. */
 function given<T extends object>(limits: T): Partial<T> {
-  const entries = Object.entries(limits).filter(([key, value]) => (value !== 0 || key === "idle") && value !== "");
+  const entries = Object.entries(limits).filter(
+    ([key, value]) => (value !== 0 || canBeZero.includes(key)) && value !== "",
+  );
   return Object.fromEntries(entries) as Partial<T>;
 }

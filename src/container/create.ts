@@ -22,6 +22,7 @@ import { checkConsole, keepsOnlcr } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withEnvironment } from "./environment";
 import { type ContainerParts, type Created, Making, type MakingPlan } from "./making";
+import { assertMemoryPolicy } from "./memory-policy";
 import type { CreateOptions } from "./options";
 import { findPod } from "./pod";
 import { outputCredit } from "./pump";
@@ -42,6 +43,7 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   const { id } = options;
   refusePreservedFds(options);
   const bundle = loadBundle(options.bundle);
+  assertMemoryPolicy(bundle.config.linux);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   const trees = openTrees(id, bundle);
   try {

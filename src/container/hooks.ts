@@ -32,7 +32,7 @@ async function runHook(name: string, hook: Hook, state: State): Promise<void> {
   try {
     child = spawnHook(path, args, env, formatHookState(state));
   } catch (cause) {
-    throw new RunvError("HOOK_FAILED", `error running hook: ${name} (${path}): cannot be executed`, { cause });
+    throw new RunvError("HOOK_FAILED", `error running ${name}: ${path}: cannot be executed`, { cause });
   }
   const timer = timeout === undefined ? undefined : setTimeout(() => child.kill(9), timeout * 1000);
   const [stderr] = await Promise.all([new Response(child.stderr).text(), child.exited]);
@@ -42,10 +42,7 @@ async function runHook(name: string, hook: Hook, state: State): Promise<void> {
   const signal = child.signalCode === null ? undefined : constants.signals[child.signalCode as NodeJS.Signals];
   const how = signal === undefined ? `exit status ${child.exitCode}` : `signal ${signalName(signal)}`;
   const why = timedOut ? `not done after ${timeout} s` : how;
-  throw new RunvError(
-    "HOOK_FAILED",
-    `error running hook: ${name} (${path}): ${why}${stderr && `: ${stderr.trimEnd()}`}`,
-  );
+  throw new RunvError("HOOK_FAILED", `error running ${name}: ${path}: ${why}${stderr && `: ${stderr.trimEnd()}`}`);
 }
 
 function spawnHook(path: string, args: readonly string[], env: readonly string[] | undefined, state: string) {

@@ -17,6 +17,7 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
   const has = (controller: string) => hierarchy.version === 2 || hierarchy.controllers.includes(controller);
   const limit = memory.limit ?? 0;
   const bytes = limit > 0 ? memoryMiB * 2 ** 20 + overhead : limit;
+  const burst = cpu.burst?.toString();
   const files: (readonly [string, string | undefined])[] = [];
   if (has("cpuset")) files.push(["cpuset.cpus", cpu.cpus || undefined], ["cpuset.mems", cpu.mems || undefined]);
   if (hierarchy.version === 2) {
@@ -24,6 +25,7 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
     const { quota = 0, period = 0 } = cpu;
     if (bytes !== 0) files.push(["memory.max", max(bytes)]);
     if (quota !== 0) files.push(["cpu.max", `${max(quota)} ${period || 100_000}`]);
+    files.push(["cpu.max.burst", burst]);
   } else {
     const set = (value: number | undefined) => (value ? String(value) : undefined);
     if (has("memory")) files.push(["memory.limit_in_bytes", set(bytes)]);
@@ -31,6 +33,7 @@ export function hostLimits(hierarchy: Hierarchy, resources: Resources | undefine
     if (has("cpu")) {
       files.push(["cpu.shares", set(cpu.shares)]);
       files.push(["cpu.cfs_period_us", set(cpu.period)], ["cpu.cfs_quota_us", set(cpu.quota)]);
+      files.push(["cpu.cfs_burst_us", burst]);
       files.push(["cpu.rt_period_us", set(cpu.realtimePeriod)], ["cpu.rt_runtime_us", set(cpu.realtimeRuntime)]);
     }
   }
@@ -88,14 +91,14 @@ export function changeHostLimits(directories: readonly string[], resources: Reso
   return undo;
 }
 
-/** A quota must be possible with the period at each moment: a period that shrinks comes after its quota. */
-function inOrder(directory: string, limits: Limit[]): Limit[] {
-  const period = limits.findIndex(([name]) => name === "cpu.cfs_period_us");
-  if (period < 0) return limits;
-  const now = Number(read(`${directory}/cpu.cfs_period_us`) ?? 0);
-  if (Number(limits[period]![1]) >= now) return limits;
-  return [...limits.slice(0, period), ...limits.slice(period + 1), limits[period]!];
+/** A quota must be possible with its period at each moment: a period that shrinks comes after it. So must a realtime runtime. */
+export function inOrder(directory: string, limits: Limit[]): Limit[] {
+  const shrinks = ([name, value]: Limit) =>
+    periods.includes(name) && Number(value) < Number(read(`${directory}/${name}`) ?? 0);
+  return [...limits.filter((limit) => !shrinks(limit)), ...limits.filter(shrinks)];
 }
+
+const periods = ["cpu.cfs_period_us", "cpu.rt_period_us"];
 
 /** @returns what was there; undefined when there is no such file */
 function change(directory: string, name: string, value: string): string | undefined {

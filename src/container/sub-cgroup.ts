@@ -34,7 +34,7 @@ function pathOf(flag: string, count: number): string {
   if (unknown !== undefined) throw new RunvError("USAGE", `unknown controller ${unknown} in --cgroup ${flag}`);
   const normal = posix.join("/own", path);
   if (normal !== "/own" && normal !== "/own/" && !normal.startsWith("/own/")) {
-    throw new RunvError("USAGE", `bad --cgroup argument: ${path} is not a sub cgroup path`);
+    throw new RunvError("USAGE", `bad sub cgroup path: ${path}`);
   }
   return normal.slice("/own/".length).replace(/\/$/, "");
 }

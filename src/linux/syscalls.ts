@@ -112,6 +112,7 @@ const numbers = {
   sendfile: [40, 71],
   sendmsg: [46, 211],
   sendto: [44, 206],
+  set_mempolicy: [238, 237],
   set_robust_list: [273, 99],
   set_tid_address: [218, 96],
   setdomainname: [171, 162],

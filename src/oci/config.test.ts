@@ -112,3 +112,20 @@ test("2^64-1 is -1 where that is unlimited: specifications before 1.0 had these 
   expect(() => read('{"memory":{"swap":18446744073709551614}}')).toThrow("memory.swap: must be between");
   expect(() => read(`{"cpu":{"idle":${all}}}`)).toThrow("cpu.idle: must be between");
 });
+
+test("a pids.limit of 0 is a limit since specification 1.3, and none before", () => {
+  const limitIn = (ociVersion: string, limit: number) =>
+    readConfig({
+      ociVersion,
+      process: { args: ["sh"], cwd: "/" },
+      root: { path: "rootfs" },
+      linux: { resources: { pids: { limit } } },
+    }).linux.resources?.pids?.limit;
+  expect(["1.3.0", "1.10.0-rc.1"].map((version) => limitIn(version, 0))).toEqual([1, 1]);
+  expect(["0.6.0-dev", "1.0.2-dev", "1.2.1"].map((version) => limitIn(version, 0))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect([limitIn("1.3.0", -1), limitIn("1.0.0", -1), limitIn("1.3.0", 5)]).toEqual([-1, -1, 5]);
+});

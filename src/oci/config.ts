@@ -1,4 +1,4 @@
-/** config.json as a whole: config.md of the OCI runtime specification 1.2. */
+/** config.json as a whole: config.md of the OCI runtime specification 1.3. */
 import { hooks } from "./hooks";
 import { linux } from "./linux";
 import { quote, readDocument, refuse } from "./mismatch";
@@ -47,7 +47,20 @@ export function readConfig(document: unknown): Config {
   checkSettingsOfNamespaces(typed);
   checkUserNamespace(typed);
   checkSysctls(typed.linux);
+  giveZeroItsMeaning(typed);
   return typed;
+}
+
+/**
+ * A `pids.limit` of 0 is a limit since specification 1.3, of one process, as with runc since 1.4. Those before did not know it from an absent one, and
+ * clients of their time write it when they mean none.
+ */
+function giveZeroItsMeaning({ ociVersion, linux: { resources } }: Config): void {
+  const { pids } = resources ?? {};
+  if (pids?.limit !== 0) return;
+  const [major = 0, minor = 0] = ociVersion.split(".").map(Number);
+  if (major > 1 || (major === 1 && minor >= 3)) pids.limit = 1;
+  else delete pids.limit;
 }
 
 /** What only a namespace of its own lets a container set; in runc's words. */

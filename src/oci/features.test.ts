@@ -22,7 +22,7 @@ test("what runc knows is known, but for what a virtual machine cannot have", () 
 
 test("it is printed as runc prints it", () => {
   expect(formatFeatures()).toStartWith(
-    '{\n    "ociVersionMin": "1.0.0",\n    "ociVersionMax": "1.2.0",\n    "hooks": [',
+    '{\n    "ociVersionMin": "1.0.0",\n    "ociVersionMax": "1.3.0",\n    "hooks": [',
   );
   expect(JSON.parse(formatFeatures())).toEqual(JSON.parse(JSON.stringify(features())));
 });

@@ -68,5 +68,31 @@ export const numberList = checked(string, (text) =>
   /^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/.test(text) ? undefined : 'must be a list such as "0-3,7"',
 );
 
+/** Room for as many processors, and memory nodes, as a kernel can have. */
+export const numberSetBits = 1024;
+
+/** The bits (cpu_set_t, nodemask_t) of a list such as `0-3,7`; what is beyond their number is not there anyway. */
+export function numberSet(list: string): Uint8Array {
+  const set = new Uint8Array(numberSetBits / 8);
+  for (const [first, last] of rangesOf(list)) {
+    for (let number = first; number <= Math.min(last, numberSetBits - 1); number++)
+      set[number >> 3]! |= 1 << (number & 7);
+  }
+  return set;
+}
+
+/** The largest number of a list that is not empty. */
+export function largestNumber(list: string): number {
+  return Math.max(...rangesOf(list).flat());
+}
+
+function rangesOf(list: string): [first: number, last: number][] {
+  if (list === "") return [];
+  return list.split(",").map((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return [first, last];
+  });
+}
+
 /** The cpus on which `exec` starts a process, before and after it joins the container's cgroup. */
 export const execCPUAffinity = object({ initial: optionalString(numberList), final: optionalString(numberList) });

@@ -8,7 +8,7 @@ function runcWrites(file: string): string {
   const text = readFileSync(new URL(`../../tests/spec/${file}`, import.meta.url), "utf8");
   return (
     text
-      .replace('"1.0.2-dev"', '"1.2.0"')
+      .replace('"1.0.2-dev"', '"1.3.0"')
       .replace('"hostname": "runc"', '"hostname": "runv"')
       // From 1.2 on runc leaves it out: what is not inheritable cannot be ambient.
       .replace(/,\s*"ambient": \[[^\]]*\]/, "")

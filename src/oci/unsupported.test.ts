@@ -28,8 +28,6 @@ const refused: [string, object][] = [
     { linux: { seccomp: { defaultAction: "SCMP_ACT_ALLOW", syscalls: [notify] } } },
   ],
   ["linux.intelRdt:", { linux: { intelRdt: { closID: "a" } } }],
-  ["linux.memoryPolicy:", { linux: { memoryPolicy: { mode: "MPOL_BIND", nodes: "0" } } }],
-  ["linux.memoryPolicy:", { linux: { memoryPolicy: { mode: "MPOL_INTERLEAVE", nodes: "0-1" } } }],
   ["linux.netDevices:", { linux: { namespaces: network, netDevices: { eth0: {} } } }],
   ["linux.personality.flags:", { linux: { personality: { domain: "LINUX", flags: ["X"] } } }],
   ["linux.resources.cpu.realtimeRuntime:", { linux: { resources: { cpu: { realtimeRuntime: 1 } } } }],
@@ -48,7 +46,6 @@ for (const [message, fields] of refused) {
 
 test("what says nothing is not refused", () => {
   expect(refusal({})).toBeUndefined();
-  expect(refusal({ linux: { memoryPolicy: { mode: "MPOL_DEFAULT" } } })).toBeUndefined();
   const resources = { cpu: { realtimeRuntime: 0 }, network: { classID: 0, priorities: [] }, rdma: {} };
   expect(
     refusal({ linux: { resources, netDevices: {}, personality: { domain: "LINUX", flags: [] } } }),

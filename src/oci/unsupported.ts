@@ -28,7 +28,7 @@ export function assertSupported({ mounts, linux }: Config): void {
       unsupported(`mounts[${index}].options`, "remount: every mount is a new one");
     }
   }
-  const { seccomp, intelRdt, memoryPolicy, netDevices = {} } = linux;
+  const { seccomp, intelRdt, netDevices = {} } = linux;
   const notify = "SCMP_ACT_NOTIFY is not supported: the supervisor would be outside the virtual machine";
   if (seccomp !== undefined) {
     if (!isSupportedAction(seccomp.defaultAction)) unsupported("linux.seccomp.defaultAction", notify);
@@ -36,9 +36,6 @@ export function assertSupported({ mounts, linux }: Config): void {
     if (rule >= 0) unsupported(`linux.seccomp.syscalls[${rule}].action`, notify);
   }
   if (intelRdt !== undefined) unsupported("linux.intelRdt", "is not supported: a guest has no resctrl");
-  if (memoryPolicy !== undefined && memoryPolicy.mode !== "MPOL_DEFAULT") {
-    unsupported("linux.memoryPolicy", "is not supported: a guest has one memory node, which is not one of the host's");
-  }
   if (Object.keys(netDevices).length > 0) unsupported("linux.netDevices", "host devices cannot move into a guest");
   if ((linux.personality?.flags ?? []).length > 0) unsupported("linux.personality.flags", "there are none yet");
   assertResources(linux.resources);

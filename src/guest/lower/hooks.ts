@@ -44,7 +44,7 @@ export function hookPlan(name: HookPlan["name"], config: Config, id: string, bun
  */
 export function lowerHooks(p: Assembler, { name, hooks, state }: HookPlan, enter: () => void): void {
   for (const [index, hook] of hooks.entries()) {
-    const what = `error running hook: ${name} hook #${index} (${hook.path})`;
+    const what = `error running ${name} hook #${index}: ${hook.path}`;
     p.doing(what);
     const stdin = p.value("memfd_create", [p.text("state"), MFD_CLOEXEC]);
     p.syscall("write", [stdin, p.text(state), Buffer.byteLength(state)]);

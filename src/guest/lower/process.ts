@@ -8,7 +8,7 @@ import { findCommand } from "./command";
 import { lowerCapabilities, lowerCredentials } from "./credentials";
 import { failing } from "./failing";
 import { type HookPlan, lowerHooks } from "./hooks";
-import { lowerPersonality } from "./scheduling";
+import { lowerMemoryPolicy, lowerPersonality } from "./scheduling";
 import type { SeccompFilter } from "./seccomp/compile";
 import { loadSeccomp } from "./seccomp/load";
 import type { SharedSettings } from "./settings";
@@ -30,6 +30,7 @@ export function lowerProcess(p: Assembler, process: Process, { stop, hooks, sett
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerPersonality(p, settings.personality);
+  lowerMemoryPolicy(p, settings.memoryPolicy);
   const { seccomp } = settings;
   const keep = seccomp === undefined ? 0n : capabilitiesToFilter(process);
   // As runc: what root may enter or else what the user may.

@@ -18,9 +18,15 @@ import { openInRoot } from "./root";
 const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
 const clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 
-/** Hides paths: a file behind /dev/null, a directory behind an empty read-only tmpfs. Those that are missing stay so. */
+/**
+ * Hides paths, each once: a file behind /dev/null, a directory behind an empty read-only tmpfs, which is one for all of them. Those that are
+ * missing stay so.
+ */
 export function lowerMaskedPaths(p: Assembler, root: Register, paths: readonly string[]): void {
-  for (const path of paths) {
+  if (paths.length === 0) return;
+  const empty = p.register();
+  p.set(empty, none);
+  for (const path of new Set(paths)) {
     p.doing(`mask ${path}`);
     const done = p.label();
     const file = p.label();
@@ -28,10 +34,7 @@ export function lowerMaskedPaths(p: Assembler, root: Register, paths: readonly s
     const target = openInRoot(p, root, path, O_PATH, { accept: ["ENOENT", "ENOTDIR"], otherwise: missing });
     const directory = openInRoot(p, root, path, O_PATH | O_DIRECTORY, { accept: ["ENOTDIR"], otherwise: file });
     close(p, directory);
-    const empty = newFileSystem(p, "tmpfs", "tmpfs", sortMountOptions(["size=0", "nr_inodes=2"]));
-    setAttributes(p, empty, readOnly, false);
-    moveMount(p, empty, target);
-    close(p, empty);
+    hideDirectory(p, target, empty, () => openInRoot(p, root, path, O_PATH | O_DIRECTORY, { into: empty }));
     p.jump(done);
     p.place(file);
     const nothing = p.value("open_tree", [AT_FDCWD, p.text("/dev/null"), clone]);
@@ -41,6 +44,32 @@ export function lowerMaskedPaths(p: Assembler, root: Register, paths: readonly s
     close(p, target);
     p.place(missing);
   }
+  const unused = p.label();
+  p.jumpIf(empty, "=", none, unused);
+  p.syscall("close", [empty]);
+  p.place(unused);
+  p.release(empty);
+}
+
+/** No descriptor. */
+const none = -1;
+
+/** @param empty the mount that hides the first directory; `open` puts it there, since a mount must be attached to be copied */
+function hideDirectory(p: Assembler, target: Register, empty: Register, open: () => void): void {
+  const another = p.label();
+  const hidden = p.label();
+  p.jumpIf(empty, "≠", none, another);
+  const first = newFileSystem(p, "tmpfs", "tmpfs", sortMountOptions(["size=0", "nr_inodes=2"]));
+  setAttributes(p, first, readOnly, false);
+  moveMount(p, first, target);
+  close(p, first);
+  open();
+  p.jump(hidden);
+  p.place(another);
+  const copy = p.value("open_tree", [empty, p.text(""), clone | AT_EMPTY_PATH]);
+  moveMount(p, copy, target);
+  close(p, copy);
+  p.place(hidden);
 }
 
 /** Makes paths, with all that is mounted below them, read-only. Those that are missing stay so. */

@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
+import { memoryPolicy } from "../../oci/memory-policy";
 import { process as reader } from "../../oci/process";
+import { numberSet } from "../../oci/scheduling";
 import { Assembler } from "../../program/assembler";
 import { disassemble } from "../../program/disassembler";
-import { cpuSet, lowerAffinity, lowerScheduling, personalityOf } from "./scheduling";
+import { lowerAffinity, lowerMemoryPolicy, lowerScheduling, personalityOf } from "./scheduling";
 
 test("a list of processors", () => {
-  expect([...cpuSet("0-2,9").subarray(0, 3)]).toEqual([7, 2, 0]);
-  expect(cpuSet("5000").every((byte) => byte === 0)).toBe(true);
+  expect([...numberSet("0-2,9").subarray(0, 3)]).toEqual([7, 2, 0]);
+  expect(numberSet("5000").every((byte) => byte === 0)).toBe(true);
 });
 
 test("what is not asked for is not set", () => {
@@ -39,6 +41,17 @@ test("processors that the machine lacks are no error", () => {
   const p = new Assembler();
   lowerAffinity(p, "500");
   expect(disassemble(p.assemble())).toMatch(/sched_setaffinity.*EINVAL/);
+});
+
+test("a memory policy with and without nodes", () => {
+  const textOf = (policy: object) => {
+    const p = new Assembler();
+    lowerMemoryPolicy(p, memoryPolicy(policy));
+    return disassemble(p.assemble());
+  };
+  const flags = ["MPOL_F_STATIC_NODES"];
+  expect(textOf({ mode: "MPOL_BIND", nodes: "0", flags })).toMatch(/set_mempolicy\(32770, .+, 1025\)/);
+  expect(textOf({ mode: "MPOL_LOCAL" })).toContain("set_mempolicy(4)");
 });
 
 test("personalities", () => {

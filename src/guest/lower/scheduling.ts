@@ -1,7 +1,15 @@
 /** How a process is scheduled, and as what machine it sees itself (config.md, "Linux Process"; config-linux.md, "Personality"). */
 import type { Linux } from "../../oci/linux";
+import { type MemoryPolicy, memoryPolicyFlags, memoryPolicyModes } from "../../oci/memory-policy";
 import type { Process } from "../../oci/process";
-import { ioPriorityClasses, type Scheduler, schedulerFlags, schedulerPolicies } from "../../oci/scheduling";
+import {
+  ioPriorityClasses,
+  numberSet,
+  numberSetBits,
+  type Scheduler,
+  schedulerFlags,
+  schedulerPolicies,
+} from "../../oci/scheduling";
 import type { Assembler, Operand } from "../../program/assembler";
 
 /** linux/personality.h, linux/ioprio.h */
@@ -11,8 +19,6 @@ const IOPRIO_WHO_PROCESS = 1;
 const IOPRIO_CLASS_SHIFT = 13;
 /** struct sched_attr in its first version (sched_setattr(2)). */
 const schedAttrSize = 48;
-/** Room for as many processors as a kernel can have. */
-const cpuSetSize = 1024;
 
 /** Sets scheduler and I/O priority of a process, 0 the calling one; with the machine's capabilities. */
 export function lowerScheduling(p: Assembler, { scheduler, ioPriority }: Process, pid: Operand): void {
@@ -38,11 +44,22 @@ export function lowerPersonality(p: Assembler, personality: number | undefined):
   p.syscall("personality", [personality]);
 }
 
+/** Sets where the process's memory is to be, of its children too. */
+export function lowerMemoryPolicy(p: Assembler, policy: MemoryPolicy | undefined): void {
+  if (policy === undefined) return;
+  const { mode, nodes, flags = [] } = policy;
+  p.doing(`set the memory policy ${mode}`);
+  const bits = flags.reduce((all, flag) => all | memoryPolicyFlags[flag], 0);
+  // The kernel takes one bit off the count (set_mempolicy(2), "BUGS" of get_mempolicy(2)).
+  const mask = nodes === undefined ? ([0, 0] as const) : ([p.bytes(numberSet(nodes)), numberSetBits + 1] as const);
+  p.syscall("set_mempolicy", [memoryPolicyModes[mode] | bits, ...mask]);
+}
+
 /** Binds a process to those of the processors that the machine has; nothing when it has none of them, or there is no list. */
 export function lowerAffinity(p: Assembler, list: string | undefined): void {
   if (list === undefined) return;
   p.doing(`bind the process to the processors ${list}`);
-  p.syscall("sched_setaffinity", [0, cpuSetSize / 8, p.bytes(cpuSet(list))], { accept: ["EINVAL"] });
+  p.syscall("sched_setaffinity", [0, numberSetBits / 8, p.bytes(numberSet(list))], { accept: ["EINVAL"] });
 }
 
 function schedAttr({ policy, nice = 0, priority = 0, flags = [], runtime = 0, deadline = 0, period = 0 }: Scheduler) {
@@ -57,14 +74,4 @@ function schedAttr({ policy, nice = 0, priority = 0, flags = [], runtime = 0, de
     view.setBigUint64(24 + 8 * index, BigInt(time), true);
   }
   return new Uint8Array(view.buffer);
-}
-
-/** A cpu_set_t of a list such as `0-3,7`; processors beyond its size are not there anyway. */
-export function cpuSet(list: string): Uint8Array {
-  const set = new Uint8Array(cpuSetSize / 8);
-  for (const range of list.split(",")) {
-    const [first = 0, last = first] = range.split("-").map(Number);
-    for (let cpu = first; cpu <= Math.min(last, cpuSetSize - 1); cpu++) set[cpu >> 3]! |= 1 << (cpu & 7);
-  }
-  return set;
 }

@@ -1,4 +1,5 @@
 import type { Config } from "../../oci/config";
+import type { MemoryPolicy } from "../../oci/memory-policy";
 import { personalityOf } from "./scheduling";
 import { compileSeccomp, type SeccompFilter } from "./seccomp/compile";
 
@@ -7,10 +8,11 @@ export interface SharedSettings {
   seccomp?: SeccompFilter | undefined;
   /** The personality, where it is not the machine's own. */
   personality?: number | undefined;
+  memoryPolicy?: MemoryPolicy | undefined;
 }
 
 /** @throws RunvError CONFIG_UNSUPPORTED */
 export function sharedSettings({ linux }: Config): SharedSettings {
-  const { seccomp } = linux;
-  return { seccomp: seccomp && compileSeccomp(seccomp), personality: personalityOf(linux) };
+  const { seccomp, memoryPolicy } = linux;
+  return { seccomp: seccomp && compileSeccomp(seccomp), personality: personalityOf(linux), memoryPolicy };
 }
