@@ -4,7 +4,10 @@ import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { partsOf } from "./drivers/support/parts";
+import { output } from "./support/command";
+import { copyProject } from "./support/copy-project";
 import { type Rig, runvTest, templatesOf } from "./support/rig";
+import { binary } from "./support/runv";
 import { until } from "./support/until";
 
 /** What two machines must not have in common. */
@@ -72,6 +75,30 @@ function anonymousOf(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   return Number(/^Anonymous: +(\d+) kB$/m.exec(text)![1]) / 1024;
 }
+
+/** Adds a source to a copy of the project, and builds runv in it, which says that it is of the same commit. */
+const buildAnother = `
+echo 'export const another = 1;' >>"$1/src/base/version.ts"
+GIT_DIR=$(git rev-parse --absolute-git-dir 2>/dev/null || true) "$1/build"`;
+
+runvTest(
+  "what was built from other sources, if of the same commit, uses none of the templates that are there",
+  async (rig) => {
+    const bundle = await rig.bundle({ args: ["echo", "hi"] });
+    expect((await run(rig, bundle, "first")).stdout).toBe("hi\n");
+    const [old = ""] = keys(rig);
+    const copy = join(rig.directory, "copy");
+    await copyProject(copy);
+    await output("bash", "-euc", buildAnother, "build", copy);
+    const other = join(copy, "dist/runv");
+    expect(await output(other, "--version")).toBe(await output(binary, "--version"));
+    const [, ...words] = rig.command(["--template", templatesOf(rig), "run", "--bundle", bundle, rig.id("second")]);
+    expect(await output(other, ...words)).toBe("hi\n");
+    await output(other, "--template", templatesOf(rig), "template", "stop", "--all");
+    expect(keys(rig)).toHaveLength(2);
+    expect(keys(rig)).toContain(old);
+  },
+);
 
 runvTest("without templates a machine boots, and makes none", async (rig) => {
   const bundle = await rig.bundle({ args: ["cat", "/proc/uptime"] });

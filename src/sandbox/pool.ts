@@ -3,7 +3,7 @@
  * each machine, named `<key>.<id>`, with a file `ready` when it is. Who renames such a directory has taken the machine.
  */
 import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { commit, version } from "../base/version";
+import { build, commit, version } from "../base/version";
 import { type Identity, isAlive } from "../linux/identity";
 import type { LaunchRequest } from "./messages";
 import { fingerprint } from "./template-description";
@@ -47,7 +47,11 @@ export function unitDirectory(shape: string, key: string, id: string): string {
 /** Tells machines of the pool apart that are not made of the same. Where the hypervisor is looked for, its keeper looks. */
 export function poolKey({ kernel, initrd, driver, driverOptions, cpus, memoryMiB, network }: PooledMachine): string {
   const files = [kernel, initrd].map((path) => [path, fingerprint(path)]);
-  return templateKey({ runv: [version, commit], files, machine: [driver, driverOptions, cpus, memoryMiB, network] });
+  return templateKey({
+    runv: [version, commit, build],
+    files,
+    machine: [driver, driverOptions, cpus, memoryMiB, network],
+  });
 }
 
 /** The file by which a machine says that it is ready. */

@@ -1,6 +1,6 @@
 /** Templates: machines that were booted up to the point where clones go on, and saved. */
 import { closeSync, copyFileSync, openSync, truncateSync, writeFileSync } from "node:fs";
-import { commit, version } from "../base/version";
+import { build, commit, version } from "../base/version";
 import type { Machine } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { syscall } from "../linux/local";
@@ -19,7 +19,7 @@ export async function shapeOf({ driver, spec, modules }: BootPlan, manifest: Ima
   const files = [kernel, initrd, ...(binary === undefined ? [] : [binary])];
   const sources = Object.fromEntries(files.map((path) => [path, fingerprint(path)]));
   const key = templateKey({
-    runv: [version, commit],
+    runv: [version, commit, build],
     driver: [driver.name, hypervisor, accelerator],
     files: [files, sources, manifest.initSha256],
     shape: [cpus, memoryMiB, most, modules, driver.guestMount.type, driver.guestMount.server],
