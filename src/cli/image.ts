@@ -52,8 +52,8 @@ async function build(given: FlagValues<typeof flags>, global: GlobalOptions): Pr
   progress(
     `${modulesDirectory(output.initrd, built.manifest.kernelRelease)}: ${built.manifest.modules.onDemand?.length ?? 0} modules`,
   );
-  const lacking = lackingIn(built.manifest.modules);
-  if (lacking.length > 0) progress(`the kernel has no modules for ${formatLacking(lacking)}`);
+  const lacking = lackingIn(built.manifest);
+  if (lacking.length > 0) progress(`the kernel has nothing for ${formatLacking(lacking)}`);
   const used = settings(global);
   if (used.initrd !== output.initrd) progress(`note: what runv starts is ${used.initrd}, ${used.imageFrom}`);
   return 0;
@@ -82,7 +82,7 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
       "modules",
       `${boot.length + Object.keys(extra).length} in the initrd, ${onDemand.length} on demand, ${builtin.length} built in`,
     ],
-    ["lacking", formatLacking(lackingIn(manifest.modules)) || "nothing"],
+    ["lacking", formatLacking(lackingIn(manifest)) || "nothing"],
   ];
   print(lines.map(([name, text]) => `${name!.padEnd(10)}${text}\n`).join(""));
   return kernelFits ? 0 : 1;

@@ -28,7 +28,7 @@ export async function checkImage({ kernel, initrd, imageFrom }: CheckedImage): P
     const { kernelRelease, kernelSha256, source } = manifest;
     const image: Finding[] = [
       { status: "ok", subject: "initrd", detail: `${initrd}, for Linux ${kernelRelease}` },
-      checkModules(manifest),
+      checkAbilities(manifest),
     ];
     if (!existsSync(kernel)) return [kernelMissing, ...image];
     if ((await sha256(kernel)) === kernelSha256) {
@@ -45,11 +45,11 @@ export async function checkImage({ kernel, initrd, imageFrom }: CheckedImage): P
 }
 
 /** Whether the guest's kernel has all that a container may ask for. */
-function checkModules({ modules }: ImageManifest): Finding {
-  const lacking = lackingIn(modules);
-  const subject = "guest modules";
+function checkAbilities(manifest: ImageManifest): Finding {
+  const lacking = lackingIn(manifest);
+  const subject = "guest kernel";
   if (lacking.length === 0) return { status: "ok", subject, detail: "all that a container may ask for" };
-  const detail = `the guest's kernel has no modules for ${formatLacking(lacking)}`;
+  const detail = `the guest's kernel has nothing for ${formatLacking(lacking)}`;
   return { status: "warning", subject, detail, fix: "runv image build, with another kernel" };
 }
 

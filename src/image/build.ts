@@ -7,6 +7,7 @@ import { extractVmlinux, isBzImage } from "./bzimage";
 import { debianKernel } from "./debian";
 import { hostKernel } from "./host";
 import { writeInitrd } from "./initrd";
+import type { KernelFiles } from "./kernel-files";
 import { type ImageManifest, type ImageModules, manifestFormat, protocolVersion } from "./manifest";
 import { readModuleInfo } from "./module-info";
 import { bootModules, extraModules, requiredModules, vsockModule } from "./module-names";
@@ -15,6 +16,7 @@ import { type ModuleTree, noModules, readBuiltin, readModule, readModuleTree } f
 import { trimModule } from "./module-trim";
 import { type TreeSource, writeModulesDirectory } from "./modules-directory";
 import { isOnDemand, onDemandGroups } from "./on-demand-modules";
+import { optionsLackingIn } from "./options";
 import { modulesDirectory, packedKernel } from "./paths";
 import { sha256 } from "./sha256";
 import { prepareVmlinux } from "./vmlinux";
@@ -54,11 +56,13 @@ export async function buildImage({
   progress,
 }: ImageOptions): Promise<BuiltImage> {
   const own = kernel === undefined ? undefined : { name: kernel, kernel, modules: modules ?? "" };
-  const origin = own ?? (host ? hostKernel() : await debianKernel(cache, progress));
+  const origin: KernelFiles & { name: string; config?: string } =
+    own ?? (host ? hostKernel() : await debianKernel(cache, progress));
   progress(`taking the kernel of ${origin.name}`);
   const original = read(origin.kernel);
   const vmlinux = prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
-  const tree = origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release);
+  const tree =
+    origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release, origin.config);
   progress(`choosing modules of ${vmlinux.release}`);
   const source = readTree(tree);
   const chosen = await chooseModules(tree, source, vmlinux.release);
@@ -71,6 +75,7 @@ export async function buildImage({
     initSha256: sha256(init),
     kernelSha256: sha256(vmlinux.bytes),
     modules: chosen.listed,
+    ...(tree.config === undefined ? {} : { optionsLacking: optionsLackingIn(tree.config) }),
   };
   const initrd = writeInitrd({ manifest, init, modules: chosen.files, vsock: chosen.vsock });
   const packed = packedKernel(output.kernel);

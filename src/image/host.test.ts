@@ -2,9 +2,11 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { hostKernel } from "./host";
 import { findConfig, findKernelFiles } from "./kernel-files";
 import { readModuleTree } from "./module-tree";
+import { optionGroups, optionsLackingIn, readConfig } from "./options";
 
 const scratch = mkdtempSync(join(tmpdir(), "runv-host-"));
 afterAll(() => rmSync(scratch, { recursive: true }));
@@ -46,6 +48,7 @@ for (const [name, [release, kernel, modules]] of Object.entries(systems)) {
       name: `this host, ${release}`,
       kernel: join(home, path),
       modules: join(home, tree),
+      config: join(home, "proc/config.gz"),
     });
   });
 }
@@ -66,13 +69,25 @@ test("what is not there is said, with the places where it was looked for", () =>
   expect(failure(alone)).toMatchObject({ code, message: expect.stringContaining("modules.builtin") });
 });
 
+test("of its configuration, options that a container needs and that are not there are told", () => {
+  const names = optionGroups.flatMap((group) => group.names);
+  const config = (lacking: string[]) =>
+    names.map((name) => (lacking.includes(name) ? `# CONFIG_${name} is not set` : `CONFIG_${name}=y`)).join("\n");
+  expect(optionsLackingIn(config([]))).toEqual([]);
+  expect(optionsLackingIn(config(["SECCOMP_FILTER", "MEMCG"]))).toEqual(["MEMCG", "SECCOMP_FILTER"]);
+});
+
 test("IPv6 that is no module in no list is built in by the kernel's configuration", () => {
   const of = (name: string, config: string, value: string) =>
     root(name, "lib/modules/7-x/modules.builtin", [config, `CONFIG_A=m\nCONFIG_IPV6=${value}\n`]);
+  const text = "CONFIG_IPV6=y\n";
   const builtin = (home: string) => readModuleTree(join(home, "lib/modules"), "7-x").builtin.has("ipv6");
   expect(builtin(of("config-in-boot", "boot/config-7-x", "y"))).toBe(true);
   expect(builtin(of("config-beside", "lib/modules/7-x/config", "y"))).toBe(true);
   expect(builtin(of("config-module", "boot/config-7-x", "m"))).toBe(false);
+  const shown = root("config-of-the-running", "lib/modules/7-x/modules.builtin", ["proc/config.gz", gzipSync(text)]);
+  expect(readConfig(join(shown, "lib/modules/7-x"), "7-x", join(shown, "proc/config.gz"))).toBe(text);
+  expect(readConfig(join(shown, "lib/modules/7-x"), "7-x")).toBeUndefined();
   expect(findConfig(join(scratch, "alone/lib/modules/6.1-x"), "6.1-x")).toBeUndefined();
   expect(findKernelFiles(join(scratch, "nowhere"), "7-x")).toEqual({});
 });

@@ -17,6 +17,8 @@ export interface ImageManifest {
   initSha256: string;
   kernelSha256: string;
   modules: ImageModules;
+  /** Options that the kernel's configuration has not, of those in options.ts. Not said where the configuration is not known. */
+  optionsLacking?: string[];
 }
 
 export interface ImageModules {
@@ -54,6 +56,7 @@ export function parseManifest(text: string): ImageManifest | undefined {
 function isManifest(value: unknown): value is ImageManifest {
   if (!isObject(value) || value.format !== manifestFormat || !Number.isSafeInteger(value.protocol)) return false;
   const texts = ["arch", "kernelRelease", "initSha256", "kernelSha256"];
+  if (value.optionsLacking !== undefined && !isTexts(value.optionsLacking)) return false;
   if (value.source !== undefined && typeof value.source !== "string") return false;
   return texts.every((key) => typeof value[key] === "string") && isModules(value.modules);
 }
