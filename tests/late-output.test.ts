@@ -2,7 +2,7 @@
 import { expect } from "bun:test";
 import { closeSync, createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { makePipe } from "./support/pipe";
+import { makePipe } from "../src/linux/pipe";
 import { sharedRig } from "./support/shared";
 import { until } from "./support/until";
 

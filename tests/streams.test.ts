@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { createHash, randomBytes } from "node:crypto";
 import { closeSync, createReadStream } from "node:fs";
 import { join } from "node:path";
-import { makePipe } from "./support/pipe";
+import { makePipe } from "../src/linux/pipe";
 import { sharedRig } from "./support/shared";
 
 const runvTest = sharedRig(async (rig) => {

@@ -3,7 +3,7 @@
  * or removes anything that is not the container's, or writes to what is read-only.
  */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AT_FDCWD, CLONE_NEWNS, MNT_DETACH, MS_BIND, MS_REMOUNT, O_CREAT, O_WRONLY } from "../../src/linux/constants";
 import { withDescendants } from "../../src/linux/processes";
@@ -181,6 +181,28 @@ for (const flags of [
     );
   });
 }
+
+runvTest("a guest that writes to its console without end fills nothing on the host", async (rig) => {
+  const world = worldOf(rig, []);
+  await start(world, "loud", (config) => {
+    attacker(world)(config);
+    config.linux.resources = { devices: [{ allow: true, access: "rwm" }] };
+  });
+  const log = join(rig.root, ".sandboxes", stateOf(rig, "loud").sandbox, "console.log");
+  const loud = rig.runv([
+    "exec",
+    rig.id("loud"),
+    "sh",
+    "-c",
+    "yes loud and long | head -c 1100000 > /proc/1/root/dev/console",
+  ]);
+  const sizes: number[] = [];
+  while ((await Promise.race([loud, Bun.sleep(100)])) === undefined) sizes.push(statSync(log).size);
+  expect(await loud).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(1 << 20);
+  expect(readFileSync(log, "latin1")).toStartWith("[runv: the beginning was cut off]\nloud and long");
+  expect(await rig.runv(["delete", "--force", rig.id("loud")])).toMatchObject({ code: 0, stderr: "" });
+});
 
 runvTest("a shim opens nothing of its image, and who enters its mount namespace finds it", async (rig) => {
   const world = worldOf(rig, []);

@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import type { Program } from "../../program/program";
 import { unsupported } from "../capabilities";
-import { openConsole } from "../console";
+import { type ConsoleLog, pipedConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { inside, jailEntries } from "../jail";
 import { kvmProblem } from "../qemu/kvm";
@@ -55,8 +55,8 @@ export async function launch(spec: MachineSpec, { lkvm: configured, capabilities
     const program = confine({
       ...{ parent: process.pid, directory: spec.directory, entries, closeFrom: inherited.program, command },
     });
-    const child = start(program, spec.directory, tap?.tap);
-    return new KvmtoolMachine(child, { spec, capabilities, program, listener, cid, name });
+    const { child, console } = start(program, spec.directory, tap?.tap);
+    return new KvmtoolMachine(child, { spec, capabilities, program, listener, cid, name, console });
   } catch (error) {
     listener.close();
     throw error;
@@ -66,15 +66,15 @@ export async function launch(spec: MachineSpec, { lkvm: configured, capabilities
 /** Its socket's path, in the jail, has at most 107 bytes. */
 const longestName = 80;
 
-function start(program: Program, directory: string, tap: number | undefined): Child {
-  const log = openConsole(directory);
+function start(program: Program, directory: string, tap: number | undefined): { child: Child; console: ConsoleLog } {
+  const { log, writing } = pipedConsole(directory);
   try {
     // Its standard input is open and never says anything: of a file's end lkvm would make a character.
-    return spawnProgram(program, ["pipe", log, "pipe", tap ?? "ignore"]);
+    return { child: spawnProgram(program, ["pipe", writing, "pipe", tap ?? "ignore"]), console: log };
   } catch (cause) {
     throw new RunvError("VM_LKVM_START", `start lkvm: ${messageOf(cause)}`, { cause });
   } finally {
-    closeSync(log);
+    closeSync(writing);
   }
 }
 

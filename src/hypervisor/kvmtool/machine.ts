@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { RunvError } from "../../base/error";
 import type { Program } from "../../program/program";
 import { type Capability, unsupported } from "../capabilities";
 import { openChannel } from "../channel";
-import { consoleName, consoleTail, keepConsoleShort } from "../console";
+import { type ConsoleLog, consoleTail } from "../console";
 import { diagnose } from "../diagnose";
 import type { Capabilities, Channel, ChannelHandlers, Machine, MachineExit, MachineSize, MachineSpec } from "../driver";
 import { lastWords } from "../last-words";
@@ -25,6 +24,7 @@ export interface KvmtoolMachineOptions {
   cid: number;
   /** What lkvm calls it. */
   name: string;
+  console: ConsoleLog;
 }
 
 /** How often it is looked whether the guest has connected: nothing tells of that. */
@@ -45,17 +45,16 @@ export class KvmtoolMachine implements Machine {
   #connected = false;
 
   constructor(child: Child, options: KvmtoolMachineOptions) {
-    const { spec, capabilities, program, listener } = options;
+    const { spec, capabilities, program, listener, console } = options;
     this.pid = child.pid;
     this.capabilities = capabilities;
-    this.consoleLog = join(spec.directory, consoleName);
+    this.consoleLog = console.path;
     this.size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#child = child;
     this.#options = options;
-    const stopCutting = keepConsoleShort(this.consoleLog);
     const said = lastWords(child.stderr);
     this.exited = child.exited.then(async () => {
-      stopCutting();
+      await console.ended;
       if (!this.#connected) listener.close();
       const signal = child.signalCode === null ? null : String(child.signalCode);
       const words = await said;

@@ -1,12 +1,11 @@
-import { closeSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { type Identity, isAlive } from "../../linux/identity";
 import { signalProcess } from "../../linux/processes";
 import { SIGKILL } from "../../linux/signals";
 import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
-import { consoleName, consoleTail, keepConsoleShort, openConsole } from "../console";
+import { ConsoleLog, consoleTail } from "../console";
 import { diagnose } from "../diagnose";
 import type {
   Capabilities,
@@ -72,7 +71,8 @@ export class LibvirtMachine implements Machine {
     this.accelerator = accelerator;
     this.ownMemoryMiB = ownMemoryMiB(accelerator);
     this.capabilities = capabilities;
-    this.consoleLog = join(spec.directory, consoleName);
+    const log = new ConsoleLog(spec.directory, console);
+    this.consoleLog = log.path;
     this.#spec = spec;
     this.#uuid = uuidOf(spec.name);
     this.#qemu = qemu;
@@ -81,17 +81,14 @@ export class LibvirtMachine implements Machine {
     this.#disks = disks;
     this.#agent = agent;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
-    const log = openConsole(spec.directory);
-    const stopCutting = keepConsoleShort(this.consoleLog);
     // What ties the machine to this process has gone, with libvirt's daemon maybe: so goes the machine.
     void virsh.lost.then(() => signalProcess(qemu, SIGKILL));
-    this.exited = copyConsole(console, log).then(async () => {
+    this.exited = log.ended.then(async () => {
       while (isAlive(qemu)) await Bun.sleep(lookMs);
       // Libvirt removes what nobody is in.
       await cgroups.end();
       await virsh.awaitEnd(this.#uuid);
       await disks.end();
-      stopCutting();
       if (!this.#connected) closeSync(agent);
       await options.tidy();
       this.#exit = { code: null, signal: null, stderr: "" };
@@ -213,12 +210,4 @@ export class LibvirtMachine implements Machine {
   #linkOf(id: string): string {
     return `rv${this.#spec.name.slice(-8)}${id.replace(/\D/g, "")}`;
   }
-}
-
-/** Writes what comes from a console into its log, until QEMU has gone. */
-function copyConsole(fd: number, log: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const data = (bytes: Uint8Array) => writeSync(log, bytes);
-  openChannel(fd, { data, drain() {}, close: resolve }).catch(() => resolve());
-  return promise.finally(() => closeSync(log));
 }

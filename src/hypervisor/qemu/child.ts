@@ -46,7 +46,7 @@ export interface Child {
  * Runs a program of system calls, which becomes QEMU, with the descriptors of `inherited`. The sockets are made by `Bun.spawn`: nobody else can connect to them,
  * and there is no path that could be too long, be left behind or not be there yet.
  * @param program what `init --exec` runs
- * @param own descriptors of the caller's, who closes them: the console's log, what the first network interface has, what is to be
+ * @param own descriptors of the caller's, who closes them: where the console is written to, what the first network interface has, what is to be
  * loaded before its libraries, a connection to the server of its share, its memory, the socket over which others are forked from it, and the
  * other end of that connection, where what is loaded is the server
  * @throws what spawning throws, ENOENT and so on

@@ -24,7 +24,8 @@ export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {
 
 /** The files by which some are known. */
 export interface ForkFiles {
-  console: string;
+  /** The inode of the console's pipe. */
+  console: number;
   share: string | undefined;
   memory: string | undefined;
   /** The inode of QEMU's end of the socket to the server of its share, where that is loaded into it. */
@@ -39,7 +40,7 @@ const mostReceived = 17;
  * @throws RunvError VM_FORK when there is one that clones could only have together
  */
 export function forkDescriptorsOf(pid: number, { console, share, memory, served }: ForkFiles): ForkDescriptors {
-  const files = { console: statOf(console), share: statOf(share), memory: statOf(memory) };
+  const files = { share: statOf(share), memory: statOf(memory) };
   const qmp = statOf(`/proc/${pid}/fd/${inherited.qmp}`);
   const agent = statOf(`/proc/${pid}/fd/${inherited.agent}`);
   const found = {
@@ -67,7 +68,7 @@ export function forkDescriptorsOf(pid: number, { console, share, memory, served 
     if (fd === 2) found.stderr.push(fd);
     else if (same(stat, qmp)) found.qmp.push(fd);
     else if (same(stat, agent)) found.agent.push(fd);
-    else if (same(stat, files.console)) found.console.push(fd);
+    else if (link === `pipe:[${console}]`) found.console.push(fd);
     else if (same(stat, files.share)) found.share.push(fd);
     else if (served !== undefined && fd === inherited.server) found.server.push(fd);
     else if (served !== undefined && link === `socket:[${served}]`) found.served.push(fd);

@@ -16,7 +16,6 @@ import { SIGKILL } from "../../linux/signals";
 import { connectForPackets, socketPair } from "../../linux/unix-socket";
 import { decodeU32, FrameType, maxFromGuest } from "../../wire/frame";
 import { connectFrames } from "../../wire/frame-socket";
-import { openConsole } from "../console";
 import type { ForkParent, MachineSpec } from "../driver";
 import { lastWords } from "../last-words";
 import type { Child } from "./child";
@@ -30,9 +29,14 @@ const endTimeoutMs = 10_000;
 
 /**
  * Forks a QEMU. Its machine stands still.
+ * @param console where its guest's console is written to, which is the caller's
  * @throws RunvError VM_FORK; nothing is left then
  */
-export async function forkChild(spec: MachineSpec, { socket, notes: given }: ForkParent): Promise<Child> {
+export async function forkChild(
+  spec: MachineSpec,
+  { socket, notes: given }: ForkParent,
+  console: number,
+): Promise<Child> {
   const notes = given as ForkNotes;
   const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair() };
   const own: number[] = [];
@@ -42,7 +46,7 @@ export async function forkChild(spec: MachineSpec, { socket, notes: given }: For
       return fd;
     };
     const opened = {
-      console: keep(openConsole(spec.directory)),
+      console,
       mounts: keep(openSync("/proc/thread-self/ns/mnt", "r")),
       root: keep(openSync("/", O_PATH | O_DIRECTORY)),
       network: keep(openSync("/proc/thread-self/ns/net", "r")),

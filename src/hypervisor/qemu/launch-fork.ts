@@ -1,4 +1,7 @@
+import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
+import { O_NONBLOCK } from "../../linux/constants";
+import { pipedConsole } from "../console";
 import type { Capabilities, ForkParent, Machine, MachineSpec } from "../driver";
 import { forkChild } from "./fork";
 import type { ForkNotes } from "./fork-notes";
@@ -12,10 +15,11 @@ export async function launchFork(
   { driver, capabilities, ownServer }: { driver: string; capabilities: Capabilities; ownServer?: boolean },
 ): Promise<Machine> {
   const { freePageReporting } = parent.notes as ForkNotes;
-  const child = await forkChild(spec, parent);
+  const { log, writing } = pipedConsole(spec.directory, O_NONBLOCK);
+  const child = await forkChild(spec, parent, writing).finally(() => closeSync(writing));
   const own = { ...capabilities, freePageReporting };
   const machine = new QemuMachine(child, {
-    ...{ driver, accelerator: "tcg", capabilities: own, spec },
+    ...{ driver, accelerator: "tcg", capabilities: own, spec, console: log },
     ...{ server: undefined, sharesMemory: ownServer === true },
   });
   try {

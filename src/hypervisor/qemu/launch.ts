@@ -1,10 +1,11 @@
 /** Starts QEMU and waits until it answers. */
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
+import { O_NONBLOCK } from "../../linux/constants";
 import { memoryFile } from "../../linux/memory-file";
 import { socketPair } from "../../linux/unix-socket";
 import type { Program } from "../../program/program";
-import { openConsole } from "../console";
+import { type ConsoleLog, pipedConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { inside, jailEntries } from "../jail";
 import { failureOf } from "../spawn-program";
@@ -51,12 +52,12 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
   const pair = options.ownServer === true && servesGuest(spec) ? socketPair(0) : undefined;
   try {
     const program = jailed(spec, path, accelerator, version, virtiofs, options.ownServer === true);
-    const child = start(program, spec, virtiofs, pair);
+    const { child, console } = start(program, spec, virtiofs, pair);
     const { driver } = options;
     const capabilities = capabilitiesOf(options, accelerator, version, virtiofs !== undefined);
     const sharesMemory = virtiofs !== undefined || options.ownServer === true;
     const machine = new QemuMachine(child, {
-      ...{ driver, accelerator, capabilities, spec },
+      ...{ driver, accelerator, capabilities, spec, console },
       ...{ server, sharesMemory, binary: path },
     });
     try {
@@ -163,9 +164,9 @@ function start(
   { directory, nic, restore, forks }: MachineSpec,
   virtiofs: VirtioFs | undefined,
   pair: readonly [number, number] | undefined,
-): Child {
+): { child: Child; console: ConsoleLog } {
   try {
-    const log = openConsole(directory);
+    const { log, writing } = pipedConsole(directory, O_NONBLOCK);
     const preload = memoryFile("runv-preload", readPreload());
     const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
     const vhost = wantsVhost === true ? openVhost() : undefined;
@@ -173,10 +174,10 @@ function start(
       const { server, memory } = virtiofs ?? {};
       // A clone gets its share later.
       const share = restore === undefined ? (server?.fd ?? pair?.[0]) : undefined;
-      const own = { console: log, preload, tap, vhost, share, memory, listener: forks, server: pair?.[1] };
-      return startChild(program, own);
+      const own = { console: writing, preload, tap, vhost, share, memory, listener: forks, server: pair?.[1] };
+      return { child: startChild(program, own), console: log };
     } finally {
-      for (const own of [log, preload, vhost]) if (own !== undefined) closeSync(own);
+      for (const own of [writing, preload, vhost]) if (own !== undefined) closeSync(own);
     }
   } catch (error) {
     throw new RunvError("VM_QEMU_START", `start qemu: ${messageOf(error)}`, { cause: error });

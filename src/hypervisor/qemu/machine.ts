@@ -1,9 +1,8 @@
 import { fstatSync } from "node:fs";
-import { join } from "node:path";
 import { RunvError } from "../../base/error";
 import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
-import { consoleName, consoleTail, keepConsoleShort } from "../console";
+import { type ConsoleLog, consoleTail } from "../console";
 import { diagnose } from "../diagnose";
 import type {
   Capabilities,
@@ -32,6 +31,7 @@ export interface QemuMachineOptions {
   accelerator: string;
   capabilities: Capabilities;
   spec: MachineSpec;
+  console: ConsoleLog;
   /** Who serves its share, if not QEMU itself. */
   server: Virtiofsd | undefined;
   /** Memory that is added is to be such that a server of the share can find it. */
@@ -50,9 +50,9 @@ export class QemuMachine implements Machine {
   readonly accelerator: string;
   readonly capabilities: Capabilities;
   readonly ownMemoryMiB: number;
-  readonly consoleLog: string;
   readonly exited: Promise<MachineExit>;
   readonly #child: Child;
+  readonly #console: ConsoleLog;
   #qmp: Qmp | undefined;
   #exit: MachineExit | undefined;
   /** Whether the guest has opened the agent's port. */
@@ -72,19 +72,18 @@ export class QemuMachine implements Machine {
   readonly #resumed = Promise.withResolvers<void>();
 
   constructor(child: Child, options: QemuMachineOptions) {
-    const { driver, accelerator, capabilities, spec, server, sharesMemory, binary } = options;
+    const { driver, accelerator, capabilities, spec, console, server, sharesMemory, binary } = options;
     this.pid = child.pid;
     this.driver = driver;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
     this.ownMemoryMiB = ownMemoryMiB(accelerator);
-    this.consoleLog = join(spec.directory, consoleName);
     this.#child = child;
+    this.#console = console;
     this.#spec = spec;
     this.#binary = binary;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#sharesMemory = sharesMemory;
-    const stopCutting = keepConsoleShort(this.consoleLog);
     let lost = "";
     // Without its files the guest would wait for ever.
     void server?.exited.then(async (how) => {
@@ -95,7 +94,7 @@ export class QemuMachine implements Machine {
       child.kill();
     });
     this.exited = child.exited.then(async (ended) => {
-      stopCutting();
+      await console.ended;
       const exit = lost === "" ? ended : { ...ended, stderr: [lost, ended.stderr].join("\n").trim() };
       this.#exit = exit;
       server?.kill();
@@ -122,6 +121,10 @@ export class QemuMachine implements Machine {
     return this.#qmp;
   }
 
+  get consoleLog(): string {
+    return this.#console.path;
+  }
+
   async connectAgent(handlers: ChannelHandlers): Promise<Channel> {
     if (this.#connected) throw new RunvError("VM_AGENT_CHANNEL", "the agent's channel was opened already");
     this.#connected = true;
@@ -146,7 +149,7 @@ export class QemuMachine implements Machine {
     const { describeParent } = await import("./fork-parent");
     const { freePageReporting } = this.capabilities;
     const parent = { pid: this.pid, name, binary: this.#binary, freePageReporting };
-    const files = { console: this.consoleLog, share: share?.path, memory: memory?.path, served: this.#served };
+    const files = { console: this.#console.inode, share: share?.path, memory: memory?.path, served: this.#served };
     return describeParent(parent, files);
   }
 

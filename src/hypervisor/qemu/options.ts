@@ -18,7 +18,7 @@ export interface QemuDescriptors {
   qmp: number;
   /** A connected stream socket: the agent's channel. */
   agent: number;
-  /** The console's log, open for appending. */
+  /** Where the guest's console is written to. */
   console: number;
   /** The tap of the first network interface, and its /dev/vhost-net. */
   tap: number;

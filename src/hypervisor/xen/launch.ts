@@ -6,7 +6,7 @@ import { SOCK_NONBLOCK } from "../../linux/constants";
 import { identityOf } from "../../linux/identity";
 import { connectSocket, longestSocketPath, peerOf } from "../../linux/unix-socket";
 import { unsupported } from "../capabilities";
-import { openConsole } from "../console";
+import { type ConsoleLog, pipedConsole } from "../console";
 import type { Capabilities, Machine, MachineSpec } from "../driver";
 import { noteMachine } from "../orphans";
 import { channelSocket, domainConfig } from "./config";
@@ -43,7 +43,7 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
   const watching = guard(name);
   try {
     await xl("create", "-p", "-q", config);
-    const console = startConsole(name, directory);
+    const console = readConsole(name, directory);
     const agent = connectSocket(channelSocket(directory, await agentChannel(name)), SOCK_NONBLOCK);
     const deviceModel = identityOf(peerOf(agent));
     if (deviceModel === undefined) throw new RunvError("VM_DIED", "the domain's device model has ended");
@@ -57,12 +57,13 @@ export async function launch(spec: MachineSpec, options: LaunchOptions): Promise
 }
 
 /** Reads the domain's console into its log, from its first line on, until the domain ends. */
-function startConsole(name: string, directory: string): Bun.Subprocess {
-  const log = openConsole(directory);
+function readConsole(name: string, directory: string): ConsoleLog {
+  const { log, writing } = pipedConsole(directory);
   try {
-    return Bun.spawn([find("xl"), "console", name], { stdio: ["ignore", log, "ignore"], cwd: "/" });
+    Bun.spawn([find("xl"), "console", name], { stdio: ["ignore", writing, "ignore"], cwd: "/" });
+    return log;
   } finally {
-    closeSync(log);
+    closeSync(writing);
   }
 }
 

@@ -1,9 +1,8 @@
 import { closeSync } from "node:fs";
-import { join } from "node:path";
 import { RunvError } from "../../base/error";
 import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
-import { consoleName, consoleTail, keepConsoleShort } from "../console";
+import { type ConsoleLog, consoleTail } from "../console";
 import { diagnose } from "../diagnose";
 import type {
   Capabilities,
@@ -30,8 +29,8 @@ export interface XenMachineOptions extends LaunchOptions {
   /** The descriptor of the agent's channel, whose other end is the device model's. */
   agent: number;
   guard: Guard;
-  /** What writes the console's log: it ends with the domain. */
-  console: Bun.Subprocess;
+  /** It ends with the domain. */
+  console: ConsoleLog;
 }
 
 /** A domain of Xen's. */
@@ -52,15 +51,15 @@ export class XenMachine implements Machine {
   #exit: MachineExit | undefined;
 
   constructor(options: XenMachineOptions) {
-    const { driver, type, capabilities, spec, pid } = options;
+    const { driver, type, capabilities, spec, pid, console } = options;
     this.pid = pid;
     this.driver = driver;
     this.accelerator = type;
     this.capabilities = capabilities;
-    this.consoleLog = join(spec.directory, consoleName);
+    this.consoleLog = console.path;
     this.#options = options;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
-    this.exited = this.#end(keepConsoleShort(this.consoleLog));
+    this.exited = this.#end();
   }
 
   async connectAgent(handlers: ChannelHandlers): Promise<Channel> {
@@ -157,12 +156,11 @@ export class XenMachine implements Machine {
   }
 
   /** Waits until the domain ends by itself or is ended, and removes what is left of it. */
-  async #end(stopCutting: () => void): Promise<MachineExit> {
+  async #end(): Promise<MachineExit> {
     const { guard, console, agent } = this.#options;
-    await Promise.race([this.#lost.promise, console.exited]);
+    await Promise.race([this.#lost.promise, console.ended]);
     await guard.destroy();
-    await console.exited;
-    stopCutting();
+    await console.ended;
     if (!this.#connected) closeSync(agent);
     removeLogs(this.#name);
     this.#exit = { code: null, signal: null, stderr: "" };
