@@ -20,9 +20,13 @@ export async function layers(suite: string, ...packages: readonly string[]): Pro
   return said.trim().split("\n").at(-1)!;
 }
 
-/** Runs a program in a world, which then says its versions. Nothing that it writes there is kept. */
+/**
+ * Runs a program in a world, which then says its versions. Nothing that it writes there is kept: it goes beside the world's files, or below the
+ * directory that RUNV_WORLDS_SCRATCH names, in memory maybe.
+ */
 export async function inside(lower: string, command: readonly string[]): Promise<Output> {
-  const upper = mkdtempSync(join(dirname(lower.split(":")[0]!), "run-"));
+  const { RUNV_WORLDS_SCRATCH: scratch = dirname(lower.split(":")[0]!) } = process.env;
+  const upper = mkdtempSync(join(scratch, "run-"));
   try {
     const clone = join(upper, "files/root/runv");
     mkdirSync(clone, { recursive: true });
