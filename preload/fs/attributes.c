@@ -6,10 +6,25 @@
 
 enum { AT_EMPTY_PATH_ = 0x1000 };
 
+uint64_t inode_for(uint64_t device, uint64_t inode)
+{
+	enum { MOST_DEVICES = 1 << 10, SHIFT = 48 };
+	static uint64_t devices[MOST_DEVICES];
+	static uint32_t count;
+	uint32_t index = 0;
+
+	/* No file system has so many that this meets another's. */
+	while (index < count && devices[index] != device)
+		index++;
+	if (index == count && count < MOST_DEVICES)
+		devices[count++] = device;
+	return inode ^ (uint64_t)index << SHIFT;
+}
+
 void fill_attributes(struct attributes *attributes, const struct status *status)
 {
 	*attributes = (struct attributes){
-		.inode = status->inode,
+		.inode = inode_for(device_of(status), status->inode),
 		.size = status->size,
 		.blocks = status->blocks,
 		.atime = (uint64_t)status->atime.seconds,
@@ -28,11 +43,11 @@ void fill_attributes(struct attributes *attributes, const struct status *status)
 	};
 }
 
-long answer_attributes(struct request *request, const struct status *status)
+long answer_attributes(struct request *request, const struct node *node, const struct status *status)
 {
 	struct attributes_out *out = (struct attributes_out *)request->answer;
 
-	*out = (struct attributes_out){ .valid = validity.seconds, .valid_ns = validity.nanoseconds };
+	*out = (struct attributes_out){ .valid = changes_asks(request) ? 0 : changes_keep_attributes(node, status) };
 	fill_attributes(&out->attributes, status);
 	return sizeof(*out);
 }
@@ -48,14 +63,17 @@ static int fd_for(const struct request *request, const struct node *node, bool h
 long serve_getattr(struct request *request)
 {
 	const struct getattr_in *in = ARGUMENTS(request, struct getattr_in);
-	const struct node *node = node_of(request->head.node);
+	struct node *node = node_of(request->head.node);
 	struct status status;
 	long result;
 
 	if (!in || !node)
 		return in ? -ESTALE : -EINVAL;
+	/* It may not be where it was any more. If it is, it is found there again. */
+	if (changes_asks(request))
+		node->followed = false;
 	result = node_status(node, &status);
-	return result < 0 ? result : answer_attributes(request, &status);
+	return result < 0 ? result : answer_attributes(request, node, &status);
 }
 
 static long set_mode(const struct node *node, uint32_t mode)
@@ -129,6 +147,7 @@ long serve_setattr(struct request *request)
 
 	if (!in || !node)
 		return in ? -ESTALE : -EINVAL;
+	changes_own_file(request->head.node);
 	if (in->valid & (SET_UID | SET_GID))
 		result = CALL(fchownat, node->fd, "", in->valid & SET_UID ? in->uid : (uint32_t)-1,
 			      in->valid & SET_GID ? in->gid : (uint32_t)-1, AT_EMPTY_PATH_);
@@ -142,7 +161,7 @@ long serve_setattr(struct request *request)
 		result = set_times(node, in);
 	if (result == 0)
 		result = node_status(node, &status);
-	return result < 0 ? result : answer_attributes(request, &status);
+	return result < 0 ? result : answer_attributes(request, node, &status);
 }
 
 long serve_statfs(struct request *request)

@@ -30,7 +30,7 @@ long serve_opendir(struct request *request)
 		CALL(close, fd);
 		return handle;
 	}
-	*out = (struct open_out){ .handle = (uint64_t)handle, .flags = OPENED_CACHE_DIR | OPENED_KEEP_CACHE };
+	*out = (struct open_out){ .handle = (uint64_t)handle, .flags = changes_asks(request) ? 0 : OPENED_CACHE_DIR | OPENED_KEEP_CACHE };
 	return sizeof(*out);
 }
 
@@ -77,7 +77,7 @@ long serve_readdir(struct request *request)
 					memset(to, 0, size);
 			}
 			*entry = (struct entry){
-				.inode = from->inode,
+				.inode = inode_for(node->device, from->inode),
 				.offset = (uint64_t)from->offset,
 				.name_length = (uint32_t)name_length,
 				.type = from->type,

@@ -2,10 +2,6 @@
 #ifdef __x86_64__
 #include "fs.h"
 
-/* How long the guest may keep names and attributes. */
-struct validity validity = { 0, 0 };
-bool submounts;
-
 static bool begun;
 
 static long serve_init(struct request *request)
@@ -14,17 +10,17 @@ static long serve_init(struct request *request)
 	struct init_out *out = (struct init_out *)request->answer;
 	const uint32_t wanted = CAN_ASYNC_READ | CAN_ATOMIC_O_TRUNC | CAN_BIG_WRITES | CAN_AUTO_INVAL_DATA | CAN_DO_READDIRPLUS |
 				CAN_READDIRPLUS_AUTO | CAN_ASYNC_DIO | CAN_PARALLEL_DIROPS | CAN_MAX_PAGES | CAN_CACHE_SYMLINKS |
-				CAN_SUBMOUNTS | CAN_HANDLE_KILLPRIV_V2;
+				CAN_HANDLE_KILLPRIV_V2;
 
 	/* Before 7.31 a kernel has no virtio-fs, which takes these. */
 	if (!in || in->major != FUSE_MAJOR || in->minor < 31)
 		return -EPROTO;
 	handles_reset();
 	nodes_reset();
+	changes_reset(true);
 	if (!node_of(ROOT_NODE))
 		return -EIO;
 	begun = true;
-	submounts = in->flags & CAN_SUBMOUNTS;
 	*out = (struct init_out){
 		.major = FUSE_MAJOR,
 		.minor = FUSE_MINOR,
@@ -44,6 +40,7 @@ static long serve_destroy(struct request *request)
 	(void)request;
 	handles_reset();
 	nodes_reset();
+	changes_reset(false);
 	begun = false;
 	return 0;
 }
@@ -67,46 +64,47 @@ static long serve_batch_forget(struct request *request)
 	return 0;
 }
 
-/* By opcode; the least room that an answer takes. A file system without one of these is one that cannot do it, and is not asked again. */
+/* By opcode; the least room that an answer takes; whether it changes what others see. A file system without one of these is one that cannot do it, and is not asked again. */
 static const struct {
 	long (*serve)(struct request *request);
 	uint32_t least;
+	bool changes;
 } services[] = {
 	[OP_LOOKUP] = { serve_lookup, sizeof(struct entry_out) },
 	[OP_FORGET] = { serve_forget, 0 },
 	[OP_GETATTR] = { serve_getattr, sizeof(struct attributes_out) },
-	[OP_SETATTR] = { serve_setattr, sizeof(struct attributes_out) },
+	[OP_SETATTR] = { serve_setattr, sizeof(struct attributes_out), true },
 	[OP_READLINK] = { serve_readlink, 1 },
-	[OP_SYMLINK] = { serve_symlink, sizeof(struct entry_out) },
-	[OP_MKNOD] = { serve_mknod, sizeof(struct entry_out) },
-	[OP_MKDIR] = { serve_mkdir, sizeof(struct entry_out) },
-	[OP_UNLINK] = { serve_unlink, 0 },
-	[OP_RMDIR] = { serve_unlink, 0 },
-	[OP_RENAME] = { serve_rename, 0 },
-	[OP_LINK] = { serve_link, sizeof(struct entry_out) },
-	[OP_OPEN] = { serve_open, sizeof(struct open_out) },
+	[OP_SYMLINK] = { serve_symlink, sizeof(struct entry_out), true },
+	[OP_MKNOD] = { serve_mknod, sizeof(struct entry_out), true },
+	[OP_MKDIR] = { serve_mkdir, sizeof(struct entry_out), true },
+	[OP_UNLINK] = { serve_unlink, 0, true },
+	[OP_RMDIR] = { serve_unlink, 0, true },
+	[OP_RENAME] = { serve_rename, 0, true },
+	[OP_LINK] = { serve_link, sizeof(struct entry_out), true },
+	[OP_OPEN] = { serve_open, sizeof(struct open_out), true },
 	[OP_READ] = { serve_read, 0 },
-	[OP_WRITE] = { serve_write, sizeof(struct write_out) },
+	[OP_WRITE] = { serve_write, sizeof(struct write_out), true },
 	[OP_STATFS] = { serve_statfs, sizeof(struct statfs_out) },
 	[OP_RELEASE] = { serve_release, 0 },
 	[OP_FSYNC] = { serve_fsync, 0 },
-	[OP_SETXATTR] = { serve_setxattr, 0 },
+	[OP_SETXATTR] = { serve_setxattr, 0, true },
 	[OP_GETXATTR] = { serve_getxattr, 0 },
 	[OP_LISTXATTR] = { serve_getxattr, 0 },
-	[OP_REMOVEXATTR] = { serve_removexattr, 0 },
+	[OP_REMOVEXATTR] = { serve_removexattr, 0, true },
 	[OP_OPENDIR] = { serve_opendir, sizeof(struct open_out) },
 	[OP_READDIR] = { serve_readdir, 0 },
 	[OP_RELEASEDIR] = { serve_release, 0 },
 	[OP_FSYNCDIR] = { serve_fsync, 0 },
-	[OP_CREATE] = { serve_create, sizeof(struct entry_out) + sizeof(struct open_out) },
+	[OP_CREATE] = { serve_create, sizeof(struct entry_out) + sizeof(struct open_out), true },
 	[OP_BATCH_FORGET] = { serve_batch_forget, 0 },
-	[OP_FALLOCATE] = { serve_fallocate, 0 },
+	[OP_FALLOCATE] = { serve_fallocate, 0, true },
 	[OP_READDIRPLUS] = { serve_readdir, 0 },
-	[OP_RENAME2] = { serve_rename, 0 },
+	[OP_RENAME2] = { serve_rename, 0, true },
 	[OP_LSEEK] = { serve_lseek, sizeof(struct lseek_out) },
-	[OP_COPY_FILE_RANGE] = { serve_copy, sizeof(struct write_out) },
+	[OP_COPY_FILE_RANGE] = { serve_copy, sizeof(struct write_out), true },
 	[OP_SYNCFS] = { serve_syncfs, 0 },
-	[OP_TMPFILE] = { serve_create, sizeof(struct entry_out) + sizeof(struct open_out) },
+	[OP_TMPFILE] = { serve_create, sizeof(struct entry_out) + sizeof(struct open_out), true },
 	[OP_INIT] = { serve_init, sizeof(struct init_out) },
 	[OP_DESTROY] = { serve_destroy, 0 },
 };
@@ -114,6 +112,7 @@ static const struct {
 long dispatch(struct request *request)
 {
 	uint32_t opcode = request->head.opcode;
+	long result;
 
 	if (opcode >= sizeof(services) / sizeof(*services) || !services[opcode].serve)
 		return -ENOSYS;
@@ -121,6 +120,12 @@ long dispatch(struct request *request)
 		return -EIO;
 	if (request->room < services[opcode].least)
 		return -EINVAL;
-	return services[opcode].serve(request);
+	if (!services[opcode].changes)
+		return services[opcode].serve(request);
+	changes_take();
+	result = services[opcode].serve(request);
+	changes_take();
+	changes_end_own();
+	return result;
 }
 #endif

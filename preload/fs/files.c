@@ -1,5 +1,7 @@
 /* Requests for what is in files. */
 #ifdef __x86_64__
+#include <sys/inotify.h>
+
 #include "fs.h"
 
 enum {
@@ -39,10 +41,13 @@ long serve_open(struct request *request)
 		return node->type == S_IFDIR ? -EISDIR : -ENXIO;
 	if ((in->flags & O_TRUNC) && (in->open_flags & OPEN_KILL_SUIDGID))
 		kill_set_ids(request->head.node);
+	if (in->flags & O_TRUNC)
+		changes_own_file(request->head.node);
 	fd = (int)node_open(node, flags_for(in->flags));
 	if (fd < 0)
 		return fd;
-	return answer_opened(request, request->answer, fd, request->head.node, OPENED_KEEP_CACHE | OPENED_NOFLUSH);
+	return answer_opened(request, request->answer, fd, request->head.node,
+			     OPENED_NOFLUSH | (changes_asks(request) ? 0 : OPENED_KEEP_CACHE));
 }
 
 /* Opens what has the name already. */
@@ -56,6 +61,8 @@ static long open_found(struct request *request, const struct node *directory, co
 	if (result < 0)
 		return result;
 	node = node_of(out->node);
+	if (flags & O_TRUNC)
+		changes_own_file(out->node);
 	fd = node->type == S_IFREG ? (int)node_open(node, flags_for(flags)) : node->type == S_IFDIR ? -EISDIR : -ENXIO;
 	result = fd < 0 ? fd : answer_opened(request, request->answer + sizeof(*out), fd, out->node, OPENED_NOFLUSH);
 	if (result < 0) {
@@ -86,6 +93,8 @@ long serve_create(struct request *request)
 
 	if (!in || !directory || directory->type != S_IFDIR || !name)
 		return directory ? -EINVAL : -ESTALE;
+	if (!unnamed)
+		changes_own_name(directory, name, IN_CREATE | IN_ATTRIB);
 	fd = (int)CALL(openat, directory->fd, name,
 		       (flags_for(in->flags) & ~O_TRUNC) | (unnamed ? O_TMPFILE_ : O_CREAT | O_EXCL | O_NOFOLLOW) | O_CLOEXEC,
 		       in->mode & 07777);
@@ -97,7 +106,7 @@ long serve_create(struct request *request)
 	result = own(request, directory, fd, S_IFREG | (in->mode & 07777));
 	named = result < 0 ? (int)result : (int)CALL(openat, AT_FDCWD, path.text, O_PATH | O_CLOEXEC, 0);
 	if (named >= 0)
-		named = (int)enter_fd(directory, named, out);
+		named = (int)enter_fd(directory, unnamed ? NULL : name, named, out);
 	if (named < 0) {
 		CALL(close, fd);
 		if (!unnamed)
@@ -143,6 +152,7 @@ long serve_write(struct request *request)
 		return in ? -EBADF : -EINVAL;
 	if (in->size != request->data_size)
 		return -EINVAL;
+	changes_own_file(request->head.node);
 	if (in->transfer_flags & WRITE_KILL_SUIDGID)
 		kill_set_ids(request->head.node);
 	/* Where the end is, the host knows: others write there, too. */
@@ -181,6 +191,7 @@ long serve_fallocate(struct request *request)
 
 	if (!handle)
 		return in ? -EBADF : -EINVAL;
+	changes_own_file(request->head.node);
 	return CALL(fallocate, handle->fd, in->mode, in->offset, in->length);
 }
 
@@ -211,6 +222,7 @@ long serve_copy(struct request *request)
 
 	if (!from || !to)
 		return in ? -EBADF : -EINVAL;
+	changes_own_file(in->to_node);
 	offset = (int64_t)in->offset;
 	to_offset = (int64_t)in->to_offset;
 	result = CALL(copy_file_range, from->fd, &offset, to->fd, &to_offset, in->length > INT32_MAX ? INT32_MAX : in->length, 0);

@@ -7,6 +7,7 @@
  *	dispatch.c	what is to be done for a request
  *	nodes.c		the files that the guest knows
  *	handles.c	those that it has open
+ *	changes.c	what the host changes of those that the guest keeps
  *	attributes.c	names.c files.c directories.c xattrs.c	the requests
  */
 #ifndef FS_H
@@ -78,7 +79,14 @@ struct node {
 	uint32_t next, generation;
 	int fd; /* O_PATH */
 	uint16_t type; /* S_IFMT */
+	uint8_t depth; /* below the share: 0 itself, 1 a directory of it, 2 deeper */
 	bool used;
+	/* changes.c */
+	bool pending; /* the guest is about to be told that it has changed */
+	bool followed; /* changes of this file are told by the watch of a directory */
+	bool kept; /* it is in a root file system */
+	int watch; /* of a directory; 0: none */
+	uint32_t next_watched; /* with the same remainder of the watch */
 };
 
 struct handle {
@@ -113,13 +121,14 @@ HIDDEN extern struct queue queues[QUEUES];
 HIDDEN extern bool queue_event_index;
 HIDDEN void queue_serve(struct queue *queue);
 
+/* Answers the request that was held back (HELD), if there is one. */
+HIDDEN bool queue_holds(void);
+HIDDEN void queue_answer_held(const void *answer, size_t size);
+HIDDEN void queue_drop_held(void);
+
 /* dispatch.c */
-struct validity {
-	uint64_t seconds;
-	uint32_t nanoseconds;
-};
-HIDDEN extern struct validity validity;
-HIDDEN extern bool submounts;
+/* What dispatch() returns of a request that is answered later, by queue_answer_held(). */
+#define HELD (-4096L)
 HIDDEN long dispatch(struct request *request);
 
 /* nodes.c */
@@ -128,6 +137,7 @@ HIDDEN struct node *node_of(uint64_t id);
 /* Finds or makes the node of a file; takes over `fd`. Returns its id, or an error. */
 HIDDEN long node_enter(int fd, const struct status *status);
 HIDDEN void node_forget(uint64_t id, uint64_t lookups);
+HIDDEN uint64_t device_of(const struct status *status);
 HIDDEN long node_status(const struct node *node, struct status *status);
 HIDDEN long status_of(int fd, struct status *status);
 /* The path by which a descriptor's file is opened anew. */
@@ -138,6 +148,35 @@ HIDDEN struct fd_path path_of(int fd);
 /* Opens a file or a directory that only has a name so far; nothing else. */
 HIDDEN long node_open(const struct node *node, int flags);
 
+/* The id of a node. */
+HIDDEN uint32_t node_id(const struct node *node);
+/* The node of a file, if it has one below the mount. */
+HIDDEN struct node *node_find(const struct status *status);
+/* The next node that the guest may keep, from an id on; 0 if there is none. */
+HIDDEN uint32_t node_next_kept(uint32_t id);
+
+/* changes.c */
+HIDDEN extern int changes_fd; /* readable when something was changed */
+HIDDEN void changes_reset(bool serve);
+/* A node was found in a directory. Returns whether its status must be asked for again. */
+HIDDEN bool changes_follow(const struct node *directory, const char *name, struct node *node, const struct status *status);
+HIDDEN void changes_forget(struct node *node);
+/* For how many seconds the guest may keep what it is told: names in a directory, a file's attributes. */
+HIDDEN uint64_t changes_keep_names(const struct node *directory);
+HIDDEN uint64_t changes_keep_attributes(const struct node *node, const struct status *status);
+/* Whether it is the guest's agent that asks: it wants to know what is. */
+HIDDEN bool changes_asks(const struct request *request);
+/* What the request that is served is about to change, so that the guest is not told of it. */
+HIDDEN void changes_own_name(const struct node *directory, const char *name, uint32_t events);
+HIDDEN void changes_own_file(uint64_t node);
+/* Takes note of what was changed; to be called before a request that changes something, and after it. */
+HIDDEN void changes_take(void);
+HIDDEN void changes_end_own(void);
+/* Tells the agent, if it waits and there is something. */
+HIDDEN void changes_tell(void);
+/* The agent asks for the next change. */
+HIDDEN long serve_changes(const struct request *request);
+
 /* handles.c */
 HIDDEN void handles_reset(void);
 HIDDEN long handle_new(int fd, uint64_t node);
@@ -145,8 +184,10 @@ HIDDEN struct handle *handle_of(uint64_t id, uint64_t node);
 HIDDEN void handle_close(uint64_t id);
 
 /* attributes.c */
+/* The number that the guest has for a file of a device: it has all in one file system. */
+HIDDEN uint64_t inode_for(uint64_t device, uint64_t inode);
 HIDDEN void fill_attributes(struct attributes *attributes, const struct status *status);
-HIDDEN long answer_attributes(struct request *request, const struct status *status);
+HIDDEN long answer_attributes(struct request *request, const struct node *node, const struct status *status);
 /* Takes the bits of a file's mode away that a write takes away. */
 HIDDEN long kill_set_ids(uint64_t node);
 HIDDEN long serve_getattr(struct request *request);
@@ -158,7 +199,7 @@ HIDDEN long serve_statfs(struct request *request);
 HIDDEN const char *take_name(const struct request *request, size_t *at);
 /* Looks a name up, for `out`. */
 HIDDEN long enter(const struct node *directory, const char *name, struct entry_out *out);
-HIDDEN long enter_fd(const struct node *directory, int fd, struct entry_out *out);
+HIDDEN long enter_fd(const struct node *directory, const char *name, int fd, struct entry_out *out);
 /* What was made gets the owner and the mode that the guest wants. */
 HIDDEN long own(const struct request *request, const struct node *directory, int fd, uint32_t mode);
 HIDDEN long serve_lookup(struct request *request);

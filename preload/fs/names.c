@@ -2,9 +2,14 @@
  * Requests for names. A name is one part of a path: it is looked up in a directory that is open, by itself, and nothing of it is followed.
  */
 #ifdef __x86_64__
+#include <sys/inotify.h>
+
 #include "fs.h"
 
-enum { AT_EMPTY_PATH_ = 0x1000 };
+enum {
+	AT_EMPTY_PATH_ = 0x1000,
+	RENAME_EXCHANGE_ = 2,
+};
 
 const char *take_name(const struct request *request, size_t *at)
 {
@@ -24,9 +29,10 @@ const char *take_name(const struct request *request, size_t *at)
 	return name;
 }
 
-long enter_fd(const struct node *directory, int fd, struct entry_out *out)
+long enter_fd(const struct node *directory, const char *name, int fd, struct entry_out *out)
 {
 	struct status status;
+	struct node *node;
 	long id = status_of(fd, &status);
 
 	if (id < 0) {
@@ -36,18 +42,18 @@ long enter_fd(const struct node *directory, int fd, struct entry_out *out)
 	id = node_enter(fd, &status);
 	if (id < 0)
 		return id;
+	node = node_of((uint64_t)id);
+	if (directory->depth == 0)
+		node->depth = 1;
+	if (changes_follow(directory, name, node, &status))
+		node_status(node, &status);
 	*out = (struct entry_out){
 		.node = (uint64_t)id,
-		.generation = node_of((uint64_t)id)->generation,
-		.entry_valid = validity.seconds,
-		.entry_valid_ns = validity.nanoseconds,
-		.attributes_valid = validity.seconds,
-		.attributes_valid_ns = validity.nanoseconds,
+		.generation = node->generation,
+		.entry_valid = changes_keep_names(directory),
+		.attributes_valid = changes_keep_attributes(node, &status),
 	};
 	fill_attributes(&out->attributes, &status);
-	/* Another file system of the host's is one to the guest, too. */
-	if (S_ISDIR(status.mode) && submounts && directory->device != node_of((uint64_t)id)->device)
-		out->attributes.flags = ATTRIBUTES_OF_SUBMOUNT;
 	return sizeof(*out);
 }
 
@@ -55,7 +61,7 @@ long enter(const struct node *directory, const char *name, struct entry_out *out
 {
 	int fd = (int)CALL(openat, directory->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
 
-	return fd < 0 ? fd : enter_fd(directory, fd, out);
+	return fd < 0 ? fd : enter_fd(directory, name, fd, out);
 }
 
 /* The directory of a request, and a name in it. */
@@ -77,10 +83,10 @@ long serve_lookup(struct request *request)
 	if (!directory || !name)
 		return directory ? -EINVAL : -ESTALE;
 	result = enter(directory, name, out);
-	if (result != -ENOENT || (validity.seconds == 0 && validity.nanoseconds == 0))
+	if (result != -ENOENT || changes_keep_names(directory) == 0)
 		return result;
 	/* That there is none is kept, too. */
-	*out = (struct entry_out){ .entry_valid = validity.seconds, .entry_valid_ns = validity.nanoseconds };
+	*out = (struct entry_out){ .entry_valid = changes_keep_names(directory) };
 	return sizeof(*out);
 }
 
@@ -116,7 +122,7 @@ static long enter_new(struct request *request, const struct node *directory, con
 		return fd;
 	result = own(request, directory, fd, mode);
 	if (result == 0)
-		return enter_fd(directory, fd, (struct entry_out *)request->answer);
+		return enter_fd(directory, name, fd, (struct entry_out *)request->answer);
 	CALL(close, fd);
 	CALL(unlinkat, directory->fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0);
 	return result;
@@ -134,6 +140,7 @@ long serve_mknod(struct request *request)
 		return directory ? -EINVAL : -ESTALE;
 	if (S_ISDIR(in->mode) || S_ISLNK(in->mode))
 		return -EINVAL;
+	changes_own_name(directory, name, IN_CREATE | IN_ATTRIB);
 	result = CALL(mknodat, directory->fd, name, in->mode, in->device);
 	return result < 0 ? result : enter_new(request, directory, name, in->mode);
 }
@@ -148,6 +155,10 @@ long serve_mkdir(struct request *request)
 
 	if (!in || !directory || !name)
 		return directory ? -EINVAL : -ESTALE;
+	/* It asks for the name, and wants nothing made. */
+	if (changes_asks(request))
+		return -EEXIST;
+	changes_own_name(directory, name, IN_CREATE | IN_ATTRIB);
 	result = CALL(mkdirat, directory->fd, name, in->mode & 07777);
 	return result < 0 ? result : enter_new(request, directory, name, S_IFDIR | (in->mode & 07777));
 }
@@ -162,6 +173,7 @@ long serve_symlink(struct request *request)
 
 	if (!directory || !name || at >= request->length || request->arguments[request->length - 1] != '\0')
 		return directory ? -EINVAL : -ESTALE;
+	changes_own_name(directory, name, IN_CREATE | IN_ATTRIB);
 	result = CALL(symlinkat, target, directory->fd, name);
 	return result < 0 ? result : enter_new(request, directory, name, S_IFLNK | 0777);
 }
@@ -169,10 +181,12 @@ long serve_symlink(struct request *request)
 long serve_link(struct request *request)
 {
 	const struct link_in *in = ARGUMENTS(request, struct link_in);
-	const struct node *directory = directory_of(request->head.node), *node;
+	const struct node *directory = directory_of(request->head.node);
+	struct node *node;
 	size_t at = sizeof(*in);
 	const char *name = take_name(request, &at);
 	struct fd_path path;
+	bool followed;
 	long result;
 
 	if (!in || !directory || !name)
@@ -180,9 +194,16 @@ long serve_link(struct request *request)
 	node = node_of(in->node);
 	if (!node)
 		return -ESTALE;
+	changes_own_name(directory, name, IN_CREATE);
 	path = path_of(node->fd);
 	result = CALL(linkat, AT_FDCWD, path.text, directory->fd, name, AT_SYMLINK_FOLLOW);
-	return result < 0 ? result : enter(directory, name, (struct entry_out *)request->answer);
+	if (result < 0)
+		return result;
+	followed = node->followed;
+	result = enter(directory, name, (struct entry_out *)request->answer);
+	/* This name is known, as the others are. */
+	node->followed = followed;
+	return result;
 }
 
 long serve_unlink(struct request *request)
@@ -193,6 +214,7 @@ long serve_unlink(struct request *request)
 
 	if (!directory || !name)
 		return directory ? -EINVAL : -ESTALE;
+	changes_own_name(directory, name, IN_DELETE);
 	return CALL(unlinkat, directory->fd, name, request->head.opcode == OP_RMDIR ? AT_REMOVEDIR : 0);
 }
 
@@ -204,12 +226,16 @@ long serve_rename(struct request *request)
 	const struct node *from = directory_of(request->head.node), *to;
 	const char *old = take_name(request, &at);
 	const char *new = old ? take_name(request, &at) : NULL;
+	uint32_t exchange;
 
 	if (!from || !new)
 		return from ? -EINVAL : -ESTALE;
 	to = directory_of(in->directory);
 	if (!to)
 		return -ESTALE;
+	exchange = second && (in->flags & RENAME_EXCHANGE_) ? IN_MOVED_FROM | IN_MOVED_TO : 0;
+	changes_own_name(from, old, IN_MOVED_FROM | exchange);
+	changes_own_name(to, new, IN_MOVED_TO | exchange);
 	return CALL(renameat2, from->fd, old, to->fd, new, second ? in->flags : 0);
 }
 

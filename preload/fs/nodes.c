@@ -29,7 +29,7 @@ long status_of(int fd, struct status *status)
 	return result;
 }
 
-static uint64_t device_of(const struct status *status)
+uint64_t device_of(const struct status *status)
 {
 	return (uint64_t)status->dev_major << 32 | status->dev_minor;
 }
@@ -39,6 +39,11 @@ static uint32_t bucket_of(uint64_t device, uint64_t inode, uint64_t mount)
 	uint64_t mixed = (inode ^ device << 20 ^ mount << 40) * 0x9e3779b97f4a7c15u;
 
 	return (uint32_t)(mixed >> 48) % BUCKETS;
+}
+
+uint32_t node_id(const struct node *node)
+{
+	return (uint32_t)(node - nodes);
 }
 
 struct node *node_of(uint64_t id)
@@ -51,6 +56,7 @@ static void remove_node(uint32_t id)
 	struct node *node = &nodes[id];
 	uint32_t *link = &buckets[bucket_of(node->device, node->inode, node->mount)];
 
+	changes_forget(node);
 	while (*link != id)
 		link = &nodes[*link].next;
 	*link = node->next;
@@ -73,20 +79,35 @@ static long new_id(void)
 	return id;
 }
 
+struct node *node_find(const struct status *status)
+{
+	uint64_t device = device_of(status);
+
+	for (uint32_t at = buckets[bucket_of(device, status->inode, status->mount)]; at != 0; at = nodes[at].next)
+		if (nodes[at].inode == status->inode && nodes[at].device == device && nodes[at].mount == status->mount)
+			return &nodes[at];
+	return NULL;
+}
+
+uint32_t node_next_kept(uint32_t id)
+{
+	for (; id < count; id++)
+		if (nodes[id].used && nodes[id].kept)
+			return id;
+	return 0;
+}
+
 long node_enter(int fd, const struct status *status)
 {
 	uint64_t device = device_of(status);
 	uint32_t *bucket = &buckets[bucket_of(device, status->inode, status->mount)];
+	struct node *known = node_find(status);
 	long id;
 
-	for (uint32_t at = *bucket; at != 0; at = nodes[at].next) {
-		struct node *node = &nodes[at];
-
-		if (node->inode != status->inode || node->device != device || node->mount != status->mount)
-			continue;
+	if (known) {
 		CALL(close, fd);
-		node->lookups++;
-		return at;
+		known->lookups++;
+		return node_id(known);
 	}
 	id = new_id();
 	if (id < 0) {
@@ -102,6 +123,7 @@ long node_enter(int fd, const struct status *status)
 		.generation = ++generations,
 		.fd = fd,
 		.type = status->mode & S_IFMT,
+		.depth = 2,
 		.used = true,
 	};
 	*bucket = (uint32_t)id;
@@ -139,8 +161,8 @@ void nodes_reset(void)
 	free_list = 0;
 	count = ROOT_NODE;
 	root = (int)CALL(openat, AT_FDCWD, "/share", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-	if (root >= 0 && status_of(root, &status) == 0)
-		node_enter(root, &status);
+	if (root >= 0 && status_of(root, &status) == 0 && node_enter(root, &status) == ROOT_NODE)
+		nodes[ROOT_NODE].depth = 0;
 }
 
 long node_status(const struct node *node, struct status *status)

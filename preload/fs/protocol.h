@@ -64,8 +64,10 @@ enum opcode {
 #define CAN_PARALLEL_DIROPS (1u << 18)
 #define CAN_MAX_PAGES (1u << 22)
 #define CAN_CACHE_SYMLINKS (1u << 23)
-#define CAN_SUBMOUNTS (1u << 27)
 #define CAN_HANDLE_KILLPRIV_V2 (1u << 28)
+
+/* By asking for this attribute of the share the guest's agent waits for what the host changes (src/guest/share-changes.ts). */
+#define CHANGES_ATTRIBUTE "trusted.runv.changes"
 
 enum {
 	SET_MODE = 1 << 0,
@@ -90,7 +92,6 @@ enum {
 	WRITE_FROM_CACHE = 1 << 0,
 	WRITE_KILL_SUIDGID = 1 << 2,
 	OPEN_KILL_SUIDGID = 1 << 0,
-	ATTRIBUTES_OF_SUBMOUNT = 1 << 0,
 	GETATTR_FH = 1 << 0,
 };
 
@@ -252,6 +253,20 @@ struct copy_in {
 	uint64_t handle, offset, to_node, to_handle, to_offset, length, flags;
 };
 
+/* Such a change. */
+struct change {
+	uint32_t what;
+	uint32_t flags; /* of open_by_handle_at(2) */
+	/* The kernel's struct file_handle. */
+	struct {
+		uint32_t size;
+		int32_t type;
+		uint32_t node_high, node_low, generation;
+	} handle;
+	char name[256];
+	uint32_t padding;
+};
+
 struct entry {
 	uint64_t inode, offset;
 	uint32_t name_length, type;
@@ -265,6 +280,7 @@ struct entry_plus {
 
 _Static_assert(sizeof(struct in_header) == 40 && sizeof(struct out_header) == 16 && sizeof(struct attributes) == 88, "layout");
 _Static_assert(sizeof(struct entry_out) == 128 && sizeof(struct attributes_out) == 104 && sizeof(struct setattr_in) == 88, "layout");
+_Static_assert(sizeof(struct change) == 288, "layout");
 _Static_assert(sizeof(struct transfer_in) == 40 && sizeof(struct init_in) == 64 && sizeof(struct init_out) == 64, "layout");
 
 #endif

@@ -125,8 +125,15 @@ static int skip_parts(struct iovec **parts, int count, size_t skip)
 	return count;
 }
 
-/* Serves the request in `chain`. Returns the length of its answer. */
-static uint32_t serve(void)
+/* The one request that is answered later. */
+static struct {
+	struct queue *queue;
+	uint64_t unique;
+	uint16_t id;
+} held;
+
+/* Serves the request in `chain`, of a queue, with an id. Returns the length of its answer; -1 if it is answered later. */
+static int64_t serve(struct queue *queue, uint16_t id)
 {
 	struct request request = { .arguments = arguments, .answer = answer + sizeof(struct out_header) };
 	struct out_header head;
@@ -164,6 +171,12 @@ static uint32_t serve(void)
 	}
 	if (chain.out_size < sizeof(head))
 		return 0;
+	if (result == HELD) {
+		held.queue = queue;
+		held.id = id;
+		held.unique = request.head.unique;
+		return -1;
+	}
 	head = (struct out_header){ sizeof(head), result < 0 ? (int32_t)result : 0, request.head.unique };
 	if (result > 0)
 		head.length += (uint32_t)result;
@@ -211,15 +224,62 @@ static void notify(struct queue *queue, uint16_t before)
 		CALL(write, queue->call, &one, sizeof(one));
 }
 
+static bool is_usable(const struct queue *queue)
+{
+	return queue->enabled && queue->size != 0 && queue->used && memory_holds(queue->descriptors, 16 * (uint64_t)queue->size) &&
+	       memory_holds(queue->available, 6 + 2 * (uint64_t)queue->size) &&
+	       memory_holds(queue->used, 6 + 8 * (uint64_t)queue->size);
+}
+
+/* Takes the chain with an id. Returns whether it is one. */
+static bool read_chain(const struct queue *queue, uint16_t id)
+{
+	chain.in_count = chain.out_count = 0;
+	chain.in_size = chain.out_size = 0;
+	return read_table((const struct descriptor *)queue->descriptors, queue->size, id, false);
+}
+
+bool queue_holds(void)
+{
+	return held.queue != NULL;
+}
+
+void queue_drop_held(void)
+{
+	held.queue = NULL;
+}
+
+void queue_answer_held(const void *from, size_t size)
+{
+	struct queue *queue = held.queue;
+	const struct out_header head = { (uint32_t)(sizeof(head) + size), 0, held.unique };
+	uint32_t length = 0;
+	uint16_t before;
+
+	held.queue = NULL;
+	if (!is_usable(queue))
+		return;
+	/* The guest may have written anything there meanwhile. */
+	if (size <= MOST_ANSWER && read_chain(queue, held.id) && chain.out_size >= head.length) {
+		memcpy(answer, &head, sizeof(head));
+		memcpy(answer + sizeof(head), from, size);
+		scatter(chain.out, chain.out_count, answer, head.length);
+		length = head.length;
+	}
+	before = load(queue->used + 2);
+	put_used(queue, held.id, length);
+	notify(queue, before);
+}
+
 void queue_serve(struct queue *queue)
 {
 	uint32_t served = 0;
 
-	if (!queue->enabled || queue->size == 0 || !queue->used || !memory_holds(queue->descriptors, 16 * (uint64_t)queue->size) ||
-	    !memory_holds(queue->available, 6 + 2 * (uint64_t)queue->size) || !memory_holds(queue->used, 6 + 8 * (uint64_t)queue->size))
+	if (!is_usable(queue))
 		return;
 	for (;;) {
 		uint16_t available = load(queue->available + 2), id, before;
+		int64_t length;
 
 		if (available == queue->last) {
 			if (!queue_event_index)
@@ -240,11 +300,13 @@ void queue_serve(struct queue *queue)
 		}
 		id = load(queue->available + 4 + 2 * (uint64_t)(queue->last % queue->size));
 		queue->last++;
-		chain.in_count = chain.out_count = 0;
-		chain.in_size = chain.out_size = 0;
 		before = load(queue->used + 2);
-		put_used(queue, id, read_table((const struct descriptor *)queue->descriptors, queue->size, id, false) ? serve() : 0);
-		notify(queue, before);
+		length = read_chain(queue, id) ? serve(queue, id) : 0;
+		if (length >= 0) {
+			put_used(queue, id, (uint32_t)length);
+			notify(queue, before);
+		}
+		changes_tell();
 	}
 }
 #endif

@@ -241,14 +241,19 @@ static noreturn void serve_for_ever(void)
 	server = (int)CALL(gettid);
 	CALL(umask, 0);
 	for (;;) {
-		struct pollfd wait[1 + QUEUES] = { { FS_SOCKET, POLLIN, 0 } };
+		struct pollfd wait[2 + QUEUES] = { { FS_SOCKET, POLLIN, 0 } };
 		long ready;
 
 		for (int i = 0; i < QUEUES; i++)
 			wait[1 + i] = (struct pollfd){ queues[i].enabled ? queues[i].kick : -1, POLLIN, 0 };
-		ready = CALL(poll, wait, 1 + QUEUES, -1);
+		wait[1 + QUEUES] = (struct pollfd){ changes_fd, POLLIN, 0 };
+		ready = CALL(poll, wait, 2 + QUEUES, -1);
 		if (ready < 0)
 			continue;
+		if (wait[1 + QUEUES].revents) {
+			changes_take();
+			changes_tell();
+		}
 		for (int i = 0; i < QUEUES; i++) {
 			uint64_t count;
 

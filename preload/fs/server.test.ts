@@ -4,11 +4,14 @@
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
+  appendFileSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -52,6 +55,8 @@ const share = join(directory, "root/share");
 let program: Bun.Subprocess<"pipe", "pipe", "inherit">;
 let answers: AsyncIterator<Uint8Array>;
 let unique = 0n;
+/** The process that asks. */
+let pid = 1;
 
 const isRoot = process.getuid?.() === 0;
 
@@ -68,6 +73,10 @@ beforeAll(async () => {
   symlinkSync("../canary", join(share, "out"));
   symlinkSync("/", join(share, "top"));
   mkdirSync(join(share, "sub"));
+  for (const each of ["one/rootfs/sub", "one/0"]) mkdirSync(join(share, each), { recursive: true });
+  for (const each of ["one/rootfs/kept", "one/rootfs/mark", "one/rootfs/linked", "one/0/file"])
+    writeFileSync(join(share, each), each);
+  linkSync(join(share, "one/rootfs/linked"), join(share, "one/rootfs/sub/linked"));
   expect(Bun.spawnSync(["mkfifo", join(share, "fifo")]).success).toBeTrue();
   const setUp = `cd "$0" && mkdir -p usr proc && for each in bin lib lib64; do [ -e $each ] || ln -s usr/$each $each; done &&
     mount --bind /usr usr && mount --bind /proc proc && exec chroot . env LD_PRELOAD=/preload.so /guest`;
@@ -122,7 +131,7 @@ async function say(bytes: Uint8Array): Promise<Answer> {
 
 function request(opcode: number, node: bigint, ...rest: Uint8Array[]): Buffer {
   const body = Buffer.concat(rest);
-  return Buffer.concat([numbers([40 + body.length, opcode]), longs(++unique, node), numbers([12, 34, 1, 0]), body]);
+  return Buffer.concat([numbers([40 + body.length, opcode]), longs(++unique, node), numbers([12, 34, pid, 0]), body]);
 }
 
 const ask = (opcode: number, node: bigint, ...rest: Uint8Array[]) => say(request(opcode, node, ...rest));
@@ -252,4 +261,106 @@ rootTest("chains that no driver makes are used without an answer, and the next i
     expect([word, written]).toEqual([word, 0]);
     expect((await ask(op.getattr, root, Buffer.alloc(16))).error).toBe(0);
   }
+});
+
+/** What a look-up says: the node, and for how many seconds its name and its attributes may be kept. */
+async function look(name: string, directory: bigint) {
+  const { error, body } = await ask(op.lookup, directory, names(name));
+  if (error !== 0) return { error };
+  const [node, , name_, attributes] = [0, 8, 16, 24].map((at) => body.readBigUInt64LE(at));
+  return { node, keeps: [name_ !== 0n, attributes !== 0n] };
+}
+
+/** As the guest's agent: asks for what was changed. */
+const agent = 77;
+async function asAgent<T>(action: () => Promise<T>): Promise<T> {
+  pid = agent;
+  try {
+    return await action();
+  } finally {
+    pid = 1;
+  }
+}
+const wait = () =>
+  asAgent(() =>
+    say(
+      Buffer.concat([
+        Buffer.from("submit  "),
+        request(op.getxattr, root, numbers([288, 0]), names("trusted.runv.changes")),
+      ]),
+    ),
+  );
+/** What it is told, and asks for the next. */
+async function told() {
+  const { body } = await say(Buffer.from("answer  "));
+  await wait();
+  expect(body).toHaveLength(288);
+  const [what, , size, type, high, low] = new Uint32Array(body.buffer.slice(body.byteOffset, body.byteOffset + 24));
+  expect([size, type, high]).toEqual([12, 0x81, 0]);
+  const name = body.subarray(28, body.indexOf(0, 28)).toString();
+  return [what === 2 ? "name" : "file", BigInt(low!), name] as const;
+}
+
+rootTest("what the guest keeps of a root file system, it is told of when the host changes it", async () => {
+  const at = (name: string) => join(share, "one/rootfs", name);
+  const one = await find("one");
+  const top = await find("rootfs", one);
+  // There is nobody to be told.
+  expect(await look("kept", top)).toMatchObject({ keeps: [false, false] });
+  await wait();
+  const { node: kept } = await look("kept", top);
+  const { node: mark } = await look("mark", top);
+  expect(await look("kept", top)).toEqual({ node: kept, keeps: [true, true] });
+  expect(await look("none", top)).toEqual({ node: 0n, keeps: [true, false] });
+  // What may be changed by another name is not.
+  expect(await look("linked", top)).toMatchObject({ keeps: [true, false] });
+  expect(await look("file", await find("0", one))).toMatchObject({ keeps: [false, false] });
+  expect(await look("rootfs", one)).toMatchObject({ keeps: [false, true] });
+
+  /** What it is told until it is told of the mark, which the host changes now. */
+  const toldSoFar = async () => {
+    appendFileSync(at("mark"), "more");
+    const all = [];
+    for (;;) {
+      const each = await told();
+      if (each[1] === mark) return all;
+      all.push(each);
+    }
+  };
+  appendFileSync(at("kept"), "more");
+  expect(await toldSoFar()).toEqual([["file", kept!, ""]]);
+  renameSync(at("kept"), at("none"));
+  const renamed = await toldSoFar();
+  for (const each of [
+    ["name", top, "kept"],
+    ["name", top, "none"],
+    ["file", top, ""],
+    ["file", kept!, ""],
+  ] as const)
+    expect(renamed).toContainEqual(each);
+
+  // Of its own changes it is not told.
+  const handle = await open(mark!, 2);
+  for (const step of [
+    ask(op.write, mark!, transfer(handle, 0n, 4), Buffer.from("more")),
+    ask(op.mkdir, top, numbers([0o2755, 0]), names("made")),
+    ask(op.rename2, top, longs(top, 0n), names("made", "made2")),
+    ask(op.create, top, numbers([1, 0o100604, 0, 0]), names("new")),
+    ask(op.link, top, longs(mark!), names("second")),
+    ask(op.unlink, top, names("second")),
+    ask(op.rename2, top, longs(top, 2n), names("new", "made2")),
+    ask(op.unlink, top, names("made2")),
+    ask(op.rmdir, top, names("new")),
+  ])
+    expect((await step).error).toBe(0);
+  expect(await toldSoFar()).toEqual([]);
+
+  // The agent wants to know what is, and nothing made.
+  await asAgent(async () => {
+    expect((await ask(op.mkdir, top, numbers([0o700, 0]), names("absent"))).error).toBe(EEXIST);
+    const OPENED_KEEP_CACHE = 2;
+    expect((await ask(op.open, mark!, numbers([0, 0]))).body.readUInt32LE(8) & OPENED_KEEP_CACHE).toBe(0);
+    expect((await ask(op.getattr, mark!, Buffer.alloc(16))).body.readBigUInt64LE()).toBe(0n);
+  });
+  expect(existsSync(at("absent"))).toBeFalse();
 });

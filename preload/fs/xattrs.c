@@ -37,6 +37,7 @@ long serve_setxattr(struct request *request)
 		return -EINVAL;
 	if (has_none(node))
 		return -EPERM;
+	changes_own_file(request->head.node);
 	path = path_of(node->fd);
 	return CALL(setxattr, path.text, name, request->arguments + at, in->size, in->flags);
 }
@@ -58,6 +59,8 @@ long serve_getxattr(struct request *request)
 		return -EINVAL;
 	if (!list && !(name = name_at(request, sizeof(*in), &at)))
 		return -EINVAL;
+	if (request->head.node == ROOT_NODE && !list && !strcmp(name, CHANGES_ATTRIBUTE))
+		return serve_changes(request);
 	if (has_none(node))
 		result = list ? 0 : -ENODATA;
 	else {
@@ -83,6 +86,7 @@ long serve_removexattr(struct request *request)
 		return node ? -EINVAL : -ESTALE;
 	if (has_none(node))
 		return -EPERM;
+	changes_own_file(request->head.node);
 	path = path_of(node->fd);
 	return CALL(removexattr, path.text, name);
 }

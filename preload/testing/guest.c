@@ -2,8 +2,8 @@
  * For preload/fs/server.test.ts: plays QEMU and the guest's kernel to the server of files that is loaded into this program (LD_PRELOAD). The socket to
  * it is made here, and the program started again, for the server starts with the process.
  *
- * Reads requests from its input and writes answers, both as a length of four bytes and so many bytes; a request begins with FUSE's head. Three words in
- * its place speak to the device: see `special`. What it makes of the queue is what a guest's driver would, unless such a word says otherwise.
+ * Reads requests from its input and writes answers, both as a length of four bytes and so many bytes; a request begins with FUSE's head. Words before it
+ * or in its place speak to the device: see `special` and `take_later`. What it makes of the queue is what a guest's driver would, unless such a word says otherwise.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { QEMU = 20, SERVER = 12, SIZE = 8, MEMORY = 4 << 20, OUT = 1 << 20, IN = 2 << 20, MOST = 1 << 20 };
+enum { QEMU = 20, SERVER = 12, SIZE = 8, MEMORY = 4 << 20, OUT = 1 << 20, IN = 2 << 20, MOST = 1 << 20, LATER = 3 << 20 };
 
 /* Where the guest has its memory. */
 static const uint64_t guest = 0x100000000;
@@ -83,21 +83,56 @@ static void begin(void)
 	send_message(18, (uint32_t[2]){ 1, 1 }, 8, -1);
 }
 
-/* Puts a chain into the queue and waits until it has been used. Returns how much was written. */
-static uint32_t submit(uint16_t head)
+/* Puts a chain into the queue. */
+static void submit(uint16_t head)
 {
-	uint16_t before = used[1];
 	uint64_t value = 1;
-	struct pollfd wait = { called, POLLIN, 0 };
 
 	available[2 + available[1] % SIZE] = head;
 	__atomic_store_n(&available[1], available[1] + 1, __ATOMIC_SEQ_CST);
 	if (write(kick, &value, sizeof(value)) < 0)
 		err(2, "kick");
-	while (__atomic_load_n(&used[1], __ATOMIC_SEQ_CST) == before)
+}
+
+/* Waits until a chain has been used. Returns how much was written. */
+static uint32_t answered(uint16_t head)
+{
+	static uint16_t seen;
+	static int64_t lengths[SIZE] = { -1, -1, -1, -1, -1, -1, -1, -1 };
+	struct pollfd wait = { called, POLLIN, 0 };
+	uint64_t value;
+
+	for (;;) {
+		for (; seen != __atomic_load_n(&used[1], __ATOMIC_SEQ_CST); seen++) {
+			const uint32_t *element = (const uint32_t *)(used + 2) + (seen % SIZE) * 2;
+
+			lengths[element[0] % SIZE] = element[1];
+		}
+		if (lengths[head] >= 0) {
+			value = (uint64_t)lengths[head];
+			lengths[head] = -1;
+			return (uint32_t)value;
+		}
 		if (poll(&wait, 1, 10000) <= 0 || read(called, &value, sizeof(value)) < 0)
 			errx(2, "no answer");
-	return ((uint32_t *)(used + 2))[(before % SIZE) * 2 + 1];
+	}
+}
+
+/* "submit  ": a request whose answer is not waited for; "answer  ": the answer to it. Returns whether it is one of these; what was written is at LATER. */
+static bool take_later(const char *word, const uint8_t *from, uint32_t length, uint32_t *written)
+{
+	*written = 0;
+	if (!memcmp(word, "answer  ", 8)) {
+		*written = answered(2);
+		return true;
+	}
+	if (memcmp(word, "submit  ", 8))
+		return false;
+	memcpy(memory + LATER + 65536, from, length);
+	descriptors[2] = (struct descriptor){ guest + LATER + 65536, length, 1, 3 };
+	descriptors[3] = (struct descriptor){ guest + LATER, 4096, 2, 0 };
+	submit(2);
+	return true;
 }
 
 /* Words of eight bytes in a request's place: chains that no driver would make. */
@@ -143,17 +178,24 @@ int main(int count, char **arguments)
 	begin();
 	while (fread(&length, sizeof(length), 1, stdin) == 1 && length <= MOST && fread(request, 1, length, stdin) == length) {
 		uint32_t written;
-		bool strange = length > 8 && request[0] >= 'a' && request[1] >= ' ' && request[2] >= ' ';
+		bool strange = length >= 8 && request[0] >= 'a' && request[1] >= ' ' && request[2] >= ' ';
 		const uint8_t *from = request + (strange ? 8 : 0);
 
 		length -= strange ? 8 : 0;
+		if (strange && take_later((char *)request, from, length, &written)) {
+			fwrite(&written, sizeof(written), 1, stdout);
+			fwrite(memory + LATER, 1, written, stdout);
+			fflush(stdout);
+			continue;
+		}
 		memcpy(memory + IN, from, length);
 		memset(memory + OUT, 0, 4096);
 		descriptors[0] = (struct descriptor){ guest + IN, length, 1, 1 };
 		descriptors[1] = (struct descriptor){ guest + OUT, 65536, 2, 0 };
 		if (strange)
 			special((char *)request, length);
-		written = submit(0);
+		submit(0);
+		written = answered(0);
 		fwrite(&written, sizeof(written), 1, stdout);
 		fwrite(memory + OUT, 1, written, stdout);
 		fflush(stdout);

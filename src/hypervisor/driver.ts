@@ -68,6 +68,8 @@ export interface GuestMount {
   late?: boolean;
   /** Who serves it, where others serve the same type: machines are made from one another only where that is the same. */
   server?: string;
+  /** Its server tells the guest what the host changes, if that asks (`followChanges`). */
+  tellsChanges?: boolean;
 }
 
 /** A network interface of a machine. */

@@ -8,6 +8,7 @@ import { startClone } from "./clone";
 import {
   type BootPlan,
   connect,
+  follow,
   greeting,
   hostOf,
   prepare,
@@ -73,6 +74,7 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
     await span("guest: join the host", () => connection.guest.call(joinHost(hostOf(plan))));
+    follow(connection.guest, plan);
     return { machine, ...connection, hello, hiddenNic };
   } catch (error) {
     await machine.kill();

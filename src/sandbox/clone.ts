@@ -8,7 +8,7 @@ import { wakeAndJoin } from "../guest/prepare";
 import type { MachineSpec } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { SystemError } from "../linux/local";
-import { type BootPlan, connect, hostOf, type Sandbox } from "./connect";
+import { type BootPlan, connect, follow, hostOf, type Sandbox } from "./connect";
 import { type Notes, save, shapeOf } from "./template";
 import { costsTheTemplate, failedLately, noteProblem } from "./template-problem";
 import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
@@ -113,6 +113,7 @@ async function clone(
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, guest } = await connect(machine, handlers);
     await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(plan))));
+    follow(guest, plan);
     return { machine, agent, guest, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();

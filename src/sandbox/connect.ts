@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
-import { RunvError } from "../base/error";
+import { messageOf, RunvError } from "../base/error";
+import { log } from "../base/log";
 import { within } from "../base/within";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
 import { type Host, loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
+import { followChanges } from "../guest/share-changes";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
 import { prepareNetwork } from "../network/spare-nic";
 import { type Frame, FrameType, maxFromGuest, protocolVersion, stdinWindow } from "../wire/frame";
@@ -70,6 +72,13 @@ export function hostOf({ driver: { guestMount }, release }: Pick<BootPlan, "driv
   const { type, late } = guestMount;
   const share = { type, options: guestMount.options(release), ...(late !== undefined && { late }) };
   return { name: hostname(), tag: shareTag, share };
+}
+
+/** Has a guest that has joined the host follow what that changes, for as long as both are there, where the driver's guests do so. */
+export function follow(guest: Guest, { driver }: BootPlan): void {
+  if (driver.guestMount.tellsChanges !== true) return;
+  // The end of the guest is its end, and others tell of that.
+  guest.call(followChanges()).catch((error) => log.debug(`changes of the share are not followed: ${messageOf(error)}`));
 }
 
 /** The channel to a guest. */

@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path";
 import { command, output } from "./command";
 
-/** "server" is Debian with nginx, and PostgreSQL with an empty database. */
-export type RootfsKind = "busybox" | "debian" | "server";
+/** "server" is Debian with nginx, and PostgreSQL with an empty database; "compiler" has a C compiler, git and Python. */
+export type RootfsKind = "busybox" | "debian" | "server" | "compiler";
 
 const cache = process.env.RUNV_TEST_CACHE ?? "/var/cache/runv/rootfs";
 
@@ -25,6 +25,7 @@ const makers: Record<RootfsKind, (path: string) => Promise<void>> = {
   busybox: makeBusybox,
   debian: (path) => makeDebian(path, "python3"),
   server: makeServer,
+  compiler: (path) => makeDebian(path, "gcc,libc6-dev,git,python3"),
 };
 
 /** The directory in the cache, made if need be; only a finished one ever has its name. */

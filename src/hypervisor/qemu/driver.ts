@@ -50,7 +50,9 @@ export const qemu: DriverFamily = {
       nics: "tap",
       // A clone gets it when it runs.
       guestMount:
-        share === "virtiofs" || share === "fuse" ? { ...virtioFs, late: true, server: share } : nineP("virtio", cache),
+        share === "virtiofs" || share === "fuse"
+          ? { ...virtioFs, late: true, server: share, tellsChanges: share === "fuse" }
+          : nineP("virtio", cache),
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
       launch: async (spec) => {
