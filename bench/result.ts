@@ -3,7 +3,19 @@ import type { Machine } from "./machine";
 import { type Summary, summarize } from "./statistics";
 
 /** Who is measured, in the order of the table. `hand` is QEMU started by hand. */
-export const contenders = ["hand", "runc", "crun", "cold", "cloned", "pooled", "loose", "virtiofs", "disk"] as const;
+export const contenders = [
+  "hand",
+  "runc",
+  "crun",
+  "cold",
+  "cloned",
+  "pooled",
+  "loose",
+  "virtiofs",
+  "fuse",
+  "disk",
+  "tmpfs",
+] as const;
 export type Contender = (typeof contenders)[number];
 
 export const contenderNames: Record<Contender, string> = {
@@ -15,7 +27,9 @@ export const contenderNames: Record<Contender, string> = {
   pooled: "runv, pooled",
   loose: "runv, --share-cache loose",
   virtiofs: "runv, --share virtiofs",
+  fuse: "runv, --share fuse",
   disk: "runv, on a disk image",
+  tmpfs: "runv, in the guest's memory",
 };
 
 export type Unit = "ms" | "s" | "MB/s" | "Gbit/s" | "MB" | "×" | "1/s";

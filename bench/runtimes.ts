@@ -54,6 +54,16 @@ export function makeRuntimes(directory: string, binary: string, image: string) {
   return { runtimes, notes };
 }
 
+/** The same runtime with more flags, as a contender of its own. */
+export function variant(runtime: Runtime, name: Contender, ...flags: string[]): Runtime {
+  return {
+    ...runtime,
+    name,
+    words: (...args) => runtime.words(...flags, ...args),
+    id: (suffix) => runtime.id(`${name}-${suffix}`),
+  };
+}
+
 /** What environment a contender has: nobody's configuration file. */
 export function environment(): Record<string, string> {
   return { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "/", RUNV_CONFIG: "/dev/null" };

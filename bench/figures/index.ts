@@ -5,6 +5,7 @@ import { measureBoot } from "./boot";
 import { measureContainerd } from "./containerd";
 import { measureExec } from "./exec";
 import { measureIdle } from "./idle";
+import { measureJobs } from "./jobs";
 import { measureMany } from "./many";
 import { measureNetwork } from "./network";
 import { measurePrograms } from "./programs";
@@ -26,6 +27,7 @@ export const measures: Record<string, Measure> = {
   idle: measureIdle,
   stdio: measureStdio,
   share: measureShare,
+  jobs: measureJobs,
   boot: measureBoot,
   many: measureMany,
   network: measureNetwork,

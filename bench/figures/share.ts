@@ -1,6 +1,6 @@
 /**
- * Files of the root file system, which a virtual machine reaches through its share: over 9p, keeping nothing of them or all, over virtiofs, or
- * as a disk. Nobody waits for the host's disk: no sync, a warm cache.
+ * Files of the root file system, which a virtual machine reaches through its share: over 9p, keeping nothing of them or all, over virtiofs, from
+ * runv's own server, or as a disk. Nobody waits for the host's disk: no sync, a warm cache.
  */
 import { cpSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { idle, runningRuntimes, theOne, withContainers } from "../containers";
 import { figure, type Samples } from "../result";
 import type { Rig } from "../rig";
 import { warmUp } from "../rounds";
-import type { Runtime } from "../runtimes";
+import { type Runtime, variant } from "../runtimes";
 import type { Measure } from "./index";
 
 const mebibytes = 256;
@@ -66,16 +66,14 @@ export const measureShare: Measure = async (rig) => {
 function variants({ runtimes, notes }: Rig): Runtime[] {
   const cloned = runtimes.find(({ name }) => name === "cloned");
   if (cloned === undefined) return [];
-  const variant = (name: "loose" | "virtiofs" | "disk", ...flags: string[]): Runtime => ({
-    ...cloned,
-    name,
-    words: (...args) => cloned.words(...flags, ...args),
-    id: (suffix) => cloned.id(`${name}-${suffix}`),
-  });
-  const all = [variant("loose", "--share-cache", "loose"), variant("disk")];
+  const all = [
+    variant(cloned, "loose", "--share-cache", "loose"),
+    variant(cloned, "fuse", "--share", "fuse"),
+    variant(cloned, "disk"),
+  ];
   try {
     findVirtiofsd(undefined);
-    return [...all, variant("virtiofs", "--share", "virtiofs")];
+    return [...all, variant(cloned, "virtiofs", "--share", "virtiofs")];
   } catch (error) {
     notes.push(`virtiofs is not measured: ${messageOf(error)}`);
     return all;
