@@ -72,14 +72,14 @@ beforeAll(async () => {
   writeFileSync(join(share, "file"), "content");
   symlinkSync("../canary", join(share, "out"));
   symlinkSync("/", join(share, "top"));
-  mkdirSync(join(share, "sub"));
+  for (const each of ["sub", "other"]) mkdirSync(join(share, each));
   for (const each of ["one/rootfs/sub", "one/0"]) mkdirSync(join(share, each), { recursive: true });
   for (const each of ["one/rootfs/kept", "one/rootfs/mark", "one/rootfs/linked", "one/0/file"])
     writeFileSync(join(share, each), each);
   linkSync(join(share, "one/rootfs/linked"), join(share, "one/rootfs/sub/linked"));
   expect(Bun.spawnSync(["mkfifo", join(share, "fifo")]).success).toBeTrue();
   const setUp = `cd "$0" && mkdir -p usr proc && for each in bin lib lib64; do [ -e $each ] || ln -s usr/$each $each; done &&
-    mount --bind /usr usr && mount --bind /proc proc && exec chroot . env LD_PRELOAD=/preload.so /guest`;
+    mount --bind /usr usr && mount --bind /proc proc && mount -t tmpfs other share/other && exec chroot . env LD_PRELOAD=/preload.so /guest`;
   program = Bun.spawn(["unshare", "-m", "sh", "-c", setUp, join(directory, "root")], {
     stdio: ["pipe", "pipe", "inherit"],
   });
@@ -138,6 +138,7 @@ const ask = (opcode: number, node: bigint, ...rest: Uint8Array[]) => say(request
 const find = async (name: string, directory = root) =>
   (await ask(op.lookup, directory, names(name))).body.readBigUInt64LE();
 const open = async (node: bigint, flags = 0) => (await ask(op.open, node, numbers([flags, 0]))).body.readBigUInt64LE();
+const release = (node: bigint, handle: bigint) => ask(op.release, node, longs(handle), numbers([0, 0]), longs(0n));
 const transfer = (handle: bigint, offset: bigint, size: number) =>
   Buffer.concat([longs(handle, offset), numbers([size, 0, 0, 0, 0, 0])]);
 
@@ -162,7 +163,22 @@ rootTest("it reads, writes and makes files, for the guest's users", async () => 
   expect((await ask(op.rename2, root, longs(root, 0n), names("new", "newer"))).error).toBe(0);
   expect((await ask(op.unlink, root, names("newer"))).error).toBe(0);
   expect((await ask(op.rmdir, root, names("made"))).error).toBe(0);
-  expect((await ask(op.release, node, longs(handle), numbers([0, 0]), longs(0n))).error).toBe(0);
+  expect((await release(node, handle)).error).toBe(0);
+});
+
+rootTest("it copies, to another file system, too", async () => {
+  const node = await find("file");
+  const from = await open(node);
+  for (const directory of [root, await find("other")]) {
+    const { error, body } = await ask(op.create, directory, numbers([2, 0o100600, 0, 0]), names("copy"));
+    expect(error).toBe(0);
+    const [copy, to] = [body.readBigUInt64LE(), body.readBigUInt64LE(128)];
+    const copied = await ask(op.copy, node, longs(from, 2n, copy, to, 1n, 4n, 0n));
+    expect([copied.error, copied.body.readUInt32LE()]).toEqual([0, 4]);
+    expect((await ask(op.read, copy, transfer(to, 0n, 100))).body.toString()).toBe("\0nROA");
+    await release(copy, to);
+  }
+  await release(node, from);
 });
 
 rootTest("a directory is listed, with what a look-up would tell", async () => {
