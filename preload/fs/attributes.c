@@ -6,19 +6,26 @@
 
 enum { AT_EMPTY_PATH_ = 0x1000 };
 
-uint64_t inode_for(uint64_t device, uint64_t inode)
+uint32_t device_index(uint64_t device)
 {
-	enum { MOST_DEVICES = 1 << 10, SHIFT = 48 };
 	static uint64_t devices[MOST_DEVICES];
 	static uint32_t count;
 	uint32_t index = 0;
 
-	/* No file system has so many that this meets another's. */
 	while (index < count && devices[index] != device)
 		index++;
 	if (index == count && count < MOST_DEVICES)
 		devices[count++] = device;
-	return inode ^ (uint64_t)index << SHIFT;
+	return index;
+}
+
+uint64_t inode_for(uint64_t device, uint64_t inode)
+{
+	enum { SMALL_DEVICES = 16, SMALL_BITS = 28, SHIFT = 48 };
+	uint64_t index = device_index(device);
+
+	/* What has 32 bits keeps to them, for programs that know no more. */
+	return index < SMALL_DEVICES && inode >> SMALL_BITS == 0 ? inode | index << SMALL_BITS : inode ^ (index + 1) << SHIFT;
 }
 
 void fill_attributes(struct attributes *attributes, const struct status *status)

@@ -337,10 +337,10 @@ static bool next_change(struct change *change)
 		if (describe(change, next->node, next->generation, next->name))
 			return true;
 	}
-	while (sweep != 0 && (sweep = node_next_kept(sweep)) != 0) {
+	while (sweep != 0 && (sweep = node_next(sweep)) != 0) {
 		uint32_t id = sweep++;
 
-		if (describe(change, id, node_of(id)->generation, ""))
+		if (node_of(id)->kept && describe(change, id, node_of(id)->generation, ""))
 			return true;
 	}
 	return false;

@@ -237,19 +237,25 @@ long serve_copy(struct request *request)
 	return sizeof(*out);
 }
 
+/* All file systems are one to the guest. */
 long serve_syncfs(struct request *request)
 {
-	const struct node *node = node_of(request->head.node);
-	long result;
-	int fd;
+	bool done[MOST_DEVICES + 1] = { 0 };
+	long result = 0;
 
-	if (!node)
-		return -ESTALE;
-	fd = (int)node_open(node, O_RDONLY);
-	if (fd < 0)
-		return fd;
-	result = CALL(syncfs, fd);
-	CALL(close, fd);
+	if (flushing != 0 && request->head.pid == flushing)
+		return 0;
+	for (uint32_t id = ROOT_NODE; result == 0 && (id = node_next(id)) != 0; id++) {
+		const struct node *node = node_of(id);
+		uint32_t index = device_index(node->device);
+		int fd;
+
+		if (done[index] || node->type != S_IFDIR || (fd = (int)node_open(node, O_RDONLY)) < 0)
+			continue;
+		done[index] = index < MOST_DEVICES;
+		result = CALL(syncfs, fd);
+		CALL(close, fd);
+	}
 	return result;
 }
 #endif

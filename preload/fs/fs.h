@@ -152,8 +152,8 @@ HIDDEN long node_open(const struct node *node, int flags);
 HIDDEN uint32_t node_id(const struct node *node);
 /* The node of a file, if it has one below the mount. */
 HIDDEN struct node *node_find(const struct status *status);
-/* The next node that the guest may keep, from an id on; 0 if there is none. */
-HIDDEN uint32_t node_next_kept(uint32_t id);
+/* The first node from an id on; 0 if there is none. */
+HIDDEN uint32_t node_next(uint32_t id);
 
 /* changes.c */
 HIDDEN extern int changes_fd; /* readable when something was changed */
@@ -186,6 +186,9 @@ HIDDEN void handle_close(uint64_t id);
 /* attributes.c */
 /* The number that the guest has for a file of a device: it has all in one file system. */
 HIDDEN uint64_t inode_for(uint64_t device, uint64_t inode);
+/* Numbers the devices of the host, from 0 on; MOST_DEVICES: of none of those that have a number. */
+enum { MOST_DEVICES = 1024 };
+HIDDEN uint32_t device_index(uint64_t device);
 HIDDEN void fill_attributes(struct attributes *attributes, const struct status *status);
 HIDDEN long answer_attributes(struct request *request, const struct node *node, const struct status *status);
 /* Takes the bits of a file's mode away that a write takes away. */
@@ -228,6 +231,8 @@ HIDDEN long serve_opendir(struct request *request);
 HIDDEN long serve_readdir(struct request *request);
 
 /* xattrs.c */
+/* The process that has asked for FLUSH_ATTRIBUTE. */
+HIDDEN extern uint32_t flushing;
 HIDDEN long serve_setxattr(struct request *request);
 HIDDEN long serve_getxattr(struct request *request);
 HIDDEN long serve_removexattr(struct request *request);

@@ -89,10 +89,10 @@ struct node *node_find(const struct status *status)
 	return NULL;
 }
 
-uint32_t node_next_kept(uint32_t id)
+uint32_t node_next(uint32_t id)
 {
 	for (; id < count; id++)
-		if (nodes[id].used && nodes[id].kept)
+		if (nodes[id].used)
 			return id;
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifdef __x86_64__
 #include "fs.h"
 
+uint32_t flushing;
+
 /* The name of an attribute, behind `at` bytes of arguments. */
 static const char *name_at(const struct request *request, size_t at, size_t *end)
 {
@@ -61,6 +63,8 @@ long serve_getxattr(struct request *request)
 		return -EINVAL;
 	if (request->head.node == ROOT_NODE && !list && !strcmp(name, CHANGES_ATTRIBUTE))
 		return serve_changes(request);
+	if (request->head.node == ROOT_NODE && !list && !strcmp(name, FLUSH_ATTRIBUTE))
+		flushing = request->head.pid;
 	if (has_none(node))
 		result = list ? 0 : -ENODATA;
 	else {
