@@ -312,9 +312,9 @@ async function told() {
   await wait();
   expect(body).toHaveLength(288);
   const [what, , size, type, high, low] = new Uint32Array(body.buffer.slice(body.byteOffset, body.byteOffset + 24));
-  expect([size, type, high]).toEqual([12, 0x81, 0]);
+  if (what !== 3) expect([size, type, high]).toEqual([12, 0x81, 0]);
   const name = body.subarray(28, body.indexOf(0, 28)).toString();
-  return [what === 2 ? "name" : "file", BigInt(low!), name] as const;
+  return [["file", "name", "all"][what! - 1], BigInt(low!), name] as const;
 }
 
 rootTest("what the guest keeps of a root file system, it is told of when the host changes it", async () => {
@@ -379,4 +379,24 @@ rootTest("what the guest keeps of a root file system, it is told of when the hos
     expect((await ask(op.getattr, mark!, Buffer.alloc(16))).body.readBigUInt64LE()).toBe(0n);
   });
   expect(existsSync(at("absent"))).toBeFalse();
+});
+
+rootTest("of more changes than it can be told of one by one it is told that all may be changed", async () => {
+  const top = await find("rootfs", await find("one"));
+  const { node } = await look("mark", top);
+  // It is busy with the first.
+  appendFileSync(join(share, "one/rootfs/mark"), "more");
+  await say(Buffer.from("answer  "));
+  const at = (name: string) => join(share, "one/rootfs/sub", name);
+  const sub = await find("sub", top);
+  writeFileSync(at("0"), "");
+  // Each is told of two names.
+  for (let i = 0; i < 8_500; i++) renameSync(at(`${i}`), at(`${i + 1}`));
+  await wait();
+  expect((await told())[0]).toBe("all");
+  // And then of each that it knows.
+  const all: bigint[] = [];
+  do all.push((await told())[1]);
+  while (all.at(-1) !== sub);
+  for (const each of [top, node!]) expect(all).toContain(each);
 });
