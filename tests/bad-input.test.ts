@@ -67,6 +67,7 @@ const lines: [args: string[], says: string | RegExp][] = [
   [["delete", "--nonsense", id], "-nonsense"],
   [["list", "more"], "list"],
   [["list", "--format", "xml"], "format"],
+  [["--root", "/nowhere/at/all", "list"], "open /nowhere/at/all: does not exist"],
   [["ps", id], "container does not exist"],
   [["ps", "--format", "xml", id], "format"],
   [["pause", id], "container does not exist"],

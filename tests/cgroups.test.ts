@@ -86,7 +86,8 @@ const nest = `
   cd /sys/fs/cgroup
   mkdir -p init.scope/deep other
   while read -r pid; do echo $pid >init.scope/deep/cgroup.procs; done <cgroup.procs
-  for c in $(cat cgroup.controllers); do echo +$c >cgroup.subtree_control; done
+  # Who looks whether this is done is in the cgroup for a moment.
+  for c in $(cat cgroup.controllers); do until echo +$c >cgroup.subtree_control; do sleep 0.1; done; done 2>/dev/null
   trap : TERM
   sh -c 'trap "echo other >>/tmp/said" TERM; while :; do sleep 0.1; done' &
   echo $! >other/cgroup.procs

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BundleOptions, Config } from "./support/bundle";
 import { runvTest } from "./support/rig";
+import { until } from "./support/until";
 
 /** A hook that is a line for the shell. */
 const hook = (line: string, more: object = {}) => ({
@@ -84,12 +85,12 @@ runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bund
     ],
     [
       { startContainer: [hook("kill -USR1 $$")] },
-      "error running startContainer hook #0: /bin/sh: signal USR1",
+      "error running startContainer hook #0: /bin/sh: signal: user defined signal 1",
       "HOOK_FAILED",
     ],
     [
       { createContainer: [hook("ulimit -c unlimited; kill -ABRT $$")] },
-      "error running createContainer hook #0: /bin/sh: signal ABRT",
+      "error running createContainer hook #0: /bin/sh: signal: aborted",
       "HOOK_FAILED",
     ],
     [
@@ -110,6 +111,27 @@ runvTest("a hook that fails, is missing, or takes too long", async ({ runv, bund
     expect(result.stderr).toContain(message);
     expect(result.stderr).toContain(`code=${code}`);
   }
+});
+
+runvTest("a poststart hook that fails is an error, and its container is killed", async ({ runv, bundle, id }) => {
+  const path = await bundle({
+    args: ["sleep", "1000"],
+    change: (config) => {
+      config.hooks = { poststart: [{ path: "/bin/true" }, { path: "/bin/false" }] };
+    },
+  });
+  const message = "error running poststart hook #1: /bin/false: exit status 1";
+  expect((await runv(["create", "-b", path, id("poststart")])).code).toBe(0);
+  const { code, stderr } = await runv(["start", id("poststart")]);
+  expect(code).toBe(1);
+  expect(stderr).toContain(message);
+  const status = async () => JSON.parse((await runv(["state", id("poststart")])).stdout).status;
+  await until("it is killed", async () => (await status()) === "stopped");
+  expect((await runv(["delete", id("poststart")])).code).toBe(0);
+  const run = await runv(["run", "-b", path, id("run")]);
+  expect(run).toMatchObject({ code: 1, stdout: "" });
+  expect(run.stderr).toContain(message);
+  expect((await runv(["state", id("run")])).stderr).toContain("container does not exist");
 });
 
 runvTest("hooks on the host, each in its time, with the state", async ({ runv, bundle, id, directory }) => {

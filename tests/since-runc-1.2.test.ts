@@ -108,3 +108,20 @@ runvTest("update: a burst, also one of 0, inside and on the host", async ({ runv
   }
   expect((await runv(["delete", "--force", id("burst")])).code).toBe(0);
 });
+
+runvTest("many mounts are made in a user namespace, however few descriptors the process may have", async (rig) => {
+  const { runv, bundle, id, directory } = rig;
+  const path = await bundle({
+    args: ["sh", "-c", "ulimit -Sn; ulimit -Hn; ls /mnt | wc -l"],
+    change: (config) => {
+      config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 20, hard: 21 }];
+      config.linux.namespaces.push({ type: "user" });
+      config.linux.uidMappings = config.linux.gidMappings = [{ containerID: 0, hostID: 0, size: 65536 }];
+      for (let index = 0; index < 30; index++) {
+        config.mounts.push({ destination: `/mnt/${index}`, source: directory, type: "bind", options: ["bind"] });
+      }
+    },
+  });
+  const { code, stdout, stderr } = await runv(["run", "-b", path, id("mounts")]);
+  expect({ code, words: stdout.split(/\s+/), stderr }).toEqual({ code: 0, words: ["20", "21", "30", ""], stderr: "" });
+});

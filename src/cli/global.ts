@@ -1,5 +1,6 @@
 /** The flags before the command. */
 import { resolve } from "node:path";
+import { defaultRoot } from "../base/default-root";
 import { RunvError } from "../base/error";
 import type { GlobalOptions } from "../base/settings";
 import { driverSettings, drivers } from "../hypervisor";
@@ -16,7 +17,7 @@ export const globalFlags = {
   log: string("set the log file to write runv logs to (default is '/dev/stderr')"),
   "log-format": string("set the log format ('text' (default), or 'json')", { default: "text" }),
   root: string("root directory for storage of container state (this should be located in tmpfs)", {
-    default: "/run/runv",
+    default: defaultRoot,
   }),
   trace: string("write a timeline of what runv does, in Chrome's trace event format, to a file"),
   criu: string("accepted for runc's callers; the VM is saved whole", { hidden: true }),

@@ -3,7 +3,7 @@
 import { constants } from "node:os";
 import { RunvError } from "../base/error";
 import { log } from "../base/log";
-import { signalName } from "../linux/signals";
+import { endedBy } from "../linux/signals";
 import type { Hook, HookName } from "../oci/hooks";
 import { formatHookState, type State } from "../oci/state";
 
@@ -15,7 +15,7 @@ export async function runHooks(name: HookName, hooks: readonly Hook[], state: St
   for (const [index, hook] of hooks.entries()) await runHook(`${name} hook #${index}`, hook, state);
 }
 
-/** As runHooks, but failures are logged: the container has started, or is gone, whatever they do. */
+/** As runHooks, but failures are logged: the container is gone, whatever they do. */
 export async function runHooksAnyway(name: HookName, hooks: readonly Hook[], state: State): Promise<void> {
   for (const [index, hook] of hooks.entries()) {
     try {
@@ -40,7 +40,7 @@ async function runHook(name: string, hook: Hook, state: State): Promise<void> {
   clearTimeout(timer);
   if (child.exitCode === 0) return;
   const signal = child.signalCode === null ? undefined : constants.signals[child.signalCode as NodeJS.Signals];
-  const how = signal === undefined ? `exit status ${child.exitCode}` : `signal ${signalName(signal)}`;
+  const how = signal === undefined ? `exit status ${child.exitCode}` : endedBy(signal);
   const why = timedOut ? `not done after ${timeout} s` : how;
   throw new RunvError("HOOK_FAILED", `error running ${name}: ${path}: ${why}${stderr && `: ${stderr.trimEnd()}`}`);
 }

@@ -1,8 +1,11 @@
-import { RunvError } from "../base/error";
+import { messageOf, RunvError } from "../base/error";
+import { log } from "../base/log";
 import { span } from "../base/trace";
+import { killInit } from "../guest/signal";
+import { SIGKILL } from "../linux/signals";
 import { explain } from "../program/program";
 import type { GoResult } from "../sandbox/messages";
-import { runHooksAnyway } from "./hooks";
+import { runHooks } from "./hooks";
 import { withLock } from "./lock";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { ContainerOptions } from "./options";
@@ -18,7 +21,8 @@ export async function startContainer({ global, id }: ContainerOptions): Promise<
 /**
  * Lets a created container run.
  * @param follow whether its network is to be looked at again, and followed from now on: it is not yet
- * @throws RunvError CONTAINER_STATE when it is not created; COMMAND_FAILED when its command cannot be executed
+ * @throws RunvError CONTAINER_STATE when it is not created; COMMAND_FAILED when its command cannot be executed; HOOK_FAILED, and the
+ *   container is killed then
  */
 export async function start(root: string, id: string, { follow } = { follow: true }): Promise<void> {
   await withLock(root, id, async () => {
@@ -32,7 +36,14 @@ export async function start(root: string, id: string, { follow } = { follow: tru
     const started: ContainerRecord = { ...record, phase: "running" };
     writeRecord(root, started);
     const { pid, ...state } = stateOf(root, started);
-    await runHooksAnyway("poststart", record.hooks.poststart, { ...state, pid });
+    try {
+      await runHooks("poststart", record.hooks.poststart, { ...state, pid });
+    } catch (error) {
+      // As runc: a container that is not welcome is ended, unless it has by itself.
+      const kill = withSandbox(root, record, ({ guest }) => guest.call(killInit(initOf(record), SIGKILL)));
+      await kill.catch((problem: unknown) => log.debug(messageOf(problem)));
+      throw error;
+    }
   });
 }
 

@@ -64,3 +64,32 @@ export function signalName(number: number): string {
   for (const [name, value] of Object.entries(signals)) if (value === number) return name;
   return number > 34 && number < 64 ? `RTMIN+${number - 34}` : String(number);
 }
+
+/** What Go's programs, and so runc's callers, call a signal that ended a process. */
+const texts: Readonly<Record<number, string>> = {
+  1: "hangup",
+  2: "interrupt",
+  3: "quit",
+  4: "illegal instruction",
+  5: "trace/breakpoint trap",
+  6: "aborted",
+  7: "bus error",
+  8: "floating point exception",
+  9: "killed",
+  10: "user defined signal 1",
+  11: "segmentation fault",
+  12: "user defined signal 2",
+  13: "broken pipe",
+  14: "alarm clock",
+  15: "terminated",
+  16: "stack fault",
+  24: "CPU time limit exceeded",
+  25: "file size limit exceeded",
+  30: "power failure",
+  31: "bad system call",
+};
+
+/** How a signal ended a process, as runc says it: `signal: killed`; one without a text by its name. */
+export function endedBy(number: number): string {
+  return `signal: ${texts[number] ?? signalName(number)}`;
+}

@@ -1,6 +1,6 @@
 import { RunvError } from "../base/error";
 import { commandErrnoText, errnoText } from "../linux/errno";
-import { signalName } from "../linux/signals";
+import { endedBy } from "../linux/signals";
 import { headSize, instructionSize } from "./instruction";
 
 /** What is said of the process that runs a program, before its first instruction. */
@@ -70,5 +70,5 @@ export function explain(note: Note = { doing: "run a program in the guest" }, er
 }
 
 function endText(what: "exit status" | "signal", number: number): string {
-  return `${what} ${what === "signal" ? signalName(number) : number}`;
+  return what === "signal" ? endedBy(number) : `${what} ${number}`;
 }

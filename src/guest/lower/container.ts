@@ -10,7 +10,7 @@ import { lowerDevices } from "./devices";
 import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
 import { lowerMounts, lowerReadonlyDev } from "./mounts";
 import { has, type JoinedNamespaces, planNamespaces } from "./namespaces";
-import { lowerLimits, self } from "./outer";
+import { lowerLimits, lowerOwnFileLimit, self } from "./outer";
 import { lowerPlace } from "./place";
 import { lowerProcess } from "./process";
 import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
@@ -93,6 +93,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   lowerPropagation(p, root, linux.rootfsPropagation);
   close(p, root);
   if (outer === undefined) lowerLimits(p, process, self(p));
+  else lowerOwnFileLimit(p, process);
   const hooks = hookPlan("startContainer", config, id, bundle);
   lowerProcess(p, process, { stop: true, hooks, settings, absent: plan.absent });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;

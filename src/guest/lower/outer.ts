@@ -7,6 +7,7 @@ import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../linux/
 import type { Config } from "../../oci/config";
 import type { IdMapping } from "../../oci/ids";
 import type { Process } from "../../oci/process";
+import type { Rlimit } from "../../oci/rlimits";
 import type { Address, Assembler, Register } from "../../program/assembler";
 import { close, writeText } from "../../program/files";
 import { cgroupOf, lowerCgroup } from "./cgroup";
@@ -53,6 +54,32 @@ export function lowerOuter(p: Assembler, id: string, { linux, process }: Config,
 export function lowerLimits(p: Assembler, process: Process, { pid }: Target): void {
   lowerRlimits(p, process.rlimits, pid);
   lowerScheduling(p, process, pid);
+}
+
+/** The descriptors that making a container may take: of each mount it has one for a while. */
+const descriptorsToMake = 65_536;
+
+/**
+ * Sets what `lowerLimits` does of a process that has yet to make its container, and may not be kept from that by its own limit of descriptors: the rest of it
+ * that process does by `lowerOwnFileLimit`.
+ */
+export function lowerEarlyLimits(p: Assembler, process: Process, target: Target): void {
+  const rlimits = process.rlimits.map((limit) => (isFileLimit(limit) ? atLeast(limit, descriptorsToMake) : limit));
+  lowerLimits(p, { ...process, rlimits }, target);
+}
+
+/** Sets a process's own limit of descriptors, once all is made. */
+export function lowerOwnFileLimit(p: Assembler, { rlimits }: Process): void {
+  lowerRlimits(p, rlimits.filter(isFileLimit), 0);
+}
+
+function isFileLimit({ type }: Rlimit): boolean {
+  return type === "RLIMIT_NOFILE";
+}
+
+function atLeast({ type, soft, hard }: Rlimit, least: number): Rlimit {
+  const larger = (value: Rlimit["soft"]) => (BigInt(value) < BigInt(least) ? least : value);
+  return { type, soft: larger(soft), hard: larger(hard) };
 }
 
 /** Sets oom_score_adj, where the process is seen in /proc. */

@@ -5,7 +5,7 @@ import { Assembler, Pidfd } from "../../program/assembler";
 import { close } from "../../program/files";
 import type { Program } from "../../program/program";
 import type { NamespacePlan } from "./namespaces";
-import { argument, lowerLimits, lowerOuter, self } from "./outer";
+import { argument, lowerEarlyLimits, lowerOuter, self } from "./outer";
 
 /** Brings the process to its cgroup and into its namespaces. @returns the program for what it cannot do itself */
 export function lowerPlace(p: Assembler, id: string, config: Config, namespaces: NamespacePlan): Program | undefined {
@@ -23,7 +23,7 @@ export function lowerPlace(p: Assembler, id: string, config: Config, namespaces:
     const root = new Assembler();
     const target = argument(root);
     lowerOuter(root, id, config, target);
-    lowerLimits(root, config.process, target);
+    lowerEarlyLimits(root, config.process, target);
     outer = root.assemble();
   } else lowerOuter(p, id, config, self(p));
   if (namespaces.time) {

@@ -1,5 +1,6 @@
 /** linux.seccomp, compiled to what seccomp(2) takes: config-linux.md, "Seccomp". */
 import { RunvError } from "../../../base/error";
+import { log } from "../../../base/log";
 import {
   BPF_MAXINSNS,
   Bpf,
@@ -37,7 +38,9 @@ export function compileSeccomp(profile: Seccomp, machine: Architecture = archite
     const says = `compiles to ${program.length} instructions, of which the kernel takes ${BPF_MAXINSNS}`;
     throw new RunvError("CONFIG_UNSUPPORTED", `linux.seccomp: ${says}`);
   }
-  return { flags: flagsOf(profile.flags), program: Buffer.from(encodeBpf(program)).toString("base64") };
+  const flags = flagsOf(profile.flags);
+  log.debug(`seccomp filter flags: ${flags}`);
+  return { flags, program: Buffer.from(encodeBpf(program)).toString("base64") };
 }
 
 /** The filter's instructions: first which architecture calls, then which call it is. */
