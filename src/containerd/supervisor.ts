@@ -18,6 +18,7 @@ import type { Request } from "./api/service";
 import { DaemonContainer } from "./container";
 import type { EventLog } from "./event-log";
 import { processOf, viewOfInit, viewOfRequest } from "./exec-request";
+import { holdFifos } from "./hold-fifos";
 import { DaemonProcess } from "./process";
 import { type InitRecord, initName, type ProcessRecord, type ProcessStore } from "./process-store";
 import { alreadyThere, containerNotFound, Refusal, refusalOf, Status } from "./refusal";
@@ -83,6 +84,7 @@ export class Supervisor {
     const directory = containerDirectory(global.root, id);
     if (this.#making.has(id) || this.#containers.has(id) || existsSync(directory)) throw alreadyThere(directory);
     this.#making.add(id);
+    let release = () => {};
     try {
       const bundle = loadBundle(bundlePath);
       const { labels, runtime } = request;
@@ -95,6 +97,7 @@ export class Supervisor {
         stdio: stdioOf(request, terminal),
         container: { bundle: bundlePath, labels, runtime: runtime || "runv" },
       };
+      release = holdFifos(record.stdio);
       const container = new DaemonContainer(global.root, events, record);
       const process = await this.#start(container, record, this.#options.withRuntimeArgs(request.runtimeArgs));
       events.append({ type: "start-container", id, key: record.key });
@@ -104,6 +107,7 @@ export class Supervisor {
     } catch (error) {
       throw refusalOf(error, prefix);
     } finally {
+      release();
       this.#making.delete(id);
     }
   }
@@ -125,6 +129,7 @@ export class Supervisor {
       view: viewOfRequest(request),
       stdio: stdioOf(request, request.terminal),
     };
+    const release = holdFifos(record.stdio);
     const starting = this.#startExec(container, record, request);
     container.starting.set(pid, starting);
     try {
@@ -132,6 +137,7 @@ export class Supervisor {
     } catch (error) {
       throw refusalOf(error, `${prefix}exec failed: `);
     } finally {
+      release();
       container.starting.delete(pid);
     }
   }

@@ -1,6 +1,8 @@
 /** What Docker of that time does, as it was recorded, on both wires. */
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { O_NONBLOCK, O_RDONLY } from "../../src/linux/constants";
 import { runvTest } from "../support/rig";
 import { until } from "../support/until";
 import { brief, TestDaemon } from "./support/daemon";
@@ -27,8 +29,14 @@ for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
       expect(echo.fifos.output).toBe("in-exec\n");
       const code = await docker.exec(id, bundle, ["/bin/sh", "-c", "exit 11"]);
       expect((await code.exited()).status).toBe(11);
-      await expect(docker.exec(id, bundle, ["/no/such"])).rejects.toThrow("no such file or directory");
-      await expect(docker.exec(id, bundle, ["nothing"])).rejects.toThrow("executable file not found");
+      expect(await docker.tryExec(id, bundle, ["/no/such"])).toMatchObject({
+        code: 2,
+        details: expect.stringContaining("no such file or directory"),
+      });
+      expect(await docker.tryExec(id, bundle, ["nothing"])).toMatchObject({
+        code: 2,
+        details: expect.stringContaining("executable file not found"),
+      });
 
       const cat = await docker.exec(id, bundle, ["/bin/cat"], { interactive: true });
       cat.fifos.write("typed");
@@ -108,3 +116,33 @@ for (const wire of ["1.11", "1.12"] as const satisfies Wire[]) {
     });
   });
 }
+
+runvTest(
+  "Docker 1.12 finds its FIFOs taken while the machine starts: it waits no longer than 15 s for that",
+  async (rig) => {
+    const [reached, go] = [join(rig.directory, "reached"), join(rig.directory, "go")];
+    const hook = `touch ${reached}; until [ -e ${go} ]; do sleep 0.1; done`;
+    const change = (config: { hooks?: unknown }) => {
+      config.hooks = { prestart: [{ path: "/bin/sh", args: ["sh", "-c", hook] }] };
+    };
+    const bundle = await rig.bundle({ config: "docker-1.12.6", args: ["/bin/echo", "out"], change });
+    await TestDaemon.with(rig, async (daemon) => {
+      const docker = await new Docker(daemon, "1.12").connect(Date.now() / 1000);
+      const running = docker.run(rig.id("slow"), bundle);
+      await until("the hook runs", () => existsSync(reached), 60_000);
+      // Nobody writes: that is the end. Somebody may: there is nothing yet.
+      const stdout = openSync(join(bundle, "init-stdout"), O_RDONLY | O_NONBLOCK);
+      try {
+        expect(() => readSync(stdout, Buffer.alloc(1))).toThrow("EAGAIN");
+      } finally {
+        closeSync(stdout);
+        writeFileSync(go, "");
+      }
+      const { fifos, exited } = await running;
+      expect((await exited()).status).toBe(0);
+      expect(fifos.output).toBe("out\n");
+      fifos.close();
+      docker.close();
+    });
+  },
+);

@@ -52,7 +52,7 @@ export class Docker {
     await this.daemon.call("CreateContainer", { id, bundlePath, ...fifos.paths, ...runtime });
     await until("start-container", () => this.#count("start-container", id) > started, 60_000);
     if (!interactive && !terminal) await this.daemon.try("UpdateProcess", { id, pid: "init", closeStdin: true });
-    return this.#process(id, "init", fifos);
+    return this.#running(id, "init", fifos);
   }
 
   /** Runs a container that cannot start. */
@@ -68,14 +68,17 @@ export class Docker {
 
   async exec(id: string, bundle: string, args: string[], options: { terminal?: boolean; interactive?: boolean } = {}) {
     const { terminal = false, interactive = false } = options;
-    const pid = randomBytes(32).toString("hex");
-    const fifos = this.#fifos(bundle, pid, terminal);
-    const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
-    const request = { id, pid, args, terminal, env: environment, cwd: "/", user: {}, capabilities, ...fifos.paths };
+    const { pid, fifos, request } = this.#process(id, bundle, args, terminal);
     await this.daemon.call("AddProcess", request);
     await this.events.see("start-process", id, pid);
     if (!interactive && !terminal) await this.daemon.try("UpdateProcess", { id, pid, closeStdin: true });
-    return this.#process(id, pid, fifos);
+    return this.#running(id, pid, fifos);
+  }
+
+  /** Executes a command that cannot start. */
+  async tryExec(id: string, bundle: string, args: string[]): Promise<Outcome<"AddProcess">> {
+    const { fifos, request } = this.#process(id, bundle, args, false);
+    return await this.daemon.try("AddProcess", request).finally(() => fifos.close());
   }
 
   /** The time of an event, in seconds. */
@@ -92,7 +95,16 @@ export class Docker {
     return new Fifos(bundle, name, terminal && this.wire === "1.12" ? 2 : 3).open();
   }
 
-  #process(id: string, pid: string, fifos: Fifos): DockerProcess {
+  /** What AddProcess is asked for. */
+  #process(id: string, bundle: string, args: string[], terminal: boolean) {
+    const pid = randomBytes(32).toString("hex");
+    const fifos = this.#fifos(bundle, pid, terminal);
+    const capabilities = ["CAP_CHOWN", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
+    const request = { id, pid, args, terminal, env: environment, cwd: "/", user: {}, capabilities, ...fifos.paths };
+    return { pid, fifos, request };
+  }
+
+  #running(id: string, pid: string, fifos: Fifos): DockerProcess {
     const exits = () => this.events.events.filter((event) => isOf(event, "exit", id, pid));
     // It may have ended while its start was waited for.
     const from = pid === "init" ? this.#count("start-container", id) - 1 : 0;
