@@ -30,7 +30,9 @@ export async function makeRig(quick: boolean): Promise<Rig> {
   await command("cp", "-a", await cachedRootfs("busybox"), rootfs);
   const binary = join(directory, "runv");
   copyFileSync(process.env.RUNV_BINARY ?? join(project, "dist/runv"), binary);
-  const { runtimes, notes } = makeRuntimes(directory, binary, image);
+  const { runtimes: all, notes } = makeRuntimes(directory, binary, image);
+  const wanted = process.env.RUNV_BENCH_RUNTIMES?.split(",");
+  const runtimes = all.filter(({ name }) => wanted?.includes(name) ?? true);
   const bundles = new Map<string, string>();
   const bundle = (...args: string[]) => {
     const key = JSON.stringify(args);
