@@ -1,10 +1,16 @@
-/** The packages of `./package`: what is in them. `packages/walk` has a system that may be thrown away install, upgrade and purge them. */
+/**
+ * The packages of `./package`: what is in them, and what becomes of a system that installs one, is upgraded to a newer one while containers run, and is rid of it
+ * (`packages/walk`): this system's files, under an overlay, or those of the world in which this is run.
+ */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { version } from "../package.json";
+import { copyProject } from "./support/copy-project";
 import { patience } from "./support/patience";
 
 const project = join(import.meta.dir, "..");
+const upgraded = "2.9.9";
 const epoch = "1796000000";
 let out = "";
 
@@ -18,8 +24,14 @@ async function run(command: string[], env: Record<string, string> = {}) {
   return { stdout, stderr, code };
 }
 
-const deb = (revision: number) =>
-  join(out, `runv_2.0.0-${revision}_${process.arch === "arm64" ? "arm64" : "amd64"}.deb`);
+/** As the file of a package is called. */
+function fileOf(kind: "deb" | "rpm", version: string, revision = 1): string {
+  const arm = process.arch === "arm64";
+  if (kind === "deb") return `runv_${version}-${revision}_${arm ? "arm64" : "amd64"}.deb`;
+  return `runv-${version}-${revision}.${arm ? "aarch64" : "x86_64"}.rpm`;
+}
+
+const deb = (revision: number) => join(out, fileOf("deb", version, revision));
 
 beforeAll(async () => {
   out = mkdtempSync("/tmp/runv-packages-");
@@ -94,3 +106,45 @@ test("what is no kind of package, and no revision, is refused", async () => {
   const bad = await run(["./package", "deb", out], { PACKAGE_REVISION: "x/y" });
   expect(bad).toMatchObject({ code: 1, stderr: expect.stringContaining("PACKAGE_REVISION=x/y") });
 });
+
+/** Makes a copy of the project one of a higher version, and its package. */
+const newer = `
+sed -i 's/^  "version": "[^"]*"/  "version": "${upgraded}"/' "$1/package.json"
+"$1/package" "$2" "$3"`;
+
+/** Of what runv has made in this system a walk sees nothing but kernels that were downloaded: a purge removes it all, and whole worlds take long. */
+const without = `
+mkdir -p "$1"/files/{etc,var/lib,var/cache/runv}
+for path in /etc/runv /var/lib/runv /var/lib/hyper /var/cache/runv/*; do
+  [[ $path = */linux-* ]] || [ ! -e "$path" ] || mknod "$1/files$path" c 0 0
+done`;
+
+async function shell(script: string, ...words: string[]): Promise<void> {
+  const { code, stderr } = await run(["bash", "-euo", "pipefail", "-c", script, "shell", ...words]);
+  if (code !== 0) throw new Error(stderr);
+}
+
+for (const kind of ["deb", "rpm"] as const) {
+  test(
+    `${kind}: installed, upgraded while containers run, removed, and nothing is left`,
+    async () => {
+      const upper = mkdtempSync("/tmp/runv-packages-walk-");
+      try {
+        const packages = join(upper, "files/root/packages");
+        cpSync(join(project, "tests/packages"), packages, { recursive: true });
+        await shell('./package "$@"', kind, packages);
+        await copyProject(join(upper, "newer"));
+        await shell(newer, join(upper, "newer"), kind, packages);
+        await shell(without, upper);
+        const files = [version, upgraded].map((each) => `/root/packages/${fileOf(kind, each)}`);
+        const words = ["--upper", upper, "/", "--", "bash", "/root/packages/walk", kind, ...files];
+        const { code, stdout } = await run(["tests/worlds/enter", ...words], { RUNV_UPGRADED: upgraded });
+        expect(stdout).toContain("walk: nothing left: ");
+        expect(code).toBe(0);
+      } finally {
+        rmSync(upper, { recursive: true });
+      }
+    },
+    600_000 * patience,
+  );
+}

@@ -8,6 +8,13 @@ export RUNV_CONFIG=/tmp/walk.toml
 printf '[containers]\ndefault_ulimits = []\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[network]\nnetwork_backend = "netavark"\n' >/tmp/containers.conf
 export CONTAINERS_CONF=/tmp/containers.conf
 
+# Cgroups are the host's. Where a controller is not mounted, conmon leaves a plain file in a plain directory.
+remove_cgroups() {
+  find /sys/fs/cgroup -path "*/$cgroups/conmon/tasks" -exec rm -f {} + 2>/dev/null || true
+  find /sys/fs/cgroup -depth -type d \( -path "*/$cgroups*" -o -name libpod_parent \) -exec rmdir {} + 2>/dev/null || true
+}
+trap remove_cgroups EXIT
+
 fail() {
   echo "FAILED: $*"
   exit 1
@@ -29,14 +36,21 @@ quietly() {
 # All files but those of the packages' managers and of the clients, and of those who look at what is installed.
 files() {
   find /etc /opt /run /srv /usr /var -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/rpm -o -path /usr/lib/sysimage -o -path /var/cache \
-    -o -path /var/log -o -path /etc/ld.so.cache -o -path '/run/docker*' -o -path /run/containerd -o -path '/run/containers' -o -path /run/libpod \
-    -o -path /run/lock -o -path /run/netns -o -path /run/xtables.lock -o -path /var/lib/cni \) -prune -o -print | sort
+    -o -path /var/log -o -path /etc/ld.so.cache -o -path /etc/libvirt -o -path '/run/docker*' -o -path /run/containerd -o -path '/run/containers' -o -path /run/libpod \
+    -o -path /run/lock -o -path /run/systemd -o -path /run/netns -o -path /run/xtables.lock -o -path /var/lib/cni \) -prune -o -print | sort
 }
 
 # Processes of runv's and of its hypervisors.
 processes() {
   local each
   for each in /proc/[0-9]*/exe; do readlink "$each" || true; done | grep -E '/(runv|qemu-system-[^/ ]*)( |$)' || true
+}
+
+# The root file system of all containers.
+busybox() {
+  mkdir -p /tmp/bundle/rootfs/{bin,dev,etc,proc,sys,tmp}
+  cp /bin/busybox /tmp/bundle/rootfs/bin
+  chroot /tmp/bundle/rootfs /bin/busybox --install -s /bin
 }
 
 bundle() {
@@ -51,15 +65,12 @@ start_clients() {
   local old=()
   # Until version 24 it lowers its own score, which not everybody may.
   ! dockerd --help | grep -q oom-score-adjust || old=(--oom-score-adjust 0)
-  mkdir -p /tmp/bundle/rootfs/{bin,dev,etc,proc,sys,tmp}
-  cp /bin/busybox /tmp/bundle/rootfs/bin
-  chroot /tmp/bundle/rootfs /bin/busybox --install -s /bin
   unshare -n bash -c '
     ip link set lo up
     containerd >/tmp/containerd.log 2>&1 &
     dockerd --containerd /run/containerd/containerd.sock "$@" >/tmp/dockerd.log 2>&1 &
     echo $! >/tmp/dockerd.pid
-    trap "kill $(jobs -p); wait; exit" TERM
+    trap "kill \$(jobs -p); wait; exit" TERM
     wait
   ' docker "${old[@]}" &
   clients=$!

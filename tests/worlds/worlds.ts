@@ -45,6 +45,7 @@ export const suites: Readonly<Record<string, readonly string[]>> = {
   terminal: ["./tests/terminal.test.ts"],
   drivers: ["./tests/drivers"],
   clients: ["./tests/clients/clients.test.ts"],
+  packages: ["./tests/packages.test.ts"],
 };
 
 /** Where the time that there is would not do for all of it. */
