@@ -15,6 +15,8 @@ const packages = [
   ),
   ..."containerd runc iptables nftables podman conmon netavark aardvark-dns procps iproute2 busybox-static".split(" "),
   ..."libvirt-daemon-system libvirt-clients libvirt-daemon-driver-qemu virtiofsd".split(" "),
+  // What ./demo and ./test unit would install.
+  ..."musl-tools binutils gcc libc6-dev xz-utils mandoc zsh fish".split(" "),
 ];
 
 /** What takes time at each start and is of no use here. */
