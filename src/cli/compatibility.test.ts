@@ -23,7 +23,7 @@ const own = new Set([
   "template",
 ]);
 
-/** The flags of runc 1.1 to 1.3, by their long names. */
+/** The flags of runc 1.1 to 1.5, by their long names. */
 const runc: Readonly<Record<string, string>> = {
   "Global flags": "debug log log-format root criu systemd-cgroup rootless",
   create: "bundle console-socket pidfd-socket pid-file no-pivot no-new-keyring preserve-fds",

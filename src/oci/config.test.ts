@@ -129,3 +129,13 @@ test("a pids.limit of 0 is a limit since specification 1.3, and none before", ()
   ]);
   expect([limitIn("1.3.0", -1), limitIn("1.0.0", -1), limitIn("1.3.0", 5)]).toEqual([-1, -1, 5]);
 });
+
+test("a mount's destination that is relative is below the root", () => {
+  const { mounts } = readConfig({
+    ociVersion: "1.3.0",
+    process: { args: ["sh"], cwd: "/" },
+    root: { path: "rootfs" },
+    mounts: [{ destination: "tmp/a", type: "tmpfs" }],
+  });
+  expect(mounts[0]?.destination).toBe("/tmp/a");
+});

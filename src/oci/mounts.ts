@@ -1,12 +1,21 @@
 /** mounts: config.md, "Mounts". */
+import { log } from "../base/log";
 import { idMappings } from "./ids";
+import { quote } from "./mismatch";
 import { idMapOptions } from "./mount-options";
-import { checked, type Infer, list, object, optional, optionalString } from "./reader";
+import { checked, type Infer, list, object, optional, optionalString, type Reader } from "./reader";
 import { absolutePath, string } from "./scalars";
 
+/** A path inside the container. As runc: one that does not begin at the root is taken from there all the same. */
+const destination: Reader<string> = (value) => {
+  const path = string(value);
+  if (path === "" || path.startsWith("/")) return absolutePath(path);
+  log.warn(`mount destination ${quote(path)} is not absolute: it is taken from the root`);
+  return `/${path}`;
+};
+
 const fields = object({
-  /** Absolute, inside the container. */
-  destination: absolutePath,
+  destination,
   /** The file system's type; meaningless for a bind mount. */
   type: optionalString(string),
   /** A device, or for a bind mount a host path, relative to the bundle. */
