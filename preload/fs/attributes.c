@@ -50,6 +50,20 @@ void fill_attributes(struct attributes *attributes, const struct status *status)
 	};
 }
 
+bool is_unsettled(const struct node *node)
+{
+	/* Twice the longest that such times stand still. */
+	enum { SETTLES_NANOSECONDS = 20000000, CLOCK_REALTIME_COARSE_ = 5 };
+	struct timespec now;
+	struct status status;
+
+	if (node->kept || node_status(node, &status) < 0 || CALL(clock_gettime, CLOCK_REALTIME_COARSE_, &now) < 0)
+		return false;
+	if (status.mtime.seconds < now.tv_sec - 1 || status.mtime.seconds > now.tv_sec)
+		return status.mtime.seconds > now.tv_sec;
+	return (now.tv_sec - status.mtime.seconds) * 1000000000 + now.tv_nsec - status.mtime.nanoseconds < SETTLES_NANOSECONDS;
+}
+
 long answer_attributes(struct request *request, const struct node *node, const struct status *status)
 {
 	struct attributes_out *out = (struct attributes_out *)request->answer;

@@ -16,6 +16,7 @@ long serve_opendir(struct request *request)
 	const struct node *node = node_of(request->head.node);
 	struct open_out *out = (struct open_out *)request->answer;
 	long handle;
+	bool keeps;
 	int fd;
 
 	if (!in || !node)
@@ -30,7 +31,8 @@ long serve_opendir(struct request *request)
 		CALL(close, fd);
 		return handle;
 	}
-	*out = (struct open_out){ .handle = (uint64_t)handle, .flags = changes_asks(request) ? 0 : OPENED_CACHE_DIR | OPENED_KEEP_CACHE };
+	keeps = !changes_asks(request) && !is_unsettled(node);
+	*out = (struct open_out){ .handle = (uint64_t)handle, .flags = keeps ? OPENED_CACHE_DIR | OPENED_KEEP_CACHE : 0 };
 	return sizeof(*out);
 }
 

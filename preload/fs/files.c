@@ -34,7 +34,8 @@ static long answer_opened(struct request *request, uint8_t *at, int fd, uint64_t
 long serve_open(struct request *request)
 {
 	const struct open_in *in = ARGUMENTS(request, struct open_in);
-	const struct node *node = node_of(request->head.node);
+	struct node *node = node_of(request->head.node);
+	bool keeps;
 	int fd;
 
 	if (!in || !node)
@@ -48,8 +49,9 @@ long serve_open(struct request *request)
 	fd = (int)node_open(node, flags_for(in->flags));
 	if (fd < 0)
 		return fd;
-	return answer_opened(request, request->answer, fd, request->head.node,
-			     OPENED_NOFLUSH | (changes_asks(request) ? 0 : OPENED_KEEP_CACHE));
+	keeps = !node->unsettled && !changes_asks(request);
+	node->unsettled = false;
+	return answer_opened(request, request->answer, fd, request->head.node, OPENED_NOFLUSH | (keeps ? OPENED_KEEP_CACHE : 0));
 }
 
 /* Opens what has the name already. */
@@ -127,10 +129,12 @@ long serve_read(struct request *request)
 {
 	const struct transfer_in *in = ARGUMENTS(request, struct transfer_in);
 	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
+	struct node *node = node_of(request->head.node);
 	size_t left;
 
-	if (!handle)
+	if (!handle || !node)
 		return in ? -EBADF : -EINVAL;
+	node->unsettled |= is_unsettled(node);
 	left = in->size;
 	for (int i = 0; i < request->data_count; i++) {
 		struct iovec *part = &request->data[i];

@@ -81,6 +81,7 @@ struct node {
 	uint16_t type; /* S_IFMT */
 	uint8_t depth; /* below the share: 0 itself, 1 a directory of it, 2 deeper */
 	bool used;
+	bool unsettled; /* what was read may change without a change of its time */
 	/* changes.c */
 	bool pending; /* the guest is about to be told that it has changed */
 	bool followed; /* changes of this file are told by the watch of a directory */
@@ -191,6 +192,11 @@ enum { MOST_DEVICES = 1024 };
 HIDDEN uint32_t device_index(uint64_t device);
 HIDDEN void fill_attributes(struct attributes *attributes, const struct status *status);
 HIDDEN long answer_attributes(struct request *request, const struct node *node, const struct status *status);
+/*
+ * Whether a file was changed so lately that another change may leave it the same time, as Linux before 6.13 has it. By that time the guest knows whether
+ * what it keeps is still so, unless it is told.
+ */
+HIDDEN bool is_unsettled(const struct node *node);
 /* Takes the bits of a file's mode away that a write takes away. */
 HIDDEN long kill_set_ids(uint64_t node);
 HIDDEN long serve_getattr(struct request *request);

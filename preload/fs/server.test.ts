@@ -14,6 +14,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -179,6 +180,35 @@ rootTest("it copies, to another file system, too", async () => {
     await release(copy, to);
   }
   await release(node, from);
+});
+
+rootTest("what was read just after a change is not kept when it is opened again", async () => {
+  const OPENED_KEEP_CACHE = 2;
+  const now = Date.now() / 1000;
+  // Changed in a minute: lately enough, however slow this is.
+  const touch = (when: number) => utimesSync(join(share, "file"), when, when);
+  const node = await find("file");
+  const keeps = async (opcode: number, of: bigint) => {
+    const { body } = await ask(opcode, of, numbers([0, 0]));
+    const handle = body.readBigUInt64LE();
+    if (opcode === op.open) await ask(op.read, node, transfer(handle, 0n, 100));
+    await release(of, handle);
+    return (body.readUInt32LE(8) & OPENED_KEEP_CACHE) !== 0;
+  };
+  const said = [];
+  for (const when of [now - 60, now + 60, now - 60, now - 60]) {
+    touch(when);
+    said.push(await keeps(op.open, node));
+  }
+  expect(said).toEqual([true, true, false, true]);
+  const sub = await find("sub");
+  for (const [when, kept] of [
+    [now - 60, true],
+    [now + 60, false],
+  ] as const) {
+    utimesSync(join(share, "sub"), when, when);
+    expect(await keeps(op.opendir, sub)).toBe(kept);
+  }
 });
 
 rootTest("a directory is listed, with what a look-up would tell", async () => {
