@@ -1,8 +1,9 @@
 /** Events: the log, sent to one client, from where it wants it. */
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { now } from "../base/time";
+import { fromTimestamp, toTimestamp } from "../protobuf/timestamp";
 import type { Answer, Request } from "./api/service";
-import { fromSeconds, fromTimestamp, toSeconds, toTimestamp } from "./api/timestamp";
+import { fromSeconds, toSeconds } from "./api/timestamp";
 import type { Event, EventLog } from "./event-log";
 import { Refusal, statusOf, tooSlow } from "./refusal";
 

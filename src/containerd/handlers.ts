@@ -6,12 +6,10 @@ import { commit } from "../base/version";
 import { killContainer } from "../container/kill";
 import { pauseContainer, resumeContainer } from "../container/pause";
 import { updateContainer } from "../container/update";
-import { signalProcess } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
+import { signalFurther } from "../supervision/signal";
 import type { Answer, CallName, Request } from "./api/service";
 import { describe, describeMachine } from "./describe";
-import type { ContainerMachine } from "./machine";
-import type { DaemonProcess } from "./process";
 import { initName } from "./process-store";
 import { noCheckpoints, processFinished, Refusal, Status } from "./refusal";
 import { describeStats } from "./stats";
@@ -55,7 +53,7 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
       // What is left of a dead one is output that nobody takes: SIGKILL is for that, too.
       if (exit !== undefined && signal !== SIGKILL) throw processFinished();
       if (exit !== undefined) link.signal(signal);
-      else if (pid !== initName) await signalExec(await container.machine(), process, signal);
+      else if (pid !== initName) await signalFurther(await container.machine(), link, process.record.shim, signal);
       else await signalInit(global, id, signal);
       return {};
     },
@@ -103,17 +101,6 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
       throw noCheckpoints();
     },
   };
-}
-
-/** A signal that a guest does not take is not lost without a word, and SIGKILL does without the guest. */
-async function signalExec(machine: ContainerMachine, { link, record }: DaemonProcess, signal: number): Promise<void> {
-  try {
-    await machine.answers();
-  } catch (error) {
-    if (signal !== SIGKILL) throw error;
-    signalProcess(record.shim, SIGKILL);
-  }
-  link.signal(signal);
 }
 
 async function signalInit(global: GlobalOptions, id: string, signal: number): Promise<void> {

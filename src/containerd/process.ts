@@ -1,8 +1,8 @@
 /** A process of a container, as the daemon has it. */
 import { formatTime, now } from "../base/time";
 import type { ExitRecord } from "../container/store";
+import { ShimLink } from "../supervision/shim-link";
 import type { ProcessStore, StartedRecord } from "./process-store";
-import { ShimLink } from "./shim-link";
 
 /** What a process is said to have ended with whose shim was killed. */
 const lostCode = 128 + 9;

@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { now } from "../base/time";
 import { statsOf } from "../container/stats";
+import { toTimestamp } from "../protobuf/timestamp";
 import type { Message } from "./api/messages";
 import type { Answer } from "./api/service";
-import { toSeconds, toTimestamp } from "./api/timestamp";
+import { toSeconds } from "./api/timestamp";
 
 type Entry = { readonly [key: string]: bigint };
 type Usage = { readonly [key: string]: Entry } & { readonly raw?: Entry };

@@ -7,11 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeAll } from "../../base/output";
 import { now } from "../../base/time";
-import { toTimestamp } from "../../containerd/api/timestamp";
 import type { ApiClient, EventsReader } from "../../containerd/client";
 import { AT_FDCWD, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_RDWR, S_IFIFO } from "../../linux/constants";
 import { syscall } from "../../linux/local";
 import { rawTermios, setTermios, termiosOf, windowSizeOf } from "../../linux/terminal";
+import { toTimestamp } from "../../protobuf/timestamp";
 
 interface Stdio {
   stdin: string;

@@ -3,7 +3,7 @@ import { print } from "../../base/output";
 import { formatTime } from "../../base/time";
 import { goJson } from "../../containerd/api/go-json";
 import type { Message } from "../../containerd/api/messages";
-import { timeOf } from "../../containerd/api/timestamp";
+import { timeOf } from "../../protobuf/timestamp";
 import { int, string } from "../flags";
 import { parseInteger } from "../values";
 import { exec } from "./exec";

@@ -1,7 +1,7 @@
 /** `ctr events` */
 import { print } from "../../base/output";
 import { formatTime, parseTime } from "../../base/time";
-import { timeOf, toTimestamp } from "../../containerd/api/timestamp";
+import { timeOf, toTimestamp } from "../../protobuf/timestamp";
 import { string } from "../flags";
 import { CtrFailure, subcommand } from "./subcommand";
 

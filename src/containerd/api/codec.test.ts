@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
+import { fromTimestamp, toTimestamp } from "../../protobuf/timestamp";
 import { codec } from "./codec";
 import { goJson } from "./go-json";
 import { messages } from "./messages";
-import { fromTimestamp, toTimestamp } from "./timestamp";
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 

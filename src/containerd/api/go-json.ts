@@ -1,6 +1,7 @@
 /** JSON as Go's encoding/json makes it of a message: fields in the order of their declaration, without what is zero or empty. */
 import { stringifyExactly } from "../../base/exact-json";
-import { type Field, isMessageName, type Message, type MessageName, messages, type Received } from "./messages";
+import type { Field } from "../../protobuf/fields";
+import { isMessageName, type Message, type MessageName, messages, type Received } from "./messages";
 
 export function goJson<N extends MessageName>(name: N, message: Message<N> | Received<N>): string {
   return stringifyExactly(plain(name, message));

@@ -3,19 +3,8 @@
  * Up to 0.2.2 times were seconds in a uint64, since 0.2.3 they are `google.protobuf.Timestamp` under numbers of their own: both are here,
  * the old ones as `seconds`.
  */
-
-type Scalar = "string" | "bool" | "uint32" | "uint64" | "int32" | "int64";
-
-export interface Field<T extends string = string, R extends "one" | "many" | "map" = "one" | "many" | "map"> {
-  number: number;
-  type: T;
-  rule: R;
-}
-
-const one = <const T extends string>(number: number, type: T): Field<T, "one"> => ({ number, type, rule: "one" });
-const many = <const T extends string>(number: number, type: T): Field<T, "many"> => ({ number, type, rule: "many" });
-/** A map from strings. */
-const map = <const T extends string>(number: number, type: T): Field<T, "map"> => ({ number, type, rule: "map" });
+import { type Field, type MessageOf, many, map, one, type ReceivedOf } from "../../protobuf/fields";
+import { timestampMessage } from "../../protobuf/timestamp";
 
 /** What a process runs as, which AddProcessRequest and Process share but for the numbers of two fields. */
 const stdio = { stdin: one(8, "string"), stdout: one(9, "string"), stderr: one(10, "string") };
@@ -35,7 +24,7 @@ const program = {
 };
 
 export const messages = {
-  Timestamp: { seconds: one(1, "int64"), nanos: one(2, "int32") },
+  ...timestampMessage,
 
   GetServerVersionRequest: {},
   GetServerVersionResponse: {
@@ -233,46 +222,11 @@ export const messages = {
 
 export type MessageName = keyof typeof messages;
 
-type ScalarValue<T> = T extends "string"
-  ? string
-  : T extends "bool"
-    ? boolean
-    : T extends "uint32" | "int32"
-      ? number
-      : T extends Scalar
-        ? bigint
-        : never;
-
-type Value<T> = T extends MessageName ? Message<T> : ScalarValue<T>;
-
-type FieldValue<F> =
-  F extends Field<infer T, infer R>
-    ? R extends "many"
-      ? readonly Value<T>[]
-      : R extends "map"
-        ? Readonly<Record<string, Value<T>>>
-        : Value<T>
-    : never;
-
 /** A message to be sent: what is left out is zero or empty. */
-export type Message<N extends MessageName> = {
-  readonly [F in keyof (typeof messages)[N]]?: FieldValue<(typeof messages)[N][F]>;
-};
-
-type ReceivedValue<T> = T extends MessageName ? Received<T> : ScalarValue<T>;
+export type Message<N extends MessageName> = MessageOf<typeof messages, N>;
 
 /** A message that was received: all is there but for messages in it, which may be null. */
-export type Received<N extends MessageName> = {
-  readonly [F in keyof (typeof messages)[N]]: (typeof messages)[N][F] extends Field<infer T, infer R>
-    ? R extends "many"
-      ? readonly ReceivedValue<T>[]
-      : R extends "map"
-        ? Readonly<Record<string, ReceivedValue<T>>>
-        : T extends MessageName
-          ? Received<T> | null
-          : ScalarValue<T>
-    : never;
-};
+export type Received<N extends MessageName> = ReceivedOf<typeof messages, N>;
 
 /** Whether a type of a field is a message's. */
 export function isMessageName(type: string): type is MessageName {

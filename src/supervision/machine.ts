@@ -1,4 +1,4 @@
-/** The daemon's connection to the machine of a container: it watches its memory, asks what it uses, and sees it end. */
+/** A daemon's connection to the machine of a container: it watches its memory, asks what it uses, and sees it end. */
 import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
