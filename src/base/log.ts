@@ -6,7 +6,7 @@ import { openSync } from "node:fs";
 import { RunvError } from "./error";
 import { escapeControls, quote } from "./escape";
 import { fileProblem } from "./file-problem";
-import { writeAll } from "./output";
+import { writeAll, writeSome } from "./output";
 
 export type Level = "debug" | "info" | "warning" | "error";
 export type LogFormat = "text" | "json";
@@ -17,13 +17,16 @@ export interface LogOptions {
   file?: string | undefined;
   format?: LogFormat;
   debug?: boolean;
+  /** An open descriptor in the file's place, of which nobody may read: what it does not take at once is lost. */
+  descriptor?: number | undefined;
 }
 
-let settings = { fd: 2, format: "text" as LogFormat, debug: false };
+let settings = { fd: 2, format: "text" as LogFormat, debug: false, lossy: false };
 
 /** Says where the log of this process goes from now on. */
-export function openLog({ file, format = "text", debug = false }: LogOptions): void {
-  settings = { fd: file === undefined ? 2 : open(file), format, debug };
+export function openLog({ file, format = "text", debug = false, descriptor }: LogOptions): void {
+  const fd = descriptor ?? (file === undefined ? 2 : open(file));
+  settings = { fd, format, debug, lossy: descriptor !== undefined };
 }
 
 /** Whether the log is standard error, so that what is logged need not be printed as well. */
@@ -70,7 +73,9 @@ function word(text: string): string {
 }
 
 function write(level: Level, message: string, fields?: Fields): void {
-  writeAll(settings.fd, `${formatLine(settings.format, level, message, fields)}\n`);
+  const line = `${formatLine(settings.format, level, message, fields)}\n`;
+  if (settings.lossy) writeSome(settings.fd, line);
+  else writeAll(settings.fd, line);
 }
 
 function open(file: string): number {

@@ -15,6 +15,15 @@ export function writeAll(fd: number, content: string | Uint8Array): void {
   }
 }
 
+/** Writes what is taken at once; the rest is lost. */
+export function writeSome(fd: number, text: string): void {
+  try {
+    writeSync(fd, text);
+  } catch {
+    // Nobody reads.
+  }
+}
+
 /** Writes to standard output. */
 export function print(text: string): void {
   writeAll(1, text);

@@ -1,11 +1,11 @@
 /**
- * A process that a daemon looks after. Daemons come and go while it runs, so nothing of it is the daemon's: its shim opens the files
+ * A process that a daemon looks after. Most daemons come and go while it runs, so nothing of it is the daemon's: its shim opens the files
  * that are its standard streams, listens in a directory for what a daemon has to say, and records its end there.
  */
 import { fstatSync, openSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
-import { O_CLOEXEC, O_NOCTTY, O_RDWR } from "../linux/constants";
+import { O_APPEND, O_CLOEXEC, O_NOCTTY, O_RDWR } from "../linux/constants";
 import { controlSocket } from "../sandbox/paths";
 import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { listenFrames } from "../wire/frame-socket";
@@ -18,6 +18,8 @@ export interface Attended {
   stdin: string;
   stdout: string;
   stderr: string;
+  /** The daemon does not come back: its end is the process's. */
+  tied?: boolean;
 }
 
 /** What a daemon may ask of a shim. */
@@ -57,7 +59,7 @@ function take({ type, payload }: Frame, requests: DaemonRequests): void {
 
 function open(name: string, path: string): number {
   try {
-    return openSync(path === "" ? "/dev/null" : path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return openSync(path === "" ? "/dev/null" : path, O_RDWR | O_APPEND | O_NOCTTY | O_CLOEXEC);
   } catch (cause) {
     throw new RunvError("STDIO", `open ${path} as ${name}: ${fileProblem(cause)}`, { cause });
   }

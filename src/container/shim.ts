@@ -209,17 +209,21 @@ class Shim {
     globalThis.process.on("SIGWINCH", resize);
   }
 
+  get #isTied(): boolean {
+    return this.#begin?.attended?.tied === true;
+  }
+
   #release(): void {
     this.#released = true;
     this.#alone.resolve();
     this.#record();
-    if (this.#begin?.foreground !== true) this.#creator?.close();
+    if (this.#begin?.foreground !== true && !this.#isTied) this.#creator?.close();
   }
 
   /** The command that started this shim has gone: before its time, or it was killed in the foreground. */
   #creatorGone(): void {
     this.#alone.resolve();
-    if (!this.#released) this.#ended.resolve(lostCode);
+    if (!this.#released || this.#isTied) this.#ended.resolve(lostCode);
     else if (this.#begin?.foreground === true && this.#begin.terminal) this.#hangUp();
   }
 
