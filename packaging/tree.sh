@@ -32,7 +32,7 @@ make_tree() {
   umask 022
   [ "$2" != deb ] || zsh=vendor-completions
   install -D -m 755 dist/runv "$tree/usr/bin/runv"
-  for name in runv-containerd runv-ctr; do ln -s runv "$tree/usr/bin/$name"; done
+  for name in runv-containerd runv-ctr containerd-shim-runv-v2; do ln -s runv "$tree/usr/bin/$name"; done
   install -D -m 644 scripts/config.toml "$tree/etc/runv/config.toml"
   install -d "$tree/usr/lib/systemd/system"
   install -m 644 packaging/systemd/*.service "$tree/usr/lib/systemd/system/"

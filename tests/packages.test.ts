@@ -47,7 +47,13 @@ afterAll(() => rmSync(out, { recursive: true }));
 
 /** What both kinds of package hold, besides a page of the manual for each command. */
 const files = [
-  ...["/etc/runv/config.toml", "/usr/bin/runv", "/usr/bin/runv-containerd", "/usr/bin/runv-ctr"],
+  ...[
+    "/etc/runv/config.toml",
+    "/usr/bin/runv",
+    "/usr/bin/runv-containerd",
+    "/usr/bin/runv-ctr",
+    "/usr/bin/containerd-shim-runv-v2",
+  ],
   ...["/usr/lib/systemd/system/runv-containerd.service", "/usr/lib/systemd/system/runv-pool.service"],
   ...["/usr/share/doc/runv/copyright", "/usr/share/doc/runv/changelog.gz"],
   ...["runv", "runv-containerd", "runv-ctr"].map((name) => `/usr/share/bash-completion/completions/${name}`),

@@ -36,6 +36,7 @@ const table: Readonly<Record<string, Load>> = {
     ),
   containerd: async () =>
     (await import("./containerd")).containerd(async (o) => (await import("../containerd/daemon")).runDaemon(o)),
+  "containerd-shim": async () => (await import("./containerd-shim")).containerdShim,
   ctr: async () => (await import("./ctr/ctr")).ctr,
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
@@ -48,6 +49,7 @@ const table: Readonly<Record<string, Load>> = {
   manage: async () => (await import("./manage")).manage,
   "template-process": async () => (await import("./template-process")).templateProcess,
   "pool-keeper": async () => (await import("./pool-keeper")).poolKeeper,
+  "task-service": async () => (await import("./task-service")).taskService,
   monitor: async () => (await import("./monitor")).monitor,
   "late-output": async () => (await import("./late-output")).lateOutput,
   shim: async () => (await import("./shim")).shim,

@@ -10,6 +10,7 @@ const own = new Set([
   "check",
   "console",
   "containerd",
+  "containerd-shim",
   "ctr",
   "image",
   "install-docker",
@@ -20,6 +21,7 @@ const own = new Set([
   "pool-keeper",
   "template-process",
   "shim",
+  "task-service",
   "template",
 ]);
 

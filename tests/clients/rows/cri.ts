@@ -1,10 +1,10 @@
 import { join } from "node:path";
-import { table } from "../support/row";
+import { type Table, table } from "../support/row";
 
-/** cri: what crictl is elsewhere (../cri/main.ts). pod: a pod of this row's runtime; box: a container in it, started, with its limit of memory. */
+/** cri: what crictl is elsewhere (../cri/main.ts). P: a pod of this row's runtime, by its own shim if $SHIM says so; box: a container in it, started, with its limit of memory. */
 const begin = `
 cri() { ${process.execPath} ${join(import.meta.dir, "../cri/main.ts")} "$@"; }
-P=$(cri runp $RT $N) || exit
+P=$(cri runp $RT$SHIM $N) || exit
 box() { name=$1; memory=$2; shift 2; C=$(cri create $P $N $name $memory "$@") && cri start $C; }
 `;
 const end = "; code=$?; cri stopp $P; cri rmp $P; exit $code";
@@ -58,3 +58,14 @@ export const cri = table("CRI", "pods", [
     "not ready\nexited 137 Error\nnot found",
   ],
 ]);
+
+/** Those in which it matters who serves containerd. */
+const ofShims = /^two containers|^ExecSync|OOMKilled|the pod goes on|^StopPodSandbox/;
+
+export const criByOwnShim: Table = {
+  ...cri,
+  title: "pods by runv's own shim",
+  rows: cri.rows
+    .filter(({ name }) => ofShims.test(name))
+    .map(({ script, ...rest }) => ({ ...rest, script: `SHIM=-shim; ${script}` })),
+};

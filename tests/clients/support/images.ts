@@ -31,3 +31,15 @@ export async function passOnToCri(world: World, image: string): Promise<void> {
   await importImage(world, "busybox", pauseImage, ["sleep", "1000000"]);
   await world.must(`/usr/bin/docker save ${image} ${pauseImage} | ctr -n k8s.io images import -`);
 }
+
+/** Gives containerd an image without the help of Docker: an archive as Docker saves them. */
+export async function importToContainerd(world: World, kind: RootfsKind): Promise<void> {
+  const rootfs = await cachedRootfs(kind);
+  await world.must(
+    `cd "$(mktemp -d)" && tar -C ${rootfs} -cf layer.tar . && sum=$(sha256sum layer.tar | cut -d' ' -f1)
+    echo '{"architecture":"'"$GOARCH"'","os":"linux","config":{"Cmd":["sh"],"Env":["${path}"]},"rootfs":{"type":"layers","diff_ids":["sha256:'"$sum"'"]}}' > config.json
+    echo '[{"Config":"config.json","RepoTags":["docker.io/library/${kind}:latest"],"Layers":["layer.tar"]}]' > manifest.json
+    tar -c config.json layer.tar manifest.json | ctr images import -`,
+    { GOARCH: process.arch === "arm64" ? "arm64" : "amd64" },
+  );
+}

@@ -1,5 +1,5 @@
-import { containerd } from "../rows/containerd";
-import { cri } from "../rows/cri";
+import { containerd, ownShim } from "../rows/containerd";
+import { cri, criByOwnShim } from "../rows/cri";
 import { lifecycle } from "../rows/lifecycle";
 import { limits } from "../rows/limits";
 import { network } from "../rows/network";
@@ -20,6 +20,8 @@ export const tables: readonly Table[] = [
   network,
   podman,
   containerd,
+  ownShim,
   cri,
+  criByOwnShim,
   swarm,
 ];

@@ -2,7 +2,17 @@
  * A world of its own for real daemons: private mount, network and cgroup namespaces, in which /etc, /run and /var/lib are the rig's.
  * Everything in it is in cgroups of the rig's name, so that nothing gets lost whoever its parent has become.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { BunFile } from "bun";
 import { directoryOf, hierarchies } from "../../../src/linux/cgroups";
@@ -63,6 +73,8 @@ export class World {
   readonly name = basename(this.directory);
   readonly #cgroups = hierarchies().map((hierarchy) => directoryOf(hierarchy, `/${this.name}`));
   readonly #enter = join(this.directory, "enter");
+  /** Has the links to runv that are commands. */
+  readonly #links = join(this.directory, "bin");
 
   /** Makes it. */
   async open(): Promise<void> {
@@ -76,6 +88,8 @@ export class World {
         writeFileSync(join(path, file), readFileSync(join(path, "..", file)));
       }
     }
+    mkdirSync(this.#links);
+    symlinkSync(realpathSync(runvBinary), join(this.#links, "containerd-shim-runv-v2"));
     const script = join(this.directory, "set-up");
     writeFileSync(script, setUp);
     const join_ = this.#cgroups.map((path) => `echo $$ > ${path}/cgroup.procs\n`).join("");
@@ -155,7 +169,7 @@ export class World {
     const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
     // Clients call runtimes by name: runv is wherever it was built.
     return {
-      PATH: `${dirname(runvBinary)}:${PATH}:/usr/sbin:/sbin`,
+      PATH: `${this.#links}:${dirname(runvBinary)}:${PATH}:/usr/sbin:/sbin`,
       HOME: this.directory,
       LANG: "C.UTF-8",
       [marker]: this.name,
