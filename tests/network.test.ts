@@ -280,6 +280,19 @@ labTest("interfaces are added, listed, updated and removed by hand", async (rig,
   expect(rows[1]![3]).toBe("1300");
   expect(rows[2]).toEqual(["lan0", "02:00:00:00:00:42", "10.8.0.1/24", "1400"]);
   expect(await inside(rig, "one", "ip -o addr show lan0")).toContain(" 10.8.0.1/24 ");
+  // All of an update, or nothing: here the second of two changes is refused by the kernel.
+  for (const [name, address] of [
+    ["lan0", "10.8.0.1/24"],
+    ["eth0", "10.9.0.41/24"],
+  ] as const) {
+    const before = (await runv(["interface", "ls", one])).stdout;
+    const both = ["--add-ip", "10.7.0.1/24", "--delete-ip", address, "--mtu", "5"];
+    expect((await runv(["interface", "update", ...both, one, name])).code).not.toBe(0);
+    expect((await runv(["interface", "ls", one])).stdout).toBe(before);
+    const seen = () => inside(rig, "one", `ip -o -4 addr show ${name}`);
+    await until(`${name} is as before`, async () => / inet (\S+) /.exec(await seen())?.[1] === address);
+    expect(await seen()).not.toContain("10.7.0.1");
+  }
   expect((await runv(["interface", "rm", one, "eth0"])).stderr).toContain(
     "belongs to the container's network namespace",
   );

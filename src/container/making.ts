@@ -1,5 +1,6 @@
 import { closeSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { Settings } from "../base/settings";
@@ -215,20 +216,21 @@ export class Making {
     return { client, ready, network: undefined };
   }
 
-  /** Leaves nothing of it. */
+  /** Leaves nothing of it: what cannot be undone is logged, and keeps nothing else from being so. */
   async undo(): Promise<void> {
-    this.#network?.close();
-    await this.#shim?.kill();
+    const own = this.#member === undefined;
+    await anyway(() => this.#network?.close());
+    await anyway(() => this.#shim?.kill());
     await this.#launched?.catch(() => {});
-    if (this.#member !== undefined) await this.#client?.forget(this.#options.id).catch(() => {});
+    if (!own) await this.#client?.forget(this.#options.id).catch(() => {});
     if (this.#client !== undefined) this.#client.close();
     else if (this.#monitor !== undefined && this.#launched === undefined) closeSync(this.#monitor.socket);
     await this.#monitor?.process.exited;
     if (this.#claimed !== undefined) waitForEnd(this.#claimed.monitor, endTimeoutMs);
-    if (this.#member === undefined) await endOrphan(this.#directory);
-    await removeHostCgroup(this.#cgroup);
-    if (this.#member === undefined) removeSandbox(this.#directory);
-    removeContainerDirectory(this.#options.global.root, this.#options.id);
+    if (own) await anyway(() => endOrphan(this.#directory));
+    await anyway(() => removeHostCgroup(this.#cgroup));
+    if (own) await anyway(() => removeSandbox(this.#directory));
+    await anyway(() => removeContainerDirectory(this.#options.global.root, this.#options.id));
   }
 
   /** Opens the network namespace, or makes one; a machine of the pool brings its own. */

@@ -4,7 +4,7 @@ import type { Status } from "../oci/state";
 import { withLock } from "./lock";
 import { openContainer, withSandbox } from "./open";
 import type { ContainerOptions } from "./options";
-import { writeRecord } from "./store";
+import { changeRecord } from "./store";
 
 /** `runv pause`. @returns the exit code */
 export function pauseContainer(options: ContainerOptions): Promise<number> {
@@ -25,22 +25,14 @@ async function setPaused(
   await withLock(global.root, id, async () => {
     const { record, status } = openContainer(global.root, id);
     if (!from.includes(status)) throw new RunvError("CONTAINER_STATE", otherwise);
-    const changed = { ...record, paused };
     await withSandbox(global.root, record, async ({ guest }) => {
-      // What is recorded is so, on a full disk too: a pause that cannot be recorded is undone, a resume is not begun.
-      if (!paused) writeRecord(global.root, changed);
-      try {
-        await guest.call(freeze(id, paused));
-      } catch (error) {
-        if (!paused) writeRecord(global.root, record);
-        throw error;
-      }
-      try {
-        if (paused) writeRecord(global.root, changed);
-      } catch (error) {
-        await guest.call(freeze(id, false));
-        throw error;
-      }
+      const set = (to: boolean) => guest.call(freeze(id, to));
+      await changeRecord(
+        global.root,
+        { ...record, paused },
+        () => set(paused),
+        () => set(!paused),
+      );
     });
   });
   return 0;

@@ -1,3 +1,4 @@
+import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
 import { escapeControls } from "../base/escape";
 import { writeAll } from "../base/output";
@@ -30,15 +31,17 @@ export async function runContainer(options: RunOptions): Promise<number> {
     // Before it starts: what it says may have a caller send a signal at once.
     if (!detach) passSignals(shim);
     await span("start", () => start(global.root, id, { follow: false }));
-    return detach ? 0 : await span("run", () => exitCodeOf(shim));
+    const code = detach ? 0 : await span("run", () => exitCodeOf(shim));
+    // As runc: what is left of it is told of, and the code is the container's.
+    if (!detach && !keep) await span("delete", () => anyway(() => remove(global.root, id, true)));
+    return code;
   } catch (error) {
-    await remove(global.root, id, true);
+    await anyway(() => remove(global.root, id, true));
     const said = detach ? undefined : ofExecve(error);
     if (said === undefined) throw error;
     writeAll(2, `${escapeControls(said)}\n`);
     return unexecutedCode;
   } finally {
     if (termios !== undefined) setTermios(0, termios);
-    if (!detach && !keep) await span("delete", () => remove(global.root, id, true));
   }
 }

@@ -10,7 +10,7 @@ import { withLock } from "./lock";
 import { initOf, openContainer, withSandbox } from "./open";
 import type { ContainerOptions } from "./options";
 import { stateOf } from "./status";
-import { type ContainerRecord, writeRecord } from "./store";
+import { type ContainerRecord, changeRecord } from "./store";
 
 /** `runv start`. @returns the exit code */
 export async function startContainer({ global, id }: ContainerOptions): Promise<number> {
@@ -28,13 +28,16 @@ export async function start(root: string, id: string, { follow } = { follow: tru
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
-    const result = await withSandbox(root, record, async (client) => {
-      if (follow) await span("network", () => client.network(id, true));
-      return await span("exec", () => client.go(initOf(record)));
-    });
-    if (result.at !== "execed") throw failure(record, result);
     const started: ContainerRecord = { ...record, phase: "running" };
-    writeRecord(root, started);
+    await withSandbox(root, record, async (client) => {
+      if (follow) await span("network", () => client.network(id, true));
+      const begin = async () => {
+        const result = await span("exec", () => client.go(initOf(record)));
+        if (result.at !== "execed") throw failure(record, result);
+      };
+      // What has begun cannot go back to where it was: it is ended.
+      await changeRecord(root, started, begin, () => client.guest.call(killInit(initOf(record), SIGKILL)));
+    });
     const { pid, ...state } = stateOf(root, started);
     try {
       await runHooks("poststart", record.hooks.poststart, { ...state, pid });

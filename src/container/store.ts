@@ -1,5 +1,5 @@
 /** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
 import { isObject } from "../base/is-object";
@@ -88,11 +88,98 @@ export function makeContainerDirectory(root: string, id: string): void {
   }
 }
 
-/** The record is written twice: where one file is damaged, the other tells what runs of the container. The copy first: if it fails, nothing has changed. */
+/** The record is there twice: where one file is damaged, the other tells what runs of the container. The copy comes first: if it fails, nothing has changed. */
 const recordFiles = ["state.json", "state.json.copy"] as const;
 
+/** Writes what is known of a container. @throws RunvError STATE_UNWRITABLE; what was known before is there then */
 export function writeRecord(root: string, record: ContainerRecord): void {
-  for (const file of recordFiles.toReversed()) replaceFile(`${containerDirectory(root, record.id)}/${file}`, record);
+  const prepared = prepareRecord(root, record);
+  try {
+    prepared.commit();
+  } catch (error) {
+    prepared.discard();
+    throw error;
+  }
+}
+
+/** A record that is on the disk already, and not yet in its place. */
+export interface PreparedRecord {
+  /** Puts it in its place, which takes no room. @throws RunvError STATE_UNWRITABLE */
+  commit(): void;
+  /** Forgets it. */
+  discard(): void;
+}
+
+/** Writes a record aside: what may fail for want of room or rights fails here. @throws RunvError STATE_UNWRITABLE; nothing is left then */
+export function prepareRecord(root: string, record: ContainerRecord): PreparedRecord {
+  const files = recordFiles.toReversed().map((name) => {
+    const path = `${containerDirectory(root, record.id)}/${name}`;
+    return { path, next: `${path}.${process.pid}` };
+  });
+  const discard = () => {
+    for (const { next } of files) quietly(() => rmSync(next, { force: true }));
+  };
+  const each = (action: (file: { path: string; next: string }) => void) => {
+    for (const file of files) {
+      try {
+        action(file);
+      } catch (error) {
+        throw unwritable(file.path, error);
+      }
+    }
+  };
+  const text = JSON.stringify(record);
+  try {
+    each(({ next }) => writeFileSync(next, text, { mode: 0o600 }));
+  } catch (error) {
+    discard();
+    throw error;
+  }
+  const commit = () => {
+    try {
+      each(({ path, next }) => renameSync(next, path));
+    } catch (error) {
+      quietly(() => repairCopy(root, record.id));
+      throw error;
+    }
+  };
+  return { commit, discard };
+}
+
+/** Has the copy say what the record itself says. */
+function repairCopy(root: string, id: string): void {
+  const [path, copy] = recordFiles.map((name) => `${containerDirectory(root, id)}/${name}`) as [string, string];
+  const next = `${copy}.${process.pid}`;
+  copyFileSync(path, next);
+  renameSync(next, copy);
+}
+
+/**
+ * Changes a container, and what is known of it: both or neither, also where nothing can be written.
+ * @param change what is done to the container itself
+ * @param undo takes that back
+ * @throws RunvError STATE_UNWRITABLE, and what `change` throws
+ */
+export async function changeRecord<T>(
+  root: string,
+  record: ContainerRecord,
+  change: () => Promise<T>,
+  undo: (done: T) => unknown,
+): Promise<T> {
+  const prepared = prepareRecord(root, record);
+  try {
+    const done = await change();
+    try {
+      prepared.commit();
+    } catch (error) {
+      await undo(done);
+      throw error;
+    }
+    return done;
+  } catch (error) {
+    prepared.discard();
+    throw error;
+  }
 }
 
 /** What is known of a container. @throws RunvError CONTAINER_UNKNOWN, STATE_DAMAGED */
@@ -153,19 +240,21 @@ export function listIds(root: string): string[] {
   }
 }
 
-/** Forgets a container. */
+/** Forgets a container. @throws RunvError STATE_UNWRITABLE */
 export function removeContainerDirectory(root: string, id: string): void {
-  rmSync(containerDirectory(root, id), { recursive: true, force: true });
+  const directory = containerDirectory(root, id);
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch (cause) {
+    throw new RunvError("STATE_UNWRITABLE", `remove ${directory}: ${fileProblem(cause)}`, { cause });
+  }
 }
 
-function replaceFile(path: string, value: unknown): void {
-  const next = `${path}.${process.pid}`;
+function quietly(action: () => void): void {
   try {
-    writeFileSync(next, JSON.stringify(value), { mode: 0o600 });
-    renameSync(next, path);
-  } catch (error) {
-    rmSync(next, { force: true });
-    throw unwritable(path, error);
+    action();
+  } catch {
+    // Where nothing can be removed, it is what could not be written.
   }
 }
 

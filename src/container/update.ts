@@ -13,7 +13,7 @@ import { withLock } from "./lock";
 import { openContainer, withSandbox } from "./open";
 import type { UpdateOptions } from "./options";
 import { othersIn } from "./pod";
-import { type ContainerRecord, writeRecord } from "./store";
+import { type ContainerRecord, changeRecord } from "./store";
 
 /**
  * `runv update`: changes the limits of a container, in the guest and on the host, and gives its machine what it needs for them. All
@@ -34,15 +34,23 @@ export async function updateContainer({ global, id, file, limits }: UpdateOption
     const files = cgroupFiles(change);
     await withSandbox(global.root, record, async (client) => {
       const others = othersIn(global.root, record).map(({ resources }) => resources);
-      const undo = await makeRoom(client, record, change, others);
-      try {
-        if (files.length > 0) await client.guest.call(updateCgroup(id, files));
-      } catch (error) {
+      const changed = { ...record, resources: mergedLimits(record.resources, change) };
+      const inBoth = async () => {
+        const undo = await makeRoom(client, record, change, others);
+        try {
+          if (files.length > 0) await client.guest.call(updateCgroup(id, files));
+        } catch (error) {
+          undo();
+          throw error;
+        }
+        return undo;
+      };
+      await changeRecord(global.root, changed, inBoth, async (undo) => {
         undo();
-        throw error;
-      }
+        const before = record.resources === undefined ? [] : cgroupFiles(changedLimits(record.resources, undefined));
+        if (before.length > 0) await client.guest.call(updateCgroup(id, before));
+      });
     });
-    writeRecord(global.root, { ...record, resources: mergedLimits(record.resources, change) });
   });
   return 0;
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Event, EventLog } from "./event-log";
@@ -52,4 +52,28 @@ test("it does not grow for ever, neither here nor on disk", () => {
   expect(all(log)).toHaveLength(4096);
   expect(readFileSync(path, "utf8").split("\n").length).toBeLessThan(2 * 4096 + 2);
   expect(all(new EventLog(path))).toEqual(all(log));
+});
+
+test("what cannot be written for a while goes nowhere else, and is written later", () => {
+  const log = new EventLog(path);
+  rmSync(directory, { recursive: true });
+  // More than a file is to have: it is to be written anew, which fails.
+  for (let index = 0; index < 9000; index++) log.append({ type: "pause", id: String(index) });
+  const other = mkdtempSync(join(tmpdir(), "runv-test-"));
+  try {
+    const files = Array.from({ length: 4 }, (_, index) => join(other, String(index)));
+    const descriptors = files.map((file) => openSync(file, "w"));
+    log.append({ type: "pause", id: "away" });
+    for (const fd of descriptors) closeSync(fd);
+    expect(files.map((file) => readFileSync(file, "utf8"))).toEqual(["", "", "", ""]);
+  } finally {
+    rmSync(other, { recursive: true });
+  }
+  mkdirSync(directory);
+  log.append({ type: "resume", id: "back" });
+  expect(
+    all(new EventLog(path))
+      .map(({ id }) => id)
+      .slice(-2),
+  ).toEqual(["away", "back"]);
 });

@@ -2,7 +2,7 @@
  * What happened to containers, in the order in which clients are told. It is kept in a file, so that those who were away, or whose
  * daemon was, are told later: one line of JSON for each event.
  */
-import { closeSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
 import { log } from "../base/log";
@@ -31,20 +31,21 @@ const retained = 4096;
 
 export class EventLog {
   readonly #path: string;
-  #fd: number;
+  #fd: number | undefined;
   #events: Event[];
   /** The number of the first event that is kept, counted from the start of this process. */
   #first = 0;
   /** How many lines the file has. */
-  #lines: number;
+  #lines = 0;
+  /** The file lacks an event, or has half of one. */
+  #torn = false;
   readonly #listeners = new Set<() => void>();
 
   /** Reads the log, or begins one. @throws RunvError STATE_UNWRITABLE */
   constructor(path: string) {
     this.#path = path;
     this.#events = readEvents(path).slice(-retained);
-    this.#lines = this.#events.length;
-    this.#fd = this.#rewrite();
+    this.#rewrite();
   }
 
   /** The number of the next event. */
@@ -99,28 +100,44 @@ export class EventLog {
 
   #write(event: Event): void {
     try {
-      writeSync(this.#fd, line(event));
-      if (++this.#lines < 2 * retained) return;
-      closeSync(this.#fd);
-      this.#fd = this.#rewrite();
+      if (this.#torn || this.#lines >= 2 * retained) this.#rewrite();
+      else this.#append(event);
     } catch (error) {
-      log.error(`write ${this.#path}: ${messageOf(error)}`);
+      // The next event writes all that is kept.
+      if (!this.#torn) log.error(`write ${this.#path}: ${messageOf(error)}`);
+      this.#torn = true;
     }
   }
 
-  /** Writes what is kept into a new file. @returns its descriptor, to append to */
-  #rewrite(): number {
+  #append(event: Event): void {
+    writeAllSync(this.#fd!, line(event));
+    this.#lines++;
+  }
+
+  /** Writes what is kept into a new file, which is appended to from then on. */
+  #rewrite(): void {
     const next = `${this.#path}.new`;
+    let fd: number | undefined;
     try {
-      const fd = openSync(next, "w", 0o600);
-      for (const event of this.#events) writeSync(fd, line(event));
+      fd = openSync(next, "w", 0o600);
+      writeAllSync(fd, this.#events.map(line).join(""));
       renameSync(next, this.#path);
-      this.#lines = this.#events.length;
-      return fd;
     } catch (cause) {
+      if (fd !== undefined) closeSync(fd);
+      rmSync(next, { force: true });
       throw new RunvError("STATE_UNWRITABLE", `write ${this.#path}: ${fileProblem(cause)}`, { cause });
     }
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = fd;
+    this.#lines = this.#events.length;
+    this.#torn = false;
   }
+}
+
+/** A full disk may take a part (write(2)). */
+function writeAllSync(fd: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
 function line({ at, ...event }: Event): string {

@@ -1,6 +1,7 @@
 /** The containers of a daemon: how they are made, found again, and gone. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { anyway } from "../base/anyway";
 import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import type { GlobalOptions } from "../base/settings";
@@ -177,11 +178,11 @@ export class Supervisor {
         await start(global.root, id, { follow: false });
         return new DaemonProcess(store, started);
       } catch (error) {
-        await remove(global.root, id, true);
+        await anyway(() => remove(global.root, id, true));
         throw error;
       }
     } catch (error) {
-      store.remove(record);
+      await anyway(() => store.remove(record));
       throw error;
     }
   }
@@ -207,7 +208,7 @@ export class Supervisor {
       events.append({ type: "start-process", id, pid, key });
       container.attend(new DaemonProcess(store, started));
     } catch (error) {
-      store.remove(record);
+      await anyway(() => store.remove(record));
       throw error;
     }
   }

@@ -87,3 +87,17 @@ test("another kernel or init beside the initrd is noticed", async () => {
   writeFileSync(output.kernel, "another");
   expect(imageInfo(output, Buffer.from("newer"))).toMatchObject({ kernelFits: false, initIsOurs: false });
 });
+
+test("where one of the two cannot be written, the other stays as it was, and nothing is left", async () => {
+  const { kernel: written } = await build("whole", { modules });
+  writeFileSync(written, "the old kernel");
+  const directory = dirname(written);
+  const output = { kernel: written, initrd: join(directory, "i".repeat(250)) };
+  await expect(buildImage({ kernel, modules, cache: scratch, init, output, progress: () => {} })).rejects.toMatchObject(
+    {
+      code: "IMAGE_UNWRITABLE",
+    },
+  );
+  expect(readFileSync(written, "utf8")).toBe("the old kernel");
+  expect(readdirSync(directory).sort()).toEqual(["initrd", "kernel", "modules"]);
+});

@@ -20,7 +20,7 @@ import { optionsLackingIn } from "./options";
 import { modulesDirectory, packedKernel } from "./paths";
 import { sha256 } from "./sha256";
 import { prepareVmlinux } from "./vmlinux";
-import { writeWhole } from "./write-file";
+import { writeTogether } from "./write-file";
 
 export interface ImageOptions {
   /** A kernel of one's own; Debian's if undefined. */
@@ -79,11 +79,14 @@ export async function buildImage({
   };
   const initrd = writeInitrd({ manifest, init, modules: chosen.files, vsock: chosen.vsock });
   const packed = packedKernel(output.kernel);
-  if (isBzImage(original)) writeWhole(packed, original);
-  else rmSync(packed, { force: true });
-  await writeModulesDirectory(modulesDirectory(output.initrd, vmlinux.release), chosen.onDemand, source);
-  writeWhole(output.kernel, vmlinux.bytes);
-  writeWhole(output.initrd, initrd);
+  const files = new Map([
+    [output.kernel, vmlinux.bytes],
+    [output.initrd, initrd],
+  ]);
+  if (isBzImage(original)) files.set(packed, original);
+  const directory = modulesDirectory(output.initrd, vmlinux.release);
+  await writeTogether(files, () => writeModulesDirectory(directory, chosen.onDemand, source));
+  if (!files.has(packed)) rmSync(packed, { force: true });
   return { manifest, source: origin.name, kernelSize: vmlinux.bytes.length, initrdSize: initrd.length };
 }
 

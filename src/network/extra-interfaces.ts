@@ -1,5 +1,6 @@
 import { getRandomValues } from "node:crypto";
 import { closeSync } from "node:fs";
+import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
 import type { Machine } from "../hypervisor/driver";
 import { type Address, formatAddress, parseAddress } from "../linux/netlink/address";
@@ -115,13 +116,20 @@ export class ExtraInterfaces {
     return true;
   }
 
-  /** Tells the guest what changed. */
+  /** Tells the guest what changed: it has all of it then, or nothing. */
   async #tell(extra: Extra, before: Interface | undefined): Promise<void> {
     const { link, addresses, guestIndex } = extra;
     const config = { links: [link], addresses, routes: [], neighbours: [], rules: [] };
     const desired = desiredItems(config, new Map([[link.index, guestIndex]]));
-    const pair = { hostIndex: link.index, index: guestIndex, before, after: link };
-    await this.#guest.configure(changesOf(extra.told, desired, [pair]));
+    const pair = { hostIndex: link.index, index: guestIndex };
+    try {
+      await this.#guest.configure(changesOf(extra.told, desired, [{ ...pair, before, after: link }]));
+    } catch (error) {
+      // A part may be done. A new interface goes altogether.
+      const back = () => changesOf(desired, extra.told, [{ ...pair, before: link, after: before! }]);
+      if (before !== undefined) await anyway(() => this.#guest.configure(back()));
+      throw error;
+    }
     extra.told = desired;
   }
 }

@@ -6,6 +6,7 @@ import { log } from "../base/log";
 import type { Machine, Nic } from "../hypervisor/driver";
 import { addAddress, decodeAddress, deleteAddress, formatAddress, getAddresses } from "../linux/netlink/address";
 import { setLink } from "../linux/netlink/link";
+import type { NetlinkRequest } from "../linux/netlink/message";
 import { changesOf } from "./changes";
 import { loopback, type NetworkConfig, readNetwork } from "./config";
 import { desiredItems, type Item } from "./desired";
@@ -79,12 +80,40 @@ export class NamespaceNetwork implements FirstNetwork {
   async update({ name, addIp, deleteIp, mtu }: UpdateInterface): Promise<void> {
     const index = [...this.#plugs.all].find(([, { told }]) => told?.name === name)?.[0];
     if (index === undefined) throw refused(`there is no interface ${name}`);
-    const doing = `update the interface ${name}`;
-    const { netlink } = this.#host;
-    if (addIp !== undefined) netlink.change(doing, addAddress(addressOf(addIp, index)));
-    if (deleteIp !== undefined) netlink.change(doing, deleteAddress(addressOf(deleteIp, index)));
-    if (mtu !== undefined) netlink.change(doing, setLink(index, { mtu }));
+    const steps: { doing: string; request: NetlinkRequest; back: NetlinkRequest }[] = [];
+    const step = (what: string, request: NetlinkRequest, back: NetlinkRequest) =>
+      steps.push({ doing: `${what} of the interface ${name}`, request, back });
+    if (addIp !== undefined) {
+      const address = addressOf(addIp, index);
+      step(`add the address ${addIp}`, addAddress(address), deleteAddress(address));
+    }
+    if (deleteIp !== undefined) {
+      const address = addressOf(deleteIp, index);
+      step(`delete the address ${deleteIp}`, deleteAddress(address), addAddress(address));
+    }
+    const old = this.#plugs.all.get(index)?.told?.mtu;
+    if (mtu !== undefined) step(`set the MTU ${mtu}`, setLink(index, { mtu }), setLink(index, { mtu: old ?? mtu }));
+    this.#changeAll(steps);
     await this.sync(false);
+  }
+
+  /** Changes the namespace: all of it, or nothing. @throws NetlinkError */
+  #changeAll(steps: readonly { doing: string; request: NetlinkRequest; back: NetlinkRequest }[]): void {
+    const { netlink } = this.#host;
+    for (const [index, { doing, request }] of steps.entries()) {
+      try {
+        netlink.change(doing, request);
+      } catch (error) {
+        for (const step of steps.slice(0, index).reverse()) {
+          try {
+            netlink.change(`undo: ${step.doing}`, step.back);
+          } catch (cause) {
+            log.warn(messageOf(cause));
+          }
+        }
+        throw error;
+      }
+    }
   }
 
   leave(): Promise<void> {
