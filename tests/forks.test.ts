@@ -1,12 +1,13 @@
 /** Under emulation clones are forked from the process of their template: quick, of few pages, and like any other machine. */
 import { expect } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { syscall } from "../src/linux/local";
 import { processFiles } from "../src/sandbox/template-process";
 import { partsOf } from "./drivers/support/parts";
 import { rdrand, writeProgram } from "./support/machine-code";
+import { reap } from "./support/reaper";
 import { clean, type Rig, runvTest, templatesOf } from "./support/rig";
 import { holders, parentOf, readyProcess, templates } from "./support/template-process";
 import { until } from "./support/until";
@@ -66,6 +67,23 @@ runvTest("a clone is forked from its template's process, and is confined as one 
   expect(look(forked)).toMatchObject({ network: true, mounts: false, ipc: false, cgroups: true, named: true });
   await clean(rig);
 });
+
+runvTest(
+  "who has created a container is not left with its template's process: conmon waits for all that it is left with",
+  async (rig) => {
+    const bundle = await rig.bundle(sleeps);
+    const id = rig.id("created");
+    const pidFile = join(rig.directory, "pid");
+    const create = [...tcg, "--template", templatesOf(rig), "create", "-b", bundle, "--pid-file", pidFile, id];
+    const reaped = reap(pidFile, rig.command(create), true);
+    await until("the container is created", () => existsSync(pidFile), 60_000);
+    expect((await runv(rig, "start", id)).code).toBe(0);
+    const holder = await readyProcess(rig);
+    expect((await runv(rig, "delete", "--force", id)).code).toBe(0);
+    expect(await reaped).toMatchObject({ command: 0, child: true });
+    expect(holders(rig)).toEqual([holder]);
+  },
+);
 
 function sandboxOf({ root }: Rig, id: string): string {
   return JSON.parse(readFileSync(join(root, id, "state.json"), "utf8")).sandbox;

@@ -186,9 +186,11 @@ export class Making {
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
     await span("seal", () => seal(client));
     limitHostCgroup({ ...cgroup, memoryMiB: cgroup.memoryMiB + machine.ownMemoryMiB });
-    if (machine.lacksProcess) startProcess(this.#machine("new"));
+    const templateProcess = machine.lacksProcess ? this.#machine("new") : undefined;
+    if (complete && templateProcess !== undefined) startProcess(templateProcess);
     record = {
       ...record,
+      ...(!complete && { templateProcess }),
       phase: "created",
       machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,

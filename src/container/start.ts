@@ -5,6 +5,7 @@ import { killInit } from "../guest/signal";
 import { SIGKILL } from "../linux/signals";
 import { explain } from "../program/program";
 import type { GoResult } from "../sandbox/messages";
+import { startProcess } from "../sandbox/template-process";
 import { runHooks } from "./hooks";
 import { withLock } from "./lock";
 import { initOf, openContainer, withSandbox } from "./open";
@@ -28,7 +29,7 @@ export async function start(root: string, id: string, { follow } = { follow: tru
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
     if (status !== "created") throw wrongStatus(status);
-    const started: ContainerRecord = { ...record, phase: "running" };
+    const started: ContainerRecord = { ...record, phase: "running", templateProcess: undefined };
     await withSandbox(root, record, async (client) => {
       if (follow) await span("network", () => client.network(id, true));
       const begin = async () => {
@@ -38,6 +39,7 @@ export async function start(root: string, id: string, { follow } = { follow: tru
       // What has begun cannot go back to where it was: it is ended.
       await changeRecord(root, started, begin, () => client.guest.call(killInit(initOf(record), SIGKILL)));
     });
+    if (record.templateProcess !== undefined) startProcess(record.templateProcess);
     const { pid, ...state } = stateOf(root, started);
     try {
       await runHooks("poststart", record.hooks.poststart, { ...state, pid });

@@ -11,6 +11,7 @@ import type { Namespace } from "../oci/namespaces";
 import type { Process } from "../oci/process";
 import type { Resources } from "../oci/resources";
 import type { Note } from "../program/program";
+import type { ProcessTask } from "../sandbox/template-process";
 import { isRecord } from "./record-shape";
 
 /** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
@@ -44,6 +45,8 @@ export interface ContainerRecord {
   init?: number | undefined;
   /** What the instructions after `stop` are for, from instruction `from` on: they fail when the container is started. */
   afterStop?: { from: number; notes: Note[] } | undefined;
+  /** The process that its template lacks, which `start` is to start. */
+  templateProcess?: ProcessTask | undefined;
   /** Of config.json, for `exec` and `start`. */
   process: Process;
   namespaces: readonly Namespace[];

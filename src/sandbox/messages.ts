@@ -219,7 +219,10 @@ export interface MachineInfo {
   most: MachineSize;
   /** What the hypervisor may take for itself beyond what all do, in MiB. */
   ownMemoryMiB: number;
-  /** See `Sandbox`: whoever asked for the machine is to start that process, for he is in no container's cgroup. */
+  /**
+   * See `Sandbox`: whoever starts the container is to start that process, for he is in no container's cgroup, and is not waited for with all that he
+   * leaves behind, as conmon waits for `create`.
+   */
   lacksProcess: boolean;
 }
 
