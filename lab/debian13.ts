@@ -10,7 +10,7 @@ import type { LabKind } from "./kinds";
 import { commandLine } from "./order";
 
 const packages = [
-  ..."systemd systemd-sysv dbus apparmor linux-image-amd64 kmod qemu-system-x86 qemu-utils docker.io docker-cli".split(
+  ..."systemd systemd-sysv dbus apparmor linux-image-amd64 kmod xz-utils qemu-system-x86 qemu-utils docker.io docker-cli".split(
     " ",
   ),
   ..."containerd runc iptables nftables podman conmon netavark aardvark-dns procps iproute2 busybox-static".split(" "),
