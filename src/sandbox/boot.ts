@@ -58,9 +58,8 @@ export async function planBoot(
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
   };
-  const balloon = driver.capabilities.freePageReporting ? ["virtio_balloon"] : [];
   const network = driver.nicModules ?? networkModules;
-  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...network, ...balloon]);
+  const modules = modulesFor(manifest, [...driver.guestMount.modules, ...network]);
   return { plan: { driver, spec, release: manifest.kernelRelease, modules, handlers }, manifest };
 }
 

@@ -3,7 +3,7 @@ import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
 import { decodeHello, Guest, type Hello } from "../guest/guest";
-import { type Host, loadModules, prepareGuest, reportFreePages } from "../guest/prepare";
+import { type Host, loadModules, prepareGuest } from "../guest/prepare";
 import { followChanges } from "../guest/share-changes";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
 import { prepareNetwork } from "../network/spare-nic";
@@ -60,10 +60,9 @@ export interface BootPlan {
  * Gives a guest what it needs whatever it will be used for: it is done once for all that are cloned from it.
  * @returns the guest's name of the hidden network device
  */
-export async function prepare(guest: Guest, { driver, modules, spec }: BootPlan): Promise<string | undefined> {
+export async function prepare(guest: Guest, { modules, spec }: BootPlan): Promise<string | undefined> {
   if (modules.length > 0) await guest.call(loadModules(modules));
   await guest.call(prepareGuest());
-  if (driver.capabilities.freePageReporting) await guest.call(reportFreePages());
   return await prepareNetwork(guest, spec.nic);
 }
 

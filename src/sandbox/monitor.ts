@@ -24,6 +24,7 @@ import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-
 import { boot } from "./boot";
 import { monitorNumber, type Sandbox } from "./connect";
 import { Disks } from "./disks";
+import { giveBackMemory } from "./give-back";
 import { grow } from "./grow";
 import { keepTime } from "./keep-time";
 import type { Memories } from "./memory";
@@ -170,7 +171,9 @@ class Monitor {
 
   async #start(request: LaunchRequest): Promise<MachineInfo> {
     const info = this.#parked ? await this.#unpark() : await this.#launch(request);
-    keepTime(this.#sandbox!.guest);
+    const { machine, guest } = this.#sandbox!;
+    keepTime(guest);
+    giveBackMemory(machine, guest, this.#initrd);
     return info;
   }
 
