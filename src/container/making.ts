@@ -44,6 +44,7 @@ import {
   removeHostCgroup,
 } from "./host-cgroup";
 import { NetworkNamespace } from "./network-namespace";
+import { scoreMachine } from "./oom-score";
 import type { CreateOptions } from "./options";
 import { machineResources } from "./pod";
 import type { RootView } from "./root-view";
@@ -186,6 +187,7 @@ export class Making {
     const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
     await span("seal", () => seal(client));
     limitHostCgroup({ ...cgroup, memoryMiB: cgroup.memoryMiB + machine.ownMemoryMiB });
+    if (machine.pid !== undefined) scoreMachine(machine.pid, process.oomScoreAdj, this.#member !== undefined);
     const templateProcess = machine.lacksProcess ? this.#machine("new") : undefined;
     if (complete && templateProcess !== undefined) startProcess(templateProcess);
     record = {

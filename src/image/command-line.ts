@@ -23,6 +23,9 @@ export const commandLine: readonly string[] = [
   // The security modules that need no profiles loaded from outside. Debian's kernel has AppArmor and TOMOYO too, which would be asked at
   // every file and process and have nothing to say.
   "lsm=landlock,lockdown,yama",
+  // Huge pages for programs that ask for them. Unasked, each process that has 2 MiB in one piece would get and clear them at its first word, init
+  // too: 4 MiB of each idle clone.
+  "transparent_hugepage=madvise",
 ];
 
 /**

@@ -10,6 +10,7 @@ import { chooseDriver } from "../hypervisor";
 import { availableMiB } from "../linux/available-memory";
 import { type Identity, identityOf } from "../linux/identity";
 import { setPriority } from "../linux/processes";
+import { leastMiB } from "./default-memory";
 import { newSandbox, removeSandbox } from "./paths";
 import {
   lockFile,
@@ -120,7 +121,7 @@ export class Keeper {
       await this.#drop(this.#units.size);
     }
     const missing = this.#task.reserveMiB - availableMiB();
-    this.#waitsForMemory = missing > -this.#task.machine.memoryMiB;
+    this.#waitsForMemory = missing > -Math.min(leastMiB, this.#task.machine.memoryMiB);
     if (missing > 0) await this.#drop(1);
     this.#tend();
   }

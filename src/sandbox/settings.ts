@@ -4,6 +4,7 @@ import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
 import { driverSettings } from "../hypervisor";
 import { defaultInitrd, defaultKernel, imageBeside } from "../image/paths";
+import { defaultMemoryMiB, memorySource } from "./default-memory";
 
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
@@ -13,15 +14,21 @@ const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserv
 
 /** The settings that a command is to use. Reads the configuration file. */
 export function settings(global: GlobalOptions, config: Config = readConfig(driverKeys)): Settings {
+  const driver = global.driver ?? config.driver ?? "auto";
+  const templates = global.noTemplate ? undefined : templateSettings(global, config);
+  const driverOptions = { ...config.driverOptions, ...global.driverOptions };
   return {
     ...imageSettings(global, config),
-    driver: global.driver ?? config.driver ?? "auto",
-    templates: global.noTemplate ? undefined : templateSettings(global, config),
+    driver,
+    templates,
     pool: poolSettings(global, config),
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
-    defaultMemory: global.defaultMemory ?? config.default_memory ?? 128,
+    defaultMemory:
+      global.defaultMemory ??
+      config.default_memory ??
+      defaultMemoryMiB(memorySource(driver, driverOptions.share, templates?.directory)),
     startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
-    driverOptions: { ...config.driverOptions, ...global.driverOptions },
+    driverOptions,
   };
 }
 

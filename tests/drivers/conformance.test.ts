@@ -185,7 +185,8 @@ for (const driver of driversUnderTest()) {
       const total = async () =>
         Number(/MemTotal: +(\d+)/.exec((await runv(["exec", id("main"), "cat", "/proc/meminfo"])).stdout)?.[1]);
       const before = await total();
-      const { code, stderr } = await runv(["update", "--memory", "400M", id("main")]);
+      const more = `${Math.ceil(before / 1024) + 300}M`;
+      const { code, stderr } = await runv(["update", "--memory", more, id("main")]);
       if (capabilities?.hotplugMemory) {
         expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
         expect(await total()).toBeGreaterThan(before + (200 << 10));

@@ -8,6 +8,7 @@ const capabilities: Capabilities = {
   pause: true,
   template: true,
   fork: true,
+  onDemandMemory: true,
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,

@@ -38,6 +38,12 @@ export function xenVersion({ read }: Pick<XenSources, "read"> = thisMachine): st
   return major === undefined || minor === undefined ? undefined : `${major}.${minor}`;
 }
 
+/** Whether this is the domain that starts others: dom0. */
+export function isFirstDomain({ read }: Pick<XenSources, "read"> = thisMachine): boolean {
+  const text = (path: string) => attempt(() => read(path).trim());
+  return text("/sys/hypervisor/type") === "xen" && text("/proc/xen/capabilities")?.includes("control_d") !== false;
+}
+
 /** Why Xen cannot run domains of a type here; undefined if it can. */
 export function xenProblem(type: DomainType, sources: XenSources = thisMachine): Problem | undefined {
   return hypervisorProblem(type, sources) ?? toolsProblem(sources) ?? deviceProblem(sources) ?? daemonProblem(sources);

@@ -1,0 +1,68 @@
+/**
+ * The memory of a machine whose container has no limit: a share of the host's. A machine takes a page of the host when its guest first writes to it, and
+ * gives back what is freed, so what it may have costs little; its description costs 16 MiB for each GiB, which clones have in common.
+ */
+import { readFileSync } from "node:fs";
+import { totalmem } from "node:os";
+import { drivers } from "../hypervisor";
+import { isFirstDomain } from "../hypervisor/xen/host";
+import { hasNoHoles } from "./template-room";
+
+/** What a machine begins with that takes all of it at once, in MiB. */
+export const leastMiB = 128;
+/** The most for machines that have the description of their memory in common, and for those of which each writes its own, in MiB. */
+const [mostOfClonesMiB, mostOfOthersMiB] = [4096, 1024];
+
+/** What it depends on. */
+export interface MemorySource {
+  /** What the host has. */
+  hostMiB: number;
+  /** Whether the host's kernel promises no more than it has: `vm.overcommit_memory` is 2. */
+  strict: boolean;
+  /** Whether the driver's machines take memory only as they need it. */
+  onDemand: boolean;
+  /** Whether machines are clones of a template, and where holes of that take no room. */
+  clones: boolean;
+  holes: boolean;
+}
+
+/** The memory of a machine for a container without limits, in MiB: a power of two, half of the host's at most. */
+export function defaultMemoryMiB({ hostMiB, strict, onDemand, clones, holes }: MemorySource): number {
+  if (strict || !onDemand || (clones && !holes)) return leastMiB;
+  const most = clones ? mostOfClonesMiB : mostOfOthersMiB;
+  const share = 2 ** Math.floor(Math.log2(Math.max(1, hostMiB / 2)));
+  return Math.max(leastMiB, Math.min(most, share));
+}
+
+/**
+ * What this host, a driver and the place of its templates come to.
+ * @param driver its name, or `auto`
+ * @param share by what files are to be shared, if something is said of it
+ * @param templates their directory; undefined: there are none
+ */
+export function memorySource(driver: string, share: string | undefined, templates: string | undefined): MemorySource {
+  const { onDemandMemory, template } = (driver === "auto" ? auto() : drivers().find(({ name }) => name === driver))
+    ?.capabilities ?? { onDemandMemory: true, template: true };
+  return {
+    hostMiB: totalmem() / 2 ** 20,
+    strict: read("/proc/sys/vm/overcommit_memory") === "2",
+    onDemand: onDemandMemory,
+    // virtiofsd must see the memory, so each clone has a copy of the template's.
+    clones: template && templates !== undefined && share !== "virtiofs",
+    holes: templates === undefined || !hasNoHoles(templates),
+  };
+}
+
+/** What `auto` will be, as far as it matters here, without a look at each. */
+function auto() {
+  const name = isFirstDomain() ? "xen" : "qemu";
+  return drivers().find((driver) => driver.name === name);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "latin1").trim();
+  } catch {
+    return undefined;
+  }
+}
