@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { defaultMemoryMiB, memorySource } from "../src/sandbox/default-memory";
 import { partsOf } from "./drivers/support/parts";
 import { output } from "./support/command";
 import { copyProject } from "./support/copy-project";
@@ -124,7 +125,8 @@ runvTest("template build, ls, rm and gc; the first start clones what was built",
   expect([built.code, built.stderr]).toEqual([0, ""]);
   const key = built.stdout.trim();
   expect(await template("build")).toMatchObject({ code: 0, stdout: `${key}\n` });
-  const subject = { cpus: 1, memoryMiB: 128, network: "namespace" };
+  const memoryMiB = defaultMemoryMiB(memorySource("auto", undefined, templatesOf(rig)));
+  const subject = { cpus: 1, memoryMiB, network: "namespace" };
   expect(await list()).toMatchObject([{ key, status: "good", subject }]);
   const { ctimeMs } = statSync(join(templatesOf(rig), key, "memory"));
   const bundle = await rig.bundle({ args: ["echo", "hi"] });
