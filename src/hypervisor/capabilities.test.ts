@@ -63,6 +63,6 @@ test("check and features tell the same", () => {
     ),
   });
   expect(featureAnnotations()["org.hyper.runv.driver.libvirt"]).toBe(
-    "pause,onDemandMemory,freePageReporting,hotplugNic,hotplugDisk,hotplugCpu,hotplugMemory",
+    "pause,freePageReporting,hotplugNic,hotplugDisk,hotplugCpu,hotplugMemory",
   );
 });

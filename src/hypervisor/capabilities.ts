@@ -22,10 +22,6 @@ const words: Readonly<Record<Capability, Words>> = {
     what: "fork machines from one that has started already",
     instead: "machines of this driver are started, from a template where it can",
   },
-  onDemandMemory: {
-    what: "take memory from the host only as a guest uses it",
-    instead: "a container without limits gets 128 MiB: give it a limit, or set default_memory",
-  },
   balloon: { what: "take memory back from a running machine", instead: "containers' limits hold in the guest" },
   freePageReporting: {
     what: "give back memory that a guest has freed",

@@ -14,8 +14,6 @@ export interface Capabilities {
   template: boolean;
   /** Fork others from one that stands still. */
   fork: boolean;
-  /** A machine takes memory from the host only as its guest uses it. */
-  onDemandMemory: boolean;
   /** Change the memory that the guest has while it runs. */
   balloon: boolean;
   /** Pages that the guest frees go back to the host by themselves. */

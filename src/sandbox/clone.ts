@@ -114,7 +114,7 @@ async function clone(
     const { agent, guest } = await connect(machine, handlers);
     await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(plan))));
     follow(guest, plan);
-    return { machine, agent, guest, ...(template.notes as Notes) };
+    return { machine, agent, guest, cloned: true, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -29,6 +29,8 @@ export interface Sandbox {
   hello: Hello;
   /** The guest's name of the network device that is hidden from it. */
   hiddenNic: string | undefined;
+  /** It is the clone of a template: the description of its memory is that's, as long as it does not write to it. */
+  cloned?: boolean;
   /** It comes from a template whose clones can be forked, and nobody has started the process for that. */
   lacksProcess?: boolean;
 }

@@ -8,10 +8,9 @@ import { drivers } from "../hypervisor";
 import { isFirstDomain } from "../hypervisor/xen/host";
 import { hasNoHoles } from "./template-room";
 
-/** What a machine begins with that takes all of it at once, in MiB. */
+/** What it has at least, and where it costs more than that: all that there is where no clones are made. In MiB. */
 export const leastMiB = 128;
-/** The most for machines that have the description of their memory in common, and for those of which each writes its own, in MiB. */
-const [mostOfClonesMiB, mostOfOthersMiB] = [4096, 1024];
+const mostMiB = 4096;
 
 /** What it depends on. */
 export interface MemorySource {
@@ -19,19 +18,16 @@ export interface MemorySource {
   hostMiB: number;
   /** Whether the host's kernel promises no more than it has: `vm.overcommit_memory` is 2. */
   strict: boolean;
-  /** Whether the driver's machines take memory only as they need it. */
-  onDemand: boolean;
   /** Whether machines are clones of a template, and where holes of that take no room. */
   clones: boolean;
   holes: boolean;
 }
 
 /** The memory of a machine for a container without limits, in MiB: a power of two, half of the host's at most. */
-export function defaultMemoryMiB({ hostMiB, strict, onDemand, clones, holes }: MemorySource): number {
-  if (strict || !onDemand || (clones && !holes)) return leastMiB;
-  const most = clones ? mostOfClonesMiB : mostOfOthersMiB;
+export function defaultMemoryMiB({ hostMiB, strict, clones, holes }: MemorySource): number {
+  if (strict || !clones || !holes) return leastMiB;
   const share = 2 ** Math.floor(Math.log2(Math.max(1, hostMiB / 2)));
-  return Math.max(leastMiB, Math.min(most, share));
+  return Math.max(leastMiB, Math.min(mostMiB, share));
 }
 
 /**
@@ -41,14 +37,12 @@ export function defaultMemoryMiB({ hostMiB, strict, onDemand, clones, holes }: M
  * @param templates their directory; undefined: there are none
  */
 export function memorySource(driver: string, share: string | undefined, templates: string | undefined): MemorySource {
-  const { onDemandMemory, template } = (driver === "auto" ? auto() : drivers().find(({ name }) => name === driver))
-    ?.capabilities ?? { onDemandMemory: true, template: true };
+  const chosen = driver === "auto" ? auto() : drivers().find(({ name }) => name === driver);
   return {
     hostMiB: totalmem() / 2 ** 20,
     strict: read("/proc/sys/vm/overcommit_memory") === "2",
-    onDemand: onDemandMemory,
     // virtiofsd must see the memory, so each clone has a copy of the template's.
-    clones: template && templates !== undefined && share !== "virtiofs",
+    clones: chosen?.capabilities.template === true && templates !== undefined && share !== "virtiofs",
     holes: templates === undefined || !hasNoHoles(templates),
   };
 }

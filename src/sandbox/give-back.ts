@@ -7,8 +7,8 @@ import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import type { Guest } from "../guest/guest";
 import { loadModules, reportFreePages } from "../guest/prepare";
-import type { Machine } from "../hypervisor/driver";
 import { readImageManifest } from "../image/read-manifest";
+import type { Sandbox } from "./connect";
 import { modulesFor } from "./modules";
 
 /** How often it is looked at what a machine has taken, in ms. */
@@ -17,18 +17,24 @@ const lookEveryMs = 2_000;
 const worthwhileMiB = 24;
 
 /**
- * Has a guest give back what it frees, from when it has taken some memory until its end. Nothing happens where its machine cannot.
+ * Has a guest give back what it frees, to its end: a clone from when it has taken some memory, others at once. Nothing happens where its machine cannot.
  * @param initrd the machine's, which has the module for that
  */
-export function giveBackMemory({ pid, capabilities }: Machine, guest: Guest, initrd: string): void {
+export function giveBackMemory({ machine, guest, cloned }: Sandbox, initrd: string): void {
+  const { pid, capabilities } = machine;
   if (!capabilities.freePageReporting || pid === undefined) return;
+  const start = () =>
+    void begin(guest, initrd).catch((error) => log.debug(`memory that is freed stays taken: ${messageOf(error)}`));
+  if (cloned !== true) {
+    start();
+    return;
+  }
   const atFirst = ownMiB(pid) ?? 0;
   const timer = setInterval(() => {
     const own = ownMiB(pid);
     if (own !== undefined && own - atFirst < worthwhileMiB) return;
     clearInterval(timer);
-    if (own === undefined) return;
-    begin(guest, initrd).catch((error: unknown) => log.debug(`memory that is freed stays taken: ${messageOf(error)}`));
+    if (own !== undefined) start();
   }, lookEveryMs);
   timer.unref();
 }

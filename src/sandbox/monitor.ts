@@ -171,9 +171,8 @@ class Monitor {
 
   async #start(request: LaunchRequest): Promise<MachineInfo> {
     const info = this.#parked ? await this.#unpark() : await this.#launch(request);
-    const { machine, guest } = this.#sandbox!;
-    keepTime(guest);
-    giveBackMemory(machine, guest, this.#initrd);
+    keepTime(this.#sandbox!.guest);
+    giveBackMemory(this.#sandbox!, this.#initrd);
     return info;
   }
 

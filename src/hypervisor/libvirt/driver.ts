@@ -6,7 +6,6 @@ const capabilities: Capabilities = {
   pause: true,
   template: false,
   fork: false,
-  onDemandMemory: true,
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,

@@ -8,7 +8,6 @@ const capabilities: Capabilities = {
   pause: true,
   template: true,
   fork: true,
-  onDemandMemory: true,
   balloon: false,
   freePageReporting: true,
   hotplugNic: true,

@@ -7,7 +7,6 @@ const capabilities: Capabilities = {
   pause: true,
   template: false,
   fork: false,
-  onDemandMemory: false,
   balloon: false,
   freePageReporting: false,
   hotplugNic: true,
