@@ -366,6 +366,7 @@ shared("the network of another container by its systemPid, as Docker's --net=con
   const ofMain = daemon.follow({ id: main });
   await daemon.call("AddProcess", { ...request, ...exec.paths });
   await ofMain.see("exit", main, "looks");
+  await until("both have told all", () => [fifos, exec].every(({ output }) => output.split("\n").length === 5));
   expect(fifos.output).toMatch(/^net:\[\d+\]\n[0-9a-f-]{36}\n.* mtu 40000 /s);
   expect(exec.output).toBe(fifos.output);
   for (const open of [fifos, exec, events, ofMain]) open.close();

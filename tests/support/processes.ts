@@ -15,7 +15,8 @@ interface Process {
  */
 export function processesOf(rig: string): string[] {
   const all = readProcesses();
-  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  // A template's process, which a daemon may have started, is there for whoever comes next.
+  const parents = new Map(all.map(({ pid, parent, command }) => [pid, isTemplates(command) ? 1 : parent]));
   const descends = (pid: number): boolean => {
     const parent = parents.get(pid);
     return parent === process.pid || (parent !== undefined && descends(parent));
@@ -30,6 +31,10 @@ export function processesOf(rig: string): string[] {
         (command.includes("qemu") && holds(pid, rig)),
     )
     .map(({ pid, parent, state, command }) => `process ${pid} (${state}, child of ${parent}): ${command}`);
+}
+
+function isTemplates(command: string): boolean {
+  return command.endsWith(" template-process");
 }
 
 function holds(pid: number, rig: string): boolean {
