@@ -17,6 +17,6 @@ export function scoreMachine(pid: number, score: number | undefined, joined: boo
     if (!joined || score > Number(readFileSync(path, "latin1"))) writeFileSync(path, String(score));
   } catch (error) {
     // Lower than it was takes CAP_SYS_RESOURCE.
-    log.info(`the machine's oom_score_adj is left as it is: ${messageOf(error)}`);
+    log.debug(`the machine's oom_score_adj is left as it is: ${messageOf(error)}`);
   }
 }
