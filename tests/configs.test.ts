@@ -18,7 +18,7 @@ interface Expectation {
   signal?: "TERM" | "KILL";
 }
 
-const typed = { input: "echo $((40 + 2)); tty; exit 3\n", code: 3, stdout: /42\r\n\/dev\/pts\/0\r\n/ };
+const typed = { input: "echo $((40 + 2)); tty; exit 3\n", code: 3, stdout: /42\n\/dev\/pts\/0\n/ };
 
 const expected: Record<string, Expectation> = {
   "cri-1-sandbox": { code: 137, signal: "KILL" },
