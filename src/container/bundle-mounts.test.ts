@@ -33,7 +33,7 @@ test("the root file system, and each bind mount by its index, relative to the bu
     [`${directory}/data`, "c1/0", true],
     [`${directory}/file`, "c1/1", false],
   ]);
-  expect(sourcesOf("c1", all).get(1)).toEqual({ path: "/run/share/c1/1", directory: false });
+  expect(sourcesOf("c1", all).get(1)).toEqual({ path: "/run/share/c1/1", directory: false, inherited: [] });
 });
 
 test("a source that is missing, and one whose other end is a process of this kernel, are refused", () => {

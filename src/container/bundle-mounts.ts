@@ -8,7 +8,7 @@ import { sharePath } from "../guest/places";
 import { pathOf } from "../linux/beneath";
 import { AT_FDCWD, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
-import { mountsBelow } from "../linux/mounts";
+import { mountOf, mountsBelow, readMountInfo } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import { idMapOptions } from "../oci/mount-options";
@@ -36,6 +36,8 @@ export interface SharedTree {
   own: boolean;
   /** The machine has this in its place, for all containers that share it. */
   memory?: SharedMemory | undefined;
+  /** Options of the host's mount that hold for the processes of the container, too. */
+  inherited: readonly string[];
   /** What it is on the host, whatever the guest makes of it. */
   attributes: TreeAttributes;
   /** Its owners are mapped: by a user namespace, once there is one. */
@@ -69,9 +71,10 @@ export function isRoot({ field }: SharedTree): boolean {
 export function openTrees(id: string, bundle: Bundle): SharedTree[] {
   const trees: SharedTree[] = [];
   try {
-    trees.push(rootOf(id, bundle));
+    const mountinfo = readMountInfo();
+    trees.push(rootOf(id, bundle, mountinfo));
     for (const [index, mount] of bundle.config.mounts.entries()) {
-      if (isBind(mount)) trees.push(boundTree(id, bundle, index, mount));
+      if (isBind(mount)) trees.push(boundTree(id, bundle, index, mountinfo));
     }
     return trees;
   } catch (error) {
@@ -87,12 +90,14 @@ export function closeTrees(trees: readonly SharedTree[]): void {
   }
 }
 
-function rootOf(id: string, { rootfs }: Bundle): SharedTree {
+function rootOf(id: string, { rootfs }: Bundle, mountinfo: string): SharedTree {
   const place = openPlace(rootfs, rootField);
   const path = rootPath(id);
   // What is to be mounted in it may need a place there first: it is made read-only when it is ready.
   const attributes = unchanged;
-  return { source: rootfs, place, path, directory: true, recursive: true, own: false, attributes, field: rootField };
+  const inherited = inheritable(place, mountinfo);
+  const tree = { source: rootfs, place, path, directory: true, recursive: true, own: false, inherited, attributes };
+  return { ...tree, field: rootField };
 }
 
 /** Makes the user namespaces by which ids are mapped. @throws RunvError MOUNT_IDMAP */
@@ -112,7 +117,8 @@ function idMapOf({ linux }: Config, index: number, mount: Mount): SharedTree["id
   return { map: { uids: uidMappings, gids: gidMappings }, recursive };
 }
 
-function boundTree(id: string, { bundle, config }: Bundle, index: number, mount: Mount): SharedTree {
+function boundTree(id: string, { bundle, config }: Bundle, index: number, mountinfo: string): SharedTree {
+  const mount = config.mounts[index]!;
   const field = `mounts[${index}].source`;
   const source = resolve(bundle, mount.source ?? "");
   const own = /^\/(proc|sys)(\/|$)/.test(source);
@@ -128,6 +134,7 @@ function boundTree(id: string, { bundle, config }: Bundle, index: number, mount:
       directory: isDirectory(place, source, field),
       recursive: mount.options.includes("rbind"),
       own,
+      inherited: own ? [] : inheritedOptions(config, index, inheritable(place, mountinfo)),
       attributes: onHost(mount.options),
       memory: idMap === undefined ? sharedMemory(place, mount.destination) : undefined,
       ...(idMap !== undefined && { idMap }),
@@ -136,6 +143,33 @@ function boundTree(id: string, { bundle, config }: Bundle, index: number, mount:
     closeSync(place);
     throw error;
   }
+}
+
+/** What processes find in a mount's options, and a bind mount of it takes over; all but the last are locked in a user namespace (mount_namespaces(7)). */
+const [locked, unlocked] = [["ro", "nosuid", "nodev", "noexec"], "nosymfollow"];
+
+/** Those of the mount in which a place is. Times hold on the host. */
+function inheritable(place: number, mountinfo: string): string[] {
+  const all = [...locked, unlocked];
+  return mountOf(place, mountinfo)?.options.filter((option) => all.includes(option)) ?? [];
+}
+
+/**
+ * Which of them a bind mount has, as with runc: all, where it has no such options of its own; else what a user namespace locks, in one. What is only to be
+ * read stays so unless it is said otherwise.
+ * @throws RunvError CONFIG_UNSUPPORTED when it is to be without what is locked
+ */
+function inheritedOptions({ linux, mounts }: Config, index: number, held: readonly string[]): readonly string[] {
+  const { set, clear } = sortMountOptions(mounts[index]!.options).attributes;
+  if (set === 0 && clear === 0) return held;
+  if (!linux.namespaces.some(({ type }) => type === "user")) return held.filter((option) => option === "ro");
+  const kept = held.filter((option) => locked.includes(option));
+  const lost = kept.find((option) => clear & sortMountOptions([option]).attributes.set);
+  if (lost === undefined) return kept;
+  const message = `mounts[${index}].options: a mount in a user namespace has what its source's has: ${lost} (operation not permitted)`;
+  throw new RunvError("CONFIG_UNSUPPORTED", message, {
+    hint: `leave the option out, or mount the source without ${lost}`,
+  });
 }
 
 /** Whether it can be written to is the host's matter; all other attributes hold in the guest, whose processes they are for. */
@@ -155,10 +189,10 @@ export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number,
 }
 
 /** What is mounted in a directory of the host is one with it on the share; in the guest it is a mount again. */
-function boundSource({ source, place, path, directory, recursive, own, memory }: SharedTree): BoundSource {
+function boundSource({ source, place, path, directory, recursive, own, inherited, memory }: SharedTree): BoundSource {
   if (memory !== undefined) return { path: memoryPlace(memory.name), directory };
   const below = recursive && directory && !own ? mountsBelow(readlinkSync(pathOf(place))) : [];
-  return { path: own ? source : `${sharePath}/${path}`, directory, ...(below.length > 0 && { below }) };
+  return { path: own ? source : `${sharePath}/${path}`, directory, inherited, ...(below.length > 0 && { below }) };
 }
 
 /** The same for the shim: the host's side of the container's file system, as descriptors of this process. */

@@ -71,6 +71,7 @@ async function createWith(
     bundle: bundle.bundle,
     config,
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
+    inherited: isDisk ? [] : trees.find(isRoot)!.inherited,
     sources: sourcesOf(id, trees),
     onlcr: keepsOnlcr(how.detach),
     credit: outputCredit,

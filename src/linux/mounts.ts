@@ -13,7 +13,7 @@ export interface MountBelow {
  * The mounts below a directory, in the order in which they came; of several on one place the last.
  * @param directory its real path
  */
-export function mountsBelow(directory: string, mountinfo = readFileSync("/proc/self/mountinfo", "utf8")): MountBelow[] {
+export function mountsBelow(directory: string, mountinfo = readMountInfo()): MountBelow[] {
   const prefix = directory === "/" ? "/" : `${directory}/`;
   const below = new Map<string, MountBelow>();
   for (const line of mountinfo.split("\n")) {
@@ -41,12 +41,15 @@ export interface MountInfo {
   type: string;
 }
 
+/** All mounts, in the kernel's words. */
+export function readMountInfo(): string {
+  return readFileSync("/proc/self/mountinfo", "utf8");
+}
+
 /** The mount in which an open file is; undefined when this process's namespace does not have it. */
-export function mountOf(descriptor: number): MountInfo | undefined {
+export function mountOf(descriptor: number, mountinfo = readMountInfo()): MountInfo | undefined {
   const id = /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8"))?.[1];
-  const line = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .find((line) => line.startsWith(`${id} `));
+  const line = mountinfo.split("\n").find((line) => line.startsWith(`${id} `));
   if (id === undefined || line === undefined) return undefined;
   const [, , device = "", root = "", point = "", options = ""] = line.split(" ");
   const type = line.slice(line.indexOf(" - ") + 3).split(" ")[0] ?? "";

@@ -12,6 +12,8 @@ import { directoryInRoot, fileInRoot, openInRoot } from "./root";
 export interface BoundSource {
   path: string;
   directory: boolean;
+  /** Options of the host's mount that the bind mount has, too, unless its own say otherwise: `nosuid`. */
+  inherited?: readonly string[];
   /** What is mounted below it on the host, where the bind mount takes that along: it is to be a mount of its own here too. */
   below?: readonly MountBelow[];
   /** Its detached mount, when it was taken already, and those below it: −errno where there is none. */

@@ -29,6 +29,8 @@ export interface ContainerPlan {
   config: Config;
   /** Where the guest has the root file system. */
   rootfs: string;
+  /** Options of its mount on the host that hold in the guest, too. */
+  inherited?: readonly string[];
   /** For each bind mount, by its index in `config.mounts`, where the guest has its source. */
   sources: ReadonlyMap<number, BoundSource>;
   /** Namespaces of other processes that it joins. */
@@ -67,7 +69,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   const namespaces = planNamespaces(linux.namespaces, plan.joined);
   p.syscall("umask", [0]);
   const outer = lowerPlace(p, id, config, namespaces);
-  const root = lowerRoot(p, rootfs);
+  const root = lowerRoot(p, rootfs, plan.inherited ?? []);
   const inUserNamespace = has(linux.namespaces, "user");
   const sources = inUserNamespace ? takeSources(p, mounts, plan.sources) : plan.sources;
   lowerNames(p, config);

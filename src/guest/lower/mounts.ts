@@ -25,7 +25,8 @@ export interface MountPlan {
 /** Mounts everything below the container's root. */
 export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgroup, bindSys }: MountPlan): void {
   for (const [index, mount] of mounts.entries()) {
-    const options = sortMountOptions(mount.options);
+    const inherited = sources.get(index)?.inherited ?? [];
+    const options = sortMountOptions([...inherited, ...mount.options]);
     const { type, destination } = mount;
     p.doing(`mount ${sources.has(index) ? mount.source : type} on ${destination}`);
     // Nodes are still to be made there: see `lowerReadonlyDev`.
