@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isAlive } from "../src/linux/identity";
 import { command } from "./support/command";
 import { type Rig, runvTest } from "./support/rig";
 import { until } from "./support/until";
@@ -106,7 +107,7 @@ for (const obstacle of Object.keys(obstacles)) {
       }
       const { code, stderr } = await runv(["delete", "--force", id]);
       expect([code, stderr]).toEqual([1, expect.stringMatching(/remove /)]);
-      for (const { pid } of [monitor, shim]) expect(existsSync(`/proc/${pid}`)).toBe(false);
+      expect([monitor, shim].map(isAlive)).toEqual([false, false]);
     });
     expect(await runv(["delete", id])).toMatchObject({ code: 0 });
     expect(existsSync(directoryOf(rig, id))).toBe(false);
