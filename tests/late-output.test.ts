@@ -70,8 +70,10 @@ runvTest("the rest of an output keeps no container", async ({ command, runv, bun
   const words = command(["exec", "-d", id("other"), "sh", "-c", "sleep 100000 & echo early"]);
   expect(await Bun.spawn(words, { stdin: "ignore", stdout: writing, stderr: writing }).exited).toBe(0);
   closeSync(writing);
+  const chunks = createReadStream("", { fd: reading })[Symbol.asyncIterator]();
+  expect(String((await chunks.next()).value)).toBe("early\n");
   expect(await runv(["delete", "--force", id("other")])).toMatchObject({ code: 0 });
-  expect(await textOf(reading)).toBe("early\n");
+  expect((await chunks.next()).done).toBe(true);
 });
 
 runvTest(
