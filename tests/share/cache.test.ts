@@ -6,7 +6,7 @@ import { runvTest } from "../support/rig";
 
 runvTest("a guest that keeps its files writes them back before it ends", async (rig) => {
   const script =
-    "grep -c ,loose, /proc/mounts; for i in 1 2 3; do echo $i > /srv-$i; done; dd if=/dev/zero of=/large bs=1M count=20 2>&-";
+    "grep -cE ',(loose|cache=0xf),' /proc/mounts; for i in 1 2 3; do echo $i > /srv-$i; done; dd if=/dev/zero of=/large bs=1M count=20 2>&-";
   let rootfs = "";
   const bundle = await rig.bundle({
     args: ["sh", "-c", script],

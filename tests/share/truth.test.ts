@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { imageIn } from "../../src/image/paths";
 import { readImageManifest } from "../../src/image/read-manifest";
 import { withFlags } from "../drivers/support/driver";
-import { imagesAtHand } from "../support/kernels";
+import { imagesAtHand, mapsNoneShared } from "../support/kernels";
 import { type Rig, runvTest } from "../support/rig";
 import { imageFlags } from "../support/runv";
 import { type Guest, program, rows, type Sides } from "./truth";
@@ -58,8 +58,7 @@ async function start(rig: Rig, name: string, volume: string): Promise<Running> {
 
 for (const image of imagesAtHand()) {
   const { kernelRelease } = readImageManifest(imageIn(image).initrd);
-  const [major = 0, minor = 0] = kernelRelease.split(".").map(Number);
-  const isNew = major > 6 || (major === 6 && minor >= 4);
+  const isNew = mapsNoneShared(kernelRelease);
 
   describe.each(["9p", "fuse"])(`${kernelRelease}, %s`, (share) => {
     runvTest("both sides see the truth", async (plain) => {

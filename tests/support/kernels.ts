@@ -30,6 +30,12 @@ export function kernelsAtHand(): KernelAtHand[] {
   return all.filter(({ release }, index) => all.findIndex((other) => other.release === release) === index);
 }
 
+/** Whether 9p's `cache=mmap` is not what it was, since Linux 6.4, so that no file of the share can be mapped shared for writing: docs/share.md. */
+export function mapsNoneShared(release: string): boolean {
+  const [major = 0, minor = 0] = release.split(".").map(Number);
+  return major > 6 || (major === 6 && minor >= 4);
+}
+
 function ofImage(directory: string): KernelAtHand | undefined {
   const initrd = join(directory, "hyper-initrd.img");
   if (!existsSync(initrd)) return undefined;
