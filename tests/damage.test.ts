@@ -13,6 +13,16 @@ async function started(rig: Rig, id: string): Promise<void> {
   expect(await rig.runv(["run", "-d", "-b", bundle, id])).toMatchObject({ code: 0 });
 }
 
+/** A container's bundle that joins another one's machine. */
+const joining = (rig: Rig, { shim }: { shim: { pid: number } }) =>
+  rig.bundle({
+    args: ["sleep", "1000"],
+    change: ({ linux }) => {
+      linux.namespaces = linux.namespaces.filter(({ type }) => type !== "ipc");
+      linux.namespaces.push({ type: "ipc", path: `/proc/${shim.pid}/ns/ipc` });
+    },
+  });
+
 const damages: Record<string, (path: string, whole: string) => void> = {
   "is empty": (path) => truncateSync(path, 0),
   "is cut": (path, whole) => writeFileSync(path, whole.slice(0, whole.length / 2)),
@@ -68,11 +78,14 @@ for (const part of ["monitor", "machine"] as const) {
     const id = rig.id(part);
     await started(rig, id);
     const record = recordOf(rig, id);
+    const bundle = await joining(rig, record);
     process.kill(record[part].pid, "SIGSTOP");
     const name = part === "monitor" ? "monitor" : "hypervisor";
     const resources = ["update", "--pids-limit", "50"];
     for (const [command, ...rest] of [
       ["exec", id, "true"],
+      ["create", "-b", bundle, rig.id("late")],
+      ["run", "-b", bundle, rig.id("later")],
       ["kill", id, "TERM"],
       ["pause", id],
       ["ps", id],
@@ -85,8 +98,14 @@ for (const part of ["monitor", "machine"] as const) {
     }
     // What did not come through is not believed.
     expect(JSON.parse((await rig.runv(["state", id])).stdout).status).toBe("running");
+    expect((await rig.runv(["list", "-q"])).stdout).toBe(`${id}\n`);
     process.kill(record[part].pid, "SIGCONT");
     expect(await rig.runv(["exec", id, "echo", "again"])).toMatchObject({ code: 0, stdout: "again\n" });
+    // Of those that came in vain nothing is left, and others may join.
+    const another = rig.id("another");
+    expect(await rig.runv(["run", "-d", "-b", bundle, another])).toMatchObject({ code: 0, stderr: "" });
+    expect(await rig.runv(["exec", another, "echo", "joined"])).toMatchObject({ code: 0, stdout: "joined\n" });
+    expect(await rig.runv(["delete", "--force", another])).toMatchObject({ code: 0 });
     process.kill(record[part].pid, "SIGSTOP");
     expect((await rig.runv(["kill", id, "KILL"])).code).toBe(0);
     expect(JSON.parse((await rig.runv(["state", id])).stdout).status).toBe("stopped");

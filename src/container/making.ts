@@ -29,6 +29,7 @@ import {
 } from "../sandbox/paths";
 import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
+import { whileItAnswers } from "../sandbox/silence";
 import { startProcess } from "../sandbox/template-process";
 import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
@@ -51,6 +52,7 @@ import type { RootView } from "./root-view";
 import type { ShimContainer } from "./shim-messages";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
+import { whileItRuns } from "./stopped";
 import { type ContainerRecord, containerDirectory, removeContainerDirectory, writeRecord } from "./store";
 
 /** A container that was made and waits to be started; its shim waits to be released. */
@@ -123,6 +125,8 @@ export class Making {
   #shim: ShimHandle | undefined;
   /** Fulfilled when its processes on the host are in its cgroup. */
   #joined: Promise<unknown> = Promise.resolve();
+  /** Why the machine that is to be joined is not waited for any more. */
+  #silent: RunvError | undefined;
 
   constructor(options: CreateOptions, bundle: Bundle, member: ContainerRecord | undefined) {
     this.#options = options;
@@ -135,7 +139,39 @@ export class Making {
     this.#directory = sandboxDirectory(options.global.root, this.#sandbox);
   }
 
-  async make(
+  /**
+   * Makes the container.
+   * @throws RunvError GUEST_SILENT when the machine that it is to join does not answer, and many others; what there is of it is to be undone then
+   */
+  async make(parts: ContainerParts, how: MakingPlan): Promise<Created> {
+    const member = this.#member;
+    if (member === undefined) return await this.#make(parts, how);
+    const giveUp = (error: RunvError) => this.#giveUp(error);
+    const client = () => this.#client;
+    const machine = {
+      get guest() {
+        return client()?.knownGuest;
+      },
+      giveUp,
+    };
+    try {
+      return await whileItRuns(member, () => whileItAnswers(machine, () => this.#make(parts, how)), giveUp);
+    } catch (error) {
+      throw this.#silent ?? error;
+    }
+  }
+
+  /** Has all that waits for the machine fail. Should it go on some time, it is to keep nothing of the container. */
+  #giveUp(error: RunvError): boolean {
+    if (this.#silent !== undefined) return true;
+    this.#silent = error;
+    this.#client?.forget(this.#options.id).catch(() => {});
+    this.#client?.giveUp(error);
+    void this.#shim?.kill();
+    return true;
+  }
+
+  async #make(
     { lower, share, shareMemory, seal, addDisks, view }: ContainerParts,
     { detach, complete }: MakingPlan,
   ): Promise<Created> {
@@ -209,6 +245,7 @@ export class Making {
   async #launch({ kind, fd }: NetworkNamespace): Promise<Launched> {
     const client = this.#claimed?.client ?? (await SandboxClient.open(this.#channel()));
     this.#client = client;
+    if (this.#silent !== undefined) throw this.#silent;
     // What a monitor of its own starts is to be in the cgroup too.
     if (this.#monitor !== undefined) await this.#joined;
     if (this.#member !== undefined) {

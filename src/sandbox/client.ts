@@ -74,6 +74,11 @@ export class SandboxClient {
     return this.#guest;
   }
 
+  /** The same, once there is one. */
+  get knownGuest(): Guest | undefined {
+    return this.#guest;
+  }
+
   /** Starts the machine, and waits until its guest is ready for containers. @throws RunvError VM_… */
   async launch(machine: Omit<LaunchRequest, "op">): Promise<MachineInfo> {
     return (await this.#request({ op: "launch", ...machine })) as MachineInfo;

@@ -9,9 +9,9 @@ import type { Guest } from "../guest/guest";
 /** When a guest that has been asked for something is asked whether it is there, again and again, and how long it may take to answer that. */
 const patience = { quietMs: 10_000, answerMs: 60_000 };
 
-/** What has a guest: a `SandboxClient`. */
+/** What has a guest, or will have one: a `SandboxClient`. */
 interface HasGuest {
-  readonly guest: Guest;
+  readonly guest: Guest | undefined;
   /** Has all that is waited for fail. */
   giveUp(error: RunvError): void;
 }
@@ -31,7 +31,8 @@ export async function whileItAnswers<T>(
     while (!(await within(quietMs, ended))) {
       // Rarely needed: a shim is to be small.
       const { ping } = await import("../guest/ping");
-      if (await within(answerMs, Promise.race([ended, settled(ping(client.guest))]))) continue;
+      const { guest } = client;
+      if (guest === undefined || (await within(answerMs, Promise.race([ended, settled(ping(guest))])))) continue;
       client.giveUp(silent());
       return;
     }
