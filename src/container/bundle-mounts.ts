@@ -6,7 +6,15 @@ import { sortMountOptions } from "../guest/lower/mount-flags";
 import { memoryPlace, type SharedMemory } from "../guest/memory";
 import { sharePath } from "../guest/places";
 import { pathOf } from "../linux/beneath";
-import { AT_FDCWD, MOUNT_ATTR_RDONLY, OPEN_TREE_CLOEXEC } from "../linux/constants";
+import {
+  AT_FDCWD,
+  MOUNT_ATTR_RDONLY,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+  OPEN_TREE_CLOEXEC,
+} from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 import { mountOf, mountsBelow, readMountInfo } from "../linux/mounts";
 import type { Bundle } from "../oci/bundle";
@@ -172,14 +180,19 @@ function inheritedOptions({ linux, mounts }: Config, index: number, held: readon
   });
 }
 
-/** Whether it can be written to is the host's matter; all other attributes hold in the guest, whose processes they are for. */
+/**
+ * Whether it can be written to is the host's matter, and whether what is mounted there later arrives; all other attributes hold in the guest,
+ * whose processes they are for.
+ */
 function onHost(options: readonly string[]): TreeAttributes {
-  const { attributes, recursiveAttributes } = sortMountOptions(options);
+  const { attributes, recursiveAttributes, propagation } = sortMountOptions(options);
+  const last = propagation.at(-1) ?? MS_SLAVE;
+  const isolated = (last & (MS_PRIVATE | MS_UNBINDABLE)) === 0 ? undefined : (last & MS_REC) === 0 ? "root" : "all";
   const masked = ({ set, clear }: { set: number; clear: number }) => ({
     set: set & MOUNT_ATTR_RDONLY,
     clear: clear & MOUNT_ATTR_RDONLY,
   });
-  return { root: masked(attributes), all: masked(recursiveAttributes) };
+  return { root: masked(attributes), all: masked(recursiveAttributes), ...(isolated && { isolated }) };
 }
 
 /** For each bind mount, by its index in config.json, where the guest finds its source. */

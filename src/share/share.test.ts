@@ -125,6 +125,42 @@ syscall("umount2", source + "/below", 2);
   ]);
 });
 
+test.skipIf(!isRoot)(
+  "what is mounted later arrives in what is attached, unless its root or all of it is isolated",
+  () => {
+    const said = inShare(`
+const source = directory + "/source";
+fs.mkdirSync(source);
+const mount = (place) => syscall("mount", "none", place, "tmpfs", 0, 0);
+mount(source);
+fs.mkdirSync(source + "/below");
+fs.mkdirSync(source + "/later");
+mount(source + "/below");
+fs.mkdirSync(source + "/below/later");
+syscall("mount", "none", source, 0, 0x100000 | 16384, 0);
+const place = fs.openSync(source, "r");
+const kinds = { plain: unchanged, root: { ...unchanged, isolated: "root" }, all: { ...unchanged, isolated: "all" } };
+for (const [name, attributes] of Object.entries(kinds)) {
+  const tree = openTree(place, true);
+  restrictTree(tree, attributes);
+  share.attach(tree, "one/" + name, true);
+}
+for (const later of ["/later", "/below/later"]) {
+  mount(source + later);
+  fs.writeFileSync(source + later + "/x", "");
+}
+for (const name of Object.keys(kinds)) {
+  const top = served + "/one/" + name;
+  say(name, fs.readdirSync(top + "/later").length, fs.readdirSync(top + "/below/later").length);
+}
+share.detach("one");
+say("host", fs.readdirSync(source + "/later").join());
+syscall("umount2", source, 2);
+`);
+    expect(said).toEqual(["plain 1 1", "root 0 1", "all 0 0", "host x", "left 0 alive"]);
+  },
+);
+
 test("where a tree is in a mount namespace: on the share's own mount, and nowhere else", () => {
   const line = (id: number, parent: number, device: string, point: string) =>
     `${id} ${parent} ${device} / ${point} rw - x x x`;

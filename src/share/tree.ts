@@ -15,6 +15,7 @@ import {
   MOUNT_ATTR_NODEV,
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
+  MS_PRIVATE,
   MS_SLAVE,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
@@ -31,6 +32,8 @@ interface Attributes {
 export interface TreeAttributes {
   root: Attributes;
   all: Attributes;
+  /** What is mounted on the host from then on does not arrive in the tree's root, or in none of its mounts; it does if undefined. */
+  isolated?: "root" | "all";
 }
 
 /** Nothing but what holds for every tree. */
@@ -50,14 +53,15 @@ export function openTree(place: number, recursive: boolean): number {
 
 /**
  * Makes a tree fit for a share. Who serves it may make device nodes in it, for guests do, but open none of them, and run nothing. The guest's kernel
- * decides for itself what its device nodes are and what may be executed. And what is mounted on the host arrives in the tree, but when the
+ * decides for itself what its device nodes are and what may be executed. And what is mounted on the host arrives in the tree, if it may, but when the
  * tree is detached, with all that is mounted below it, nothing is unmounted on the host.
  * @throws SystemError
  */
-export function restrictTree(tree: number, { root, all }: TreeAttributes): void {
+export function restrictTree(tree: number, { root, all, isolated }: TreeAttributes): void {
   changeAttributes(tree, root, false);
   changeAttributes(tree, all, true);
   changeAttributes(tree, { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, clear: 0 }, true, MS_SLAVE);
+  if (isolated !== undefined) changeAttributes(tree, unchanged.all, isolated === "all", MS_PRIVATE);
 }
 
 /**
