@@ -41,6 +41,7 @@ const table: Readonly<Record<string, Load>> = {
   spec: async () => (await import("./spec")).spec,
   features: async () => (await import("./features")).features,
   "install-docker": async () => (await import("./install-docker")).installDocker,
+  "install-containerd": async () => (await import("./install-containerd")).installContainerd,
   image: async () => (await import("./image")).image,
   template: async () => (await import("./template")).template,
   pool: async () => (await import("./pool")).pool,

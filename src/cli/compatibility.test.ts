@@ -13,6 +13,7 @@ const own = new Set([
   "containerd-shim",
   "ctr",
   "image",
+  "install-containerd",
   "install-docker",
   "interface",
   "late-output",

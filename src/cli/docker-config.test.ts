@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { difference, withoutRuntime, withRuntime } from "./docker-config";
+import { withoutRuntime, withRuntime } from "./docker-config";
 
 const runv = { name: "runv", path: "/usr/local/bin/runv", isDefault: false };
 const installed = '{\n  "runtimes": {\n    "runv": {\n      "path": "/usr/local/bin/runv"\n    }\n  }\n}\n';
@@ -31,10 +31,4 @@ test("a file that is none of Docker's is left alone", () => {
   expect(() => withRuntime("[]", "/d.json", runv)).toThrow("/d.json: it is not an object");
   expect(() => withRuntime('{"runtimes":[]}', "/d.json", runv)).toThrow('/d.json: "runtimes" is not an object');
   expect(() => withRuntime("{", "/d.json", runv)).toThrow("/d.json: invalid JSON at line 1");
-});
-
-test("the change, as it is shown", () => {
-  expect(difference('{\n  "mtu": 9\n}\n', '{\n  "mtu": 9,\n  "debug": true\n}\n')).toBe(
-    '  {\n-   "mtu": 9\n+   "mtu": 9,\n+   "debug": true\n  }\n',
-  );
 });

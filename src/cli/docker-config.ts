@@ -37,22 +37,6 @@ export function withoutRuntime(text: string | undefined, file: string, name: str
   return Object.keys(left).length > 0 ? format(left) : undefined;
 }
 
-/** The lines that differ, with `-` and `+` before them, among those that do not. */
-export function difference(before: string, after: string): string {
-  const [old, now] = [before, after].map((text) => text.split("\n").slice(0, -1)) as [string[], string[]];
-  let [start, end] = [0, 0];
-  while (start < Math.min(old.length, now.length) && old[start] === now[start]) start++;
-  const rest = Math.min(old.length, now.length) - start;
-  while (end < rest && old.at(-1 - end) === now.at(-1 - end)) end++;
-  const mark = (sign: string, lines: readonly string[]) => lines.map((line) => `${sign} ${line}\n`);
-  return [
-    ...mark(" ", now.slice(0, start)),
-    ...mark("-", old.slice(start, old.length - end)),
-    ...mark("+", now.slice(start, now.length - end)),
-    ...mark(" ", now.slice(now.length - end)),
-  ].join("");
-}
-
 function parse(text: string | undefined, file: string): Json {
   const config = text === undefined || text.trim() === "" ? {} : parseJson(text, file);
   return object(config, file, "it");
