@@ -4,7 +4,7 @@ import { messageOf, RunvError } from "../base/error";
 import { formatLacking, lackingIn } from "../image/lacking";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
-import type { Finding } from "./driver";
+import type { Driver, Finding } from "./driver";
 
 const build = "runv image build";
 
@@ -51,6 +51,17 @@ function checkAbilities(manifest: ImageManifest): Finding {
   if (lacking.length === 0) return { status: "ok", subject, detail: "all that a container may ask for" };
   const detail = `the guest's kernel has nothing for ${formatLacking(lacking)}`;
   return { status: "warning", subject, detail, fix: "runv image build, with another kernel" };
+}
+
+/** What files cannot be used for, as a driver shares them with a guest of this image. Nothing is said of an image that cannot be read. */
+export function checkFiles({ guestMount }: Pick<Driver, "guestMount">, initrd: string): Finding[] {
+  try {
+    const limit = guestMount.limit?.(readImageManifest(initrd).kernelRelease);
+    if (limit === undefined) return [];
+    return [{ status: "warning", subject: "files", detail: limit, fix: "--share fuse, with QEMU" }];
+  } catch {
+    return [];
+  }
 }
 
 async function sha256(path: string): Promise<string> {

@@ -4,7 +4,7 @@ import { messageOf } from "../base/error";
 import { escapeControls } from "../base/escape";
 import { checkCapabilities } from "./capabilities";
 import { checkHost } from "./check-host";
-import { checkImage } from "./check-image";
+import { checkFiles, checkImage } from "./check-image";
 import { checkTrial } from "./check-trial";
 import type { Driver, DriverOptions, Finding } from "./driver";
 import { chooseDriver } from "./index";
@@ -28,7 +28,7 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();
-  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image];
+  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image, ...checkFiles(driver, options.initrd)];
   if (findings.some(({ status }) => status === "missing")) return findings;
   return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
 }

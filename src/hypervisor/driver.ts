@@ -63,6 +63,8 @@ export interface GuestMount {
   type: string;
   /** As mount(8) writes them, for a guest with a kernel of this release. */
   options(release: string): string;
+  /** What its files cannot be used for in a guest with a kernel of this release, and who has need of it; undefined if nothing is missed. */
+  limit?(release: string): string | undefined;
   modules: readonly string[];
   /** Its device may come when the guest runs already. */
   late?: boolean;

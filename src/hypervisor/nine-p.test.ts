@@ -12,3 +12,10 @@ test("what a guest keeps of its files is chosen by its kernel, so that nothing i
   );
   expect(["6.1.0", "6.12.0"].map((release) => cacheOf(release, "loose"))).toEqual(["loose", "loose"]);
 });
+
+test("what files cannot be used for is said of the kernels and caches for which it is so", () => {
+  const limitOf = (release: string, cache?: "mmap" | "loose") => nineP("virtio", cache).limit?.(release);
+  expect(["6.1.0-57-amd64", "6.3.13"].map((release) => limitOf(release))).toEqual([undefined, undefined]);
+  expect(limitOf("6.12.117+deb13-amd64")).toContain("no file can be mapped shared for writing");
+  expect(limitOf("7.2.13", "loose")).toBeUndefined();
+});

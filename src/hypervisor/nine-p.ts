@@ -13,6 +13,9 @@ export type NineCache = (typeof nineCaches)[number];
 /** The largest message that the guest's transport over virtio carries (net/9p/trans_virtio.c). It would say so, at length, if it were told more. */
 const messageSize = 512_000;
 
+const unmapped =
+  "no file can be mapped shared for writing, as databases do (SQLite's write-ahead log): 9p of Linux 6.4 and later";
+
 /**
  * A share over 9P2000.L, as QEMU and kvmtool serve it and Linux mounts it. Programs can be executed and files mapped shared. Each user of
  * the guest is attached with its own id, so that the files it creates are its own on the host too: so QEMU has it, and kvmtool does not.
@@ -22,6 +25,7 @@ export function nineP(transport: "virtio" | "xen", cache: NineCache = "mmap"): G
   return {
     type: "9p",
     options: (release) => `trans=${transport},version=9p2000.L,cache=${wordOf(cache, release)},msize=${messageSize}`,
+    limit: (release) => (wordOf(cache, release) === "none" ? unmapped : undefined),
     modules: [`9pnet_${transport}`, "9p"],
   };
 }
