@@ -23,7 +23,7 @@ make_image() {
 }
 
 remove_image() {
-  if [ -e $mark ]; then rm -rf $image/kernel $image/kernel.inputs $image/vmlinuz $image/hyper-initrd.img $image/modules; fi
+  if [ -e $mark ]; then rm -rf $image/kernel $image/kernel.inputs $image/vmlinuz $image/hyper-initrd.img $image/modules $image/arm64; fi
   if [ -d $image ]; then rmdir --ignore-fail-on-non-empty $image; fi
 }
 

@@ -33,6 +33,14 @@ need_compiler() {
   echo '#include <stdint.h>' | cc -fsyntax-only -x c - 2>/dev/null || install_packages gcc libc6-dev
 }
 
+# has_foreign_compiler: whether there is a C compiler for guests of arm64, with a C library.
+has_foreign_compiler() { echo 'int main(void) { return 0; }' | aarch64-linux-gnu-gcc -static -x c -o /dev/null - 2>/dev/null; }
+
+# need_foreign_compiler: on a machine that is not one of them itself.
+need_foreign_compiler() {
+  [ "$(uname -m)" = aarch64 ] || has_foreign_compiler || install_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+}
+
 install_packages() {
   local log
   command -v apt-get >/dev/null || die "please install (Debian's names): $*"
@@ -79,4 +87,11 @@ need_image() {
   up_to_date dist/image/kernel src/image dist/init && return
   dist/runv image build --output dist/image
   built dist/image/kernel
+}
+
+# need_foreign_image: the same for guests of arm64, in dist/image/arm64.
+need_foreign_image() {
+  up_to_date dist/image/arm64/kernel src/image dist/init-aarch64 && return
+  dist/runv image build --arch arm64 --output dist/image/arm64
+  built dist/image/arm64/kernel
 }

@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { identifyQemu } from "../../src/hypervisor/qemu/binary";
 import { changesFor } from "../../src/hypervisor/qemu/versions";
-import { commandLine, underTcg } from "../../src/image/command-line";
+import { commandLineOf, underTcg } from "../../src/image/command-line";
+import { architecture } from "../../src/linux/syscalls";
 import { figure } from "../result";
 import { image } from "../rig";
 import { interleave } from "../rounds";
@@ -48,5 +49,5 @@ async function commandByHand(): Promise<string[]> {
     .join(" ")
     .split(" ")
     .concat(join(image, "kernel"), "-initrd", join(image, "hyper-initrd.img"))
-    .concat("-append", [...commandLine, "loglevel=6", underTcg].join(" "));
+    .concat("-append", [...commandLineOf(), "loglevel=6", ...underTcg[architecture]].join(" "));
 }

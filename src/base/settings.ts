@@ -30,6 +30,8 @@ export interface Settings {
   initrd: string;
   /** Who says that it is these two, for people. */
   imageFrom: string;
+  /** Of guests, where that is not this machine's. */
+  architecture: "x86_64" | "aarch64" | undefined;
   driver: string;
   /** Undefined: boot each VM. */
   templates: TemplateSettings | undefined;

@@ -2,7 +2,8 @@
 import { resolve } from "node:path";
 import { print, writeAll } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import { defaultCache, defaultInitrd, defaultKernel, imageIn, modulesDirectory } from "../image/paths";
+import { defaultCache, imageIn, modulesDirectory, usualImage } from "../image/paths";
+import { architecture, architectureWords } from "../linux/syscalls";
 import { command } from "./command";
 import { absolute } from "./container";
 import { bool, type FlagValues, string } from "./flags";
@@ -12,6 +13,7 @@ const flags = {
   output: string("directory to write kernel and hyper-initrd.img to (default: /var/lib/hyper)", { short: "o" }),
   kernel: string("a kernel of your own (bzImage or vmlinux) instead of Debian's"),
   host: bool("the kernel that this host runs, with its modules, instead of Debian's; nothing is downloaded"),
+  arch: string("architecture of the machines that it is for: 'amd64' or 'arm64' (default: this machine's)"),
   modules: string("directory of that kernel's modules (/lib/modules/RELEASE), unless they are built in"),
   cache: string("directory to keep downloaded kernels in", { default: defaultCache }),
 } as const;
@@ -44,9 +46,10 @@ async function build(given: FlagValues<typeof flags>, global: GlobalOptions): Pr
     import("../image/lacking"),
     import("../sandbox/settings"),
   ]);
-  const { output, ...source } = options(given);
+  const { output, ...source } = options(given, global);
+  if (given.host && source.architecture !== architecture) throw usage("--host takes this host's kernel: no --arch");
   const progress = (line: string) => writeAll(2, `${line}\n`);
-  const built = await buildImage({ ...source, output, init: readInit(), progress });
+  const built = await buildImage({ ...source, output, init: readInit(source.architecture), progress });
   progress(`${output.kernel}: ${built.manifest.kernelRelease} from ${built.source}, ${mebibytes(built.kernelSize)}`);
   progress(`${output.initrd}: ${mebibytes(built.initrdSize)}`);
   progress(
@@ -54,7 +57,7 @@ async function build(given: FlagValues<typeof flags>, global: GlobalOptions): Pr
   );
   const lacking = lackingIn(built.manifest);
   if (lacking.length > 0) progress(`the kernel has nothing for ${formatLacking(lacking)}`);
-  const used = settings(global);
+  const used = settings({ ...global, driverOptions: { ...global.driverOptions, arch: source.architecture } });
   if (used.initrd !== output.initrd) progress(`note: what runv starts is ${used.initrd}, ${used.imageFrom}`);
   return 0;
 }
@@ -66,9 +69,14 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
     import("../image/init-binary"),
     import("../sandbox/settings"),
   ]);
-  refuseOthers(flags, given, ["output"]);
-  const { kernel, initrd } = given.output === undefined ? settings(global) : options(given).output;
-  const { manifest, kernelSize, initrdSize, kernelFits, initIsOurs } = imageInfo({ kernel, initrd }, readInit());
+  refuseOthers(flags, given, ["output", "arch"]);
+  const { output, architecture } = options(given, global);
+  const used = { ...global, driverOptions: { ...global.driverOptions, arch: architecture } };
+  const { kernel, initrd } = given.output === undefined ? settings(used) : output;
+  const { manifest, kernelSize, initrdSize, kernelFits, initIsOurs } = imageInfo(
+    { kernel, initrd },
+    readInit(architecture),
+  );
   const { boot, extra, builtin, onDemand = [] } = manifest.modules;
   const fits = kernelFits ? "" : ", NOT the one that the initrd was made for";
   const lines = [
@@ -88,13 +96,18 @@ async function info(given: FlagValues<typeof flags>, global: GlobalOptions): Pro
   return kernelFits ? 0 : 1;
 }
 
-function options({ output, kernel, host, modules, cache }: FlagValues<typeof flags>) {
+function options({ output, kernel, host, arch, modules, cache }: FlagValues<typeof flags>, global: GlobalOptions) {
+  const word = arch ?? global.driverOptions.arch;
+  const guests = word === undefined ? architecture : architectureWords[word];
+  if (guests === undefined)
+    throw usage(`--arch cannot be ${JSON.stringify(word)}: one of ${Object.keys(architectureWords).join(", ")}`);
   return {
+    architecture: guests,
     kernel: absolute(kernel),
     host,
     modules: absolute(modules),
     cache: resolve(cache),
-    output: output === undefined ? { kernel: defaultKernel, initrd: defaultInitrd } : imageIn(resolve(output)),
+    output: output === undefined ? usualImage(guests) : imageIn(resolve(output)),
   };
 }
 

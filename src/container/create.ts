@@ -3,8 +3,10 @@ import { lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
+import { settings as vmSettings } from "../sandbox/settings";
 import { absentCommands } from "./absent-commands";
 import { refusePreservedFds } from "./announce";
+import { assertSame, forItsArchitecture } from "./architecture";
 import {
   closeTrees,
   guestRootfs,
@@ -61,11 +63,13 @@ async function createWith(
   how: MakingPlan,
 ): Promise<Created> {
   const { id, global } = options;
+  const vm = vmSettings(forItsArchitecture(global, bundle));
   const disks = disksOf(bundle);
   const isDisk = disks.some(({ root }) => root !== undefined);
   // The record keeps the process as it was: a further one of another user has another HOME.
   const config = { ...bundle.config, process: withEnvironment(bundle.config.process, bundle.rootfs) };
   const pod = findPod(global.root, config.linux.namespaces);
+  if (pod !== undefined) assertSame(vm.architecture, pod.member);
   const plan = {
     id,
     bundle: bundle.bundle,
@@ -82,7 +86,7 @@ async function createWith(
   const parts: ContainerParts = {
     lower(network) {
       if (network !== undefined) joined.set("network", network);
-      const settings = sharedSettings(config);
+      const settings = sharedSettings(config, vm.architecture);
       return { ...lower(settings, config), settings };
     },
     share: (sandbox) => shareTrees(sandbox, isDisk ? trees.filter((tree) => !isRoot(tree)) : trees),
@@ -95,7 +99,7 @@ async function createWith(
       disks.length === 0 ? programs : lower(programs.settings, await attachDisks(sandbox, id, disks, config)),
     view: viewOf(bundle, trees),
   };
-  const making = new Making(options, bundle, pod?.member);
+  const making = new Making(options, vm, bundle, pod?.member);
   makeContainerDirectory(global.root, id);
   try {
     return await making.make(parts, how);

@@ -27,7 +27,6 @@ import {
   removeSandbox,
   sandboxDirectory,
 } from "../sandbox/paths";
-import { settings as vmSettings } from "../sandbox/settings";
 import { type Shape, shapeFor } from "../sandbox/shape";
 import { whileItAnswers } from "../sandbox/silence";
 import { startProcess } from "../sandbox/template-process";
@@ -128,11 +127,11 @@ export class Making {
   /** Why the machine that is to be joined is not waited for any more. */
   #silent: RunvError | undefined;
 
-  constructor(options: CreateOptions, bundle: Bundle, member: ContainerRecord | undefined) {
+  constructor(options: CreateOptions, vm: Settings, bundle: Bundle, member: ContainerRecord | undefined) {
     this.#options = options;
     this.#bundle = bundle;
-    this.#vm = vmSettings(options.global);
-    const { defaultCpus, defaultMemory } = this.#vm;
+    this.#vm = vm;
+    const { defaultCpus, defaultMemory } = vm;
     this.#shape = shapeFor(machineResources(bundle.config), { cpus: defaultCpus, memoryMiB: defaultMemory });
     this.#member = member;
     this.#sandbox = member?.sandbox ?? newSandbox();

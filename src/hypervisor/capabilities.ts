@@ -48,7 +48,7 @@ const capabilities = Object.keys(words) as Capability[];
 /** The error for what a driver has declared that it cannot do: it names an alternative. */
 export function unsupported(driver: string, capability: Capability): RunvError {
   const { what, instead } = words[capability];
-  const others = drivers().filter((other) => other.capabilities[capability]);
+  const others = drivers().filter(({ name, capabilities }) => name !== driver && capabilities[capability]);
   const choice = others.length === 0 ? "" : `; or --driver ${others.map(({ name }) => name).join("|")}`;
   return new RunvError("UNSUPPORTED", `the driver ${driver} cannot ${what}`, { hint: `${instead}${choice}` });
 }

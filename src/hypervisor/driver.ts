@@ -4,7 +4,9 @@
  *
  * To add one: a folder here that exports a `DriverFamily`, and its line in `index.ts`; docs/hypervisors.md tells more.
  */
+
 import type { RunvError } from "../base/error";
+import type { Architecture } from "../linux/syscalls";
 
 /** What a driver can do beyond starting and ending machines. What is false is refused with `UNSUPPORTED`, never ignored. */
 export interface Capabilities {
@@ -141,6 +143,8 @@ export interface MachineSpec {
   directory: string;
   kernel: string;
   initrd: string;
+  /** That of the kernel and its programs; the host's, if undefined. */
+  architecture?: Architecture;
   /** Words for the guest kernel's command line, after the driver's own (console, agent's port). */
   commandLine?: readonly string[];
   cpus: number;
@@ -278,6 +282,8 @@ export interface Driver {
   readonly nics: "tap" | "link";
   /** What of the guest's kernel its network interfaces take: virtio_net unless told. */
   readonly nicModules?: readonly string[];
+  /** The architecture of its guests; this machine's, if undefined. */
+  readonly architecture?: Architecture;
   /** How its guests mount the share. */
   readonly guestMount: GuestMount;
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */

@@ -1,5 +1,6 @@
 /** The drivers there are, and which one to take. */
 import { RunvError } from "../base/error";
+import { type Architecture, architecture, architectureWords, imageNameOf } from "../linux/syscalls";
 import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
 import { kvmtool } from "./kvmtool/driver";
 import { libvirt } from "./libvirt/driver";
@@ -25,15 +26,29 @@ export const driverSettings: readonly DriverSetting[] = families.flatMap(({ sett
 export async function chooseDriver(name = "auto", options: DriverOptions = {}): Promise<Driver> {
   checkSettings(options);
   const all = drivers(options);
+  const guests = architectureWords[options.arch ?? ""] ?? architecture;
   if (name !== "auto") {
     const driver = all.find((driver) => driver.name === name);
-    if (driver !== undefined) return withShare(driver, options);
+    if (driver !== undefined) return withShare(runs(driver, guests), options);
     const known = ["auto", ...all.map((driver) => driver.name)].join(", ");
     throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
   }
-  for (const driver of all) if ((await driver.probe()).available) return withShare(driver, options);
+  const fit = all.filter(({ architecture: own = architecture }) => own === guests);
+  for (const driver of fit) if ((await driver.probe()).available) return withShare(driver, options);
   // None works: the launch of QEMU, which needs the least, says best why.
   return all.find(({ name }) => name === "qemu")!;
+}
+
+/** The driver, if its guests are of this architecture. */
+function runs(driver: Driver, guests: Architecture): Driver {
+  if ((driver.architecture ?? architecture) === guests) return driver;
+  throw new RunvError(
+    "UNSUPPORTED",
+    `the driver ${driver.name} has no machines of ${imageNameOf(guests)} on this host`,
+    {
+      hint: "--driver tcg has, where QEMU emulates them",
+    },
+  );
 }
 
 /** The driver, if its share is the one that was asked for. */

@@ -3,6 +3,8 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
+import { type Architecture, architecture } from "../linux/syscalls";
+import { isArm64Kernel, prepareArm64 } from "./arm64-image";
 import { extractVmlinux, isBzImage } from "./bzimage";
 import { debianKernel } from "./debian";
 import { hostKernel } from "./host";
@@ -27,6 +29,8 @@ export interface ImageOptions {
   kernel?: string | undefined;
   /** The kernel that this host runs. */
   host?: boolean;
+  /** That of the kernel and of init; this machine's unless told. */
+  architecture?: Architecture;
   /** Its modules; a kernel of one's own without them has everything built in. */
   modules?: string | undefined;
   /** Where a distribution's kernel is kept. */
@@ -50,6 +54,7 @@ export async function buildImage({
   kernel,
   modules,
   host,
+  architecture: guests = architecture,
   cache,
   init,
   output,
@@ -57,10 +62,13 @@ export async function buildImage({
 }: ImageOptions): Promise<BuiltImage> {
   const own = kernel === undefined ? undefined : { name: kernel, kernel, modules: modules ?? "" };
   const origin: KernelFiles & { name: string; config?: string } =
-    own ?? (host ? hostKernel() : await debianKernel(cache, progress));
+    own ?? (host ? hostKernel() : await debianKernel(cache, progress, guests));
   progress(`taking the kernel of ${origin.name}`);
   const original = read(origin.kernel);
-  const vmlinux = prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
+  const vmlinux = (await isArm64Kernel(original, origin.kernel))
+    ? await prepareArm64(original, origin.kernel)
+    : prepareVmlinux(await extractVmlinux(original, origin.kernel), origin.kernel);
+  if (vmlinux.arch !== guests) throw otherArchitecture(origin.kernel, vmlinux.arch, guests);
   const tree =
     origin.modules === "" ? builtinTree(origin.kernel) : readModuleTree(origin.modules, vmlinux.release, origin.config);
   progress(`choosing modules of ${vmlinux.release}`);
@@ -88,6 +96,12 @@ export async function buildImage({
   await writeTogether(files, () => writeModulesDirectory(directory, chosen.onDemand, source));
   if (!files.has(packed)) rmSync(packed, { force: true });
   return { manifest, source: origin.name, kernelSize: vmlinux.bytes.length, initrdSize: initrd.length };
+}
+
+function otherArchitecture(kernel: string, is: string, wanted: Architecture): RunvError {
+  return new RunvError("IMAGE_KERNEL_UNUSABLE", `${kernel} is a kernel for ${is}, not for ${wanted}`, {
+    hint: "--arch says for which machines an image is",
+  });
 }
 
 interface ChosenModules {

@@ -1,5 +1,7 @@
 /** Which of Debian's packages the kernel is in, as apt's lists say. */
 import { RunvError } from "../base/error";
+import { type Architecture, architecture, imageNameOf } from "../linux/syscalls";
+import { type Apt, noApt } from "./apt";
 import { run } from "./run";
 
 export interface DebianPackage {
@@ -16,8 +18,6 @@ export interface DebianKernelPackages {
 /** The text of a package's control fields; empty when there is no such package. */
 export type ShowPackage = (name: string) => Promise<string>;
 
-const metaPackages: Readonly<Record<string, string>> = { x64: "linux-image-amd64", arm64: "linux-image-arm64" };
-export const noApt = "this takes Debian's kernel with apt; elsewhere, give any kernel: --kernel FILE --modules DIR";
 const image = "linux-image-";
 
 /**
@@ -25,21 +25,23 @@ const image = "linux-image-";
  * on those of the kernel, the modules and what goes with both: all packages that are named by the same release are taken.
  * @throws RunvError IMAGE_DOWNLOAD, IMAGE_TOOL_MISSING
  */
-export async function findKernelPackages(showPackage: ShowPackage = show): Promise<DebianKernelPackages> {
-  const meta = metaPackages[process.arch];
-  if (meta === undefined) throw new RunvError("IMAGE_DOWNLOAD", `no Debian kernel is known for ${process.arch}`);
+export async function findKernelPackages(
+  showPackage: ShowPackage,
+  wanted: Architecture = architecture,
+): Promise<DebianKernelPackages> {
+  const meta = `${image}${imageNameOf(wanted)}`;
   const name = dependencyIn(fieldOf(await showPackage(meta), "Depends") ?? "");
   if (name === undefined) throw unknown(meta);
   const release = name.slice(image.length);
   const found = new Map<string, string>();
-  for (const wanted = [name]; wanted.length > 0; ) {
-    const next = wanted.shift()!;
+  for (const open = [name]; open.length > 0; ) {
+    const next = open.shift()!;
     if (found.has(next)) continue;
     const control = await showPackage(next);
     const version = fieldOf(control, "Version");
     if (version === undefined) throw unknown(next);
     found.set(next, version);
-    wanted.push(...partsIn(fieldOf(control, "Depends") ?? "", release));
+    open.push(...partsIn(fieldOf(control, "Depends") ?? "", release));
   }
   const packages = [...found].map(([name, version]) => ({ name, version }));
   return { release, packages: packages as [DebianPackage, ...DebianPackage[]] };
@@ -62,14 +64,17 @@ export function fieldOf(control: string, field: string): string | undefined {
   return line?.slice(field.length + 2).trim();
 }
 
-async function show(name: string): Promise<string> {
-  try {
-    const command = ["apt-cache", "show", "--no-all-versions", name];
-    return Buffer.from(await run(command, { install: noApt })).toString("utf8");
-  } catch (error) {
-    if (error instanceof RunvError && error.code === "IMAGE_TOOL_FAILED") return "";
-    throw error;
-  }
+/** What apt says of packages. */
+export function showWith({ options }: Apt): ShowPackage {
+  return async (name) => {
+    try {
+      const command = ["apt-cache", ...options, "show", "--no-all-versions", name];
+      return Buffer.from(await run(command, { install: noApt })).toString("utf8");
+    } catch (error) {
+      if (error instanceof RunvError && error.code === "IMAGE_TOOL_FAILED") return "";
+      throw error;
+    }
+  };
 }
 
 function unknown(name: string): RunvError {

@@ -11,7 +11,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { RunvError } from "../base/error";
-import { type DebianKernelPackages, type DebianPackage, findKernelPackages, noApt } from "./debian-packages";
+import { type Architecture, architecture } from "../linux/syscalls";
+import { type Apt, aptFor, noApt } from "./apt";
+import { type DebianKernelPackages, type DebianPackage, findKernelPackages, showWith } from "./debian-packages";
 import { findKernelFiles, type KernelFiles } from "./kernel-files";
 import { run } from "./run";
 
@@ -42,12 +44,17 @@ const unused = ["boot/System.map-*", "usr/share", "lib/modules/*/System.map", "l
  * The kernel that this release of Debian would install, from the cache or downloaded into it.
  * @throws RunvError IMAGE_DOWNLOAD, IMAGE_KERNEL_UNUSABLE, IMAGE_TOOL_FAILED, IMAGE_TOOL_MISSING, IMAGE_UNWRITABLE
  */
-export async function debianKernel(cache: string, progress: Progress): Promise<DistributionKernel> {
-  const wanted = await findKernelPackages();
-  const [{ name, version }] = wanted.packages;
+export async function debianKernel(
+  cache: string,
+  progress: Progress,
+  wanted: Architecture = architecture,
+): Promise<DistributionKernel> {
+  const apt = await aptFor(wanted, cache, progress);
+  const kernel = await findKernelPackages(showWith(apt), wanted);
+  const [{ name, version }] = kernel.packages;
   const tree = join(cache, `${name}_${version.replaceAll(":", "%3a")}`);
-  if (!isWhole(tree)) await download(wanted, cache, tree, progress);
-  return { name: `${name} ${version}`, release: wanted.release, tree, ...whole(tree, wanted) };
+  if (!isWhole(tree)) await download(kernel, apt, cache, tree, progress);
+  return { name: `${name} ${version}`, release: kernel.release, tree, ...whole(tree, kernel) };
 }
 
 const isWhole = (tree: string) => existsSync(join(tree, mark));
@@ -62,13 +69,19 @@ function whole(tree: string, { release, packages }: DebianKernelPackages): Kerne
   });
 }
 
-async function download(wanted: DebianKernelPackages, cache: string, tree: string, progress: Progress): Promise<void> {
+async function download(
+  wanted: DebianKernelPackages,
+  apt: Apt,
+  cache: string,
+  tree: string,
+  progress: Progress,
+): Promise<void> {
   const work = makeWork(cache);
   try {
     const unpacked = join(work, "tree");
     mkdirSync(join(unpacked, "usr/lib"), { recursive: true });
     symlinkSync("usr/lib", join(unpacked, "lib"));
-    for (const archive of await fetchPackages(wanted.packages, work, progress)) {
+    for (const archive of await fetchPackages(wanted.packages, apt, work, progress)) {
       progress(`unpacking ${archive}`);
       await unpack(join(work, archive), unpacked);
       rmSync(join(work, archive));
@@ -111,12 +124,16 @@ function unwritable(doing: string, cause: unknown): RunvError {
 }
 
 /** Downloads the packages into a directory, and returns the files' names. */
-async function fetchPackages(packages: readonly DebianPackage[], into: string, progress: Progress): Promise<string[]> {
+async function fetchPackages(
+  packages: readonly DebianPackage[],
+  apt: Apt,
+  into: string,
+  progress: Progress,
+): Promise<string[]> {
   const names = packages.map(({ name, version }) => `${name}=${version}`);
   progress(`downloading ${names.join(" ").replaceAll("=", " ")}`);
   try {
-    // As root apt would download as the user _apt, who may not write here.
-    const command = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", ...names];
+    const command = ["apt-get", ...apt.options, "download", "-q", ...names];
     await run(command, { cwd: into, install: noApt });
   } catch (error) {
     if (!(error instanceof RunvError) || error.code !== "IMAGE_TOOL_FAILED") throw error;

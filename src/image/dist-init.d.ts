@@ -1,5 +1,10 @@
-/** `dist/init` is a program: what an import of it gives is its path. */
+/** `dist/init` and its like are programs: what an import of one gives is its path. */
 declare module "*/dist/init" {
+  const path: string;
+  export default path;
+}
+
+declare module "*/dist/init-aarch64" {
   const path: string;
   export default path;
 }

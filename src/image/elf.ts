@@ -1,5 +1,6 @@
 /** The parts of 64-bit little-endian ELF that kernels and their modules need. */
 import { RunvError } from "../base/error";
+import type { Architecture } from "../linux/syscalls";
 
 export const programType = { load: 1, note: 4 } as const;
 
@@ -30,7 +31,12 @@ export interface SectionHeader {
 export const noBits = 8;
 
 /** Names of the machines that guests may have. */
-export const machines: Readonly<Record<number, string>> = { 62: "x86_64", 183: "aarch64" };
+export const machines: Readonly<Record<number, Architecture>> = { 62: "x86_64", 183: "aarch64" };
+
+/** The machine of a program, from the beginning of its file; undefined where it is none, or none that guests may have. */
+export function machineOf(head: Uint8Array): Architecture | undefined {
+  return isElf(head) ? machines[viewOf(head).getUint16(18, true)] : undefined;
+}
 
 export function isElf(bytes: Uint8Array): boolean {
   return bytes.length >= 64 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;

@@ -160,17 +160,38 @@ export type SyscallName = keyof typeof numbers;
 /** Architectures that runv knows, by their names in uname(2). */
 export type Architecture = "x86_64" | "aarch64";
 
-/** The architecture of this machine, which is also that of its guests. */
+/** The architecture of this machine, and of its guests unless they are told another. */
 export const architecture: Architecture = process.arch === "arm64" ? "aarch64" : "x86_64";
+
+/** Architectures by the words that people have for them: those of uname(2), and those of Go and so of images (`GOARCH`). */
+export const architectureWords: Readonly<Record<string, Architecture>> = {
+  amd64: "x86_64",
+  x86_64: "x86_64",
+  arm64: "aarch64",
+  aarch64: "aarch64",
+};
+
+/** What images and distributions call an architecture. */
+export function imageNameOf(architecture: Architecture): "amd64" | "arm64" {
+  return architecture === "aarch64" ? "arm64" : "amd64";
+}
 
 /** The number of a system call on `on`, by default this machine's architecture. */
 export function syscallNumber(name: SyscallName, on: Architecture = architecture): number {
   return numbers[name][on === "aarch64" ? 1 : 0];
 }
 
+/** The number by which another architecture knows a system call; -1 if it has none, or runv does not know it. */
+export function numberElsewhere(number: number, from: Architecture, to: Architecture): number {
+  return byNumber(number, from)?.[1][to === "aarch64" ? 1 : 0] ?? -1;
+}
+
 /** The name of a system call's number, for reading programs: `syscall 999` for an unknown one. */
 export function syscallName(number: number, on: Architecture = architecture): string {
+  return byNumber(number, on)?.[0] ?? `syscall ${number}`;
+}
+
+function byNumber(number: number, on: Architecture) {
   const column = on === "aarch64" ? 1 : 0;
-  for (const [name, row] of Object.entries(numbers)) if (row[column] === number) return name;
-  return `syscall ${number}`;
+  return Object.entries(numbers).find(([, row]) => row[column] === number);
 }

@@ -2,7 +2,7 @@ import { span } from "../base/trace";
 import { joinHost } from "../guest/prepare";
 import type { Driver, MachineSpec, Nic } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
-import { readImageManifest } from "../image/read-manifest";
+import { architecture } from "../linux/syscalls";
 import { networkModules } from "../network/guest-programs";
 import { startClone } from "./clone";
 import {
@@ -16,6 +16,7 @@ import {
   type SandboxHandlers,
   shareTag,
 } from "./connect";
+import { manifestFor } from "./manifest-for";
 import type { LaunchRequest } from "./messages";
 import { modulesFor } from "./modules";
 import { mostFor } from "./shape";
@@ -46,13 +47,14 @@ export async function planBoot(
   handlers: SandboxHandlers,
 ): Promise<{ plan: BootPlan; manifest: ImageManifest }> {
   const { label, title, kernel, initrd, cpus, memoryMiB, startTimeoutMs } = request;
-  const manifest = readImageManifest(initrd);
+  const guests = driver.architecture ?? architecture;
+  const manifest = manifestFor(guests, initrd);
   // One of the pool's is `<shape>/<key>.<id>`.
   const name = `runv-${/[^/.]*$/.exec(directory)![0]}`;
   const share = { tag: shareTag, path: `${directory}/share` };
   const most = mostFor({ cpus, memoryMiB });
   const spec: MachineSpec = {
-    ...{ name, directory, kernel, initrd, cpus, memoryMiB, most, share },
+    ...{ name, directory, kernel, initrd, architecture: guests, cpus, memoryMiB, most, share },
     ...(label !== undefined && { label }),
     ...(title !== undefined && { title }),
     ...(nic && { nic }),
@@ -69,12 +71,12 @@ async function startCold(plan: BootPlan): Promise<Sandbox> {
   const machine = await span("hypervisor: start", () => driver.launch(spec));
   handlers.started(machine);
   try {
-    const connection = await connect(machine, handlers);
+    const connection = await connect(machine, spec, handlers);
     const hello = await span("guest: boot", () => greeting(machine, connection, spec.startTimeoutMs));
     const hiddenNic = await span("guest: prepare", () => prepare(connection.guest, plan));
     await span("guest: join the host", () => connection.guest.call(joinHost(hostOf(plan))));
     follow(connection.guest, plan);
-    return { machine, ...connection, hello, hiddenNic };
+    return { machine, ...connection, hello, architecture: spec.architecture, hiddenNic };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -2,11 +2,13 @@ import { hostname } from "node:os";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
-import { decodeHello, Guest, type Hello } from "../guest/guest";
+import { decodeHello, Guest, type Hello, type Send } from "../guest/guest";
 import { type Host, loadModules, prepareGuest } from "../guest/prepare";
 import { followChanges } from "../guest/share-changes";
 import type { Driver, Machine, MachineSpec } from "../hypervisor/driver";
+import { type Architecture, architecture } from "../linux/syscalls";
 import { prepareNetwork } from "../network/spare-nic";
+import { translate } from "../program/translate";
 import { type Frame, FrameType, maxFromGuest, protocolVersion, stdinWindow } from "../wire/frame";
 import { type FrameHandlers, FrameStream } from "../wire/frame-stream";
 
@@ -22,11 +24,13 @@ export const shareTag = "share";
 /** A machine whose guest is ready for containers. */
 export interface Sandbox {
   machine: Machine;
-  /** The frames to and from the guest's agent. */
-  agent: FrameStream;
+  /** Sends a frame to the guest's agent. */
+  send: Send;
   /** Runs the monitor's own programs in the guest. */
   guest: Guest;
   hello: Hello;
+  /** That of its guest. */
+  architecture: Architecture | undefined;
   /** The guest's name of the network device that is hidden from it. */
   hiddenNic: string | undefined;
   /** It is the clone of a template: the description of its memory is that's, as long as it does not write to it. */
@@ -84,15 +88,16 @@ export function follow(guest: Guest, { driver }: BootPlan): void {
 
 /** The channel to a guest. */
 export interface Connection {
-  agent: FrameStream;
+  send: Send;
   guest: Guest;
   /** What the guest says first; undefined when it ended before, or says something else. */
   greeted: Promise<Hello | undefined>;
 }
 
-/** Connects to the agent. */
+/** Connects to the agent. @param spec what the machine was made of */
 export async function connect(
   machine: Machine,
+  { architecture: guests }: Pick<MachineSpec, "architecture">,
   handlers: Pick<SandboxHandlers, "frame" | "close">,
 ): Promise<Connection> {
   const { promise: greeted, resolve: greet } = Promise.withResolvers<Hello | undefined>();
@@ -109,14 +114,24 @@ export async function connect(
     },
   };
   const agent = new FrameStream(maxFromGuest, fromGuest, mostUnsent);
-  const guest = new Guest((type, process, payload, stream) => agent.send(type, process, payload, stream));
+  const send: Send =
+    guests === undefined || guests === architecture
+      ? (...frame) => agent.send(...frame)
+      : (type, process, payload, stream) =>
+          agent.send(
+            type,
+            process,
+            type === FrameType.run ? translate(payload!, architecture, guests) : payload,
+            stream,
+          );
+  const guest = new Guest(send);
   const channel = await machine.connectAgent({
     data: (bytes) => agent.take(bytes),
     drain: () => agent.drain(),
     close: () => agent.end(),
   });
   agent.attach(channel);
-  return { agent, guest, greeted };
+  return { send, guest, greeted };
 }
 
 /** Waits until the agent has said hello. @throws RunvError VM_…, IMAGE_PROTOCOL */

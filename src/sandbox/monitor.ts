@@ -14,6 +14,7 @@ import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { withDescendants } from "../linux/processes";
+import { architecture } from "../linux/syscalls";
 import { takeDescriptor } from "../linux/take-descriptor";
 import { Networks } from "../network/networks";
 import { Share } from "../share/share";
@@ -27,6 +28,7 @@ import { Disks } from "./disks";
 import { giveBackMemory } from "./give-back";
 import { grow } from "./grow";
 import { keepTime } from "./keep-time";
+import { manifestFor } from "./manifest-for";
 import type { Memories } from "./memory";
 import {
   type ClaimRequest,
@@ -68,7 +70,7 @@ class Monitor {
   #directory: string;
   readonly #share: Share;
   readonly #clients = new Map<number, MonitorClient>();
-  readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.agent.send(...frame));
+  readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
   #networks: Networks | undefined;
   #disks: Disks | undefined;
@@ -181,7 +183,8 @@ class Monitor {
     const driver = await chooseDriver(request.driver, request.driverOptions);
     const networks = new Networks(request.network, driver.nics);
     this.#networks = networks;
-    shareModules(this.#share, request.initrd);
+    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
+    shareModules(this.#share, request.initrd, kernelRelease);
     this.#sandbox = await boot(request, driver, networks.firstNic(), this.#directory, {
       started: (machine) => {
         this.#machine = machine;

@@ -11,6 +11,7 @@ import { wake } from "../guest/wake";
 import { readInit } from "../image/init-binary";
 import { O_CLOEXEC, O_CREAT, O_EXCL, O_WRONLY } from "../linux/constants";
 import { syscall } from "../linux/local";
+import type { Architecture } from "../linux/syscalls";
 import { readConfig } from "../oci/config";
 import { formatDefaultConfig } from "../oci/spec";
 import type { Share } from "../share/share";
@@ -25,8 +26,8 @@ const id = "runv-pool";
  * so a container is made and ended in it, of which nothing is left.
  * @throws RunvError GUEST_…, VM_…
  */
-export async function park({ machine, guest }: Sandbox, share: Share): Promise<void> {
-  await walk(guest, share);
+export async function park({ machine, guest, architecture }: Sandbox, share: Share): Promise<void> {
+  await walk(guest, share, architecture);
   await machine.pause();
 }
 
@@ -42,13 +43,21 @@ const settleMs = 200;
  * Makes a container whose command is init, which does what most programs begin with, and removes it.
  * @throws RunvError GUEST_…
  */
-export async function walk(guest: Guest, share: Share): Promise<void> {
-  shareInit(share);
+export async function walk(guest: Guest, share: Share, architecture: Architecture | undefined): Promise<void> {
+  shareInit(share, readInit(architecture));
   const config = readConfig(JSON.parse(formatDefaultConfig()));
   config.process.terminal = false;
   config.process.args = ["init", "--exec", "0"];
   const rootfs = `${sharePath}/${id}/rootfs`;
-  const plan = { id, bundle: "/", config, rootfs, sources: new Map(), settings: sharedSettings(config), credit: 4096 };
+  const plan = {
+    id,
+    bundle: "/",
+    config,
+    rootfs,
+    sources: new Map(),
+    settings: sharedSettings(config, architecture),
+    credit: 4096,
+  };
   const container = guest.run(lowerContainer(plan).main, {
     data: (stream, { length }) => container.credit(stream, length),
   });
@@ -64,12 +73,12 @@ export async function walk(guest: Guest, share: Share): Promise<void> {
 }
 
 /** Its root file system: init, where programs are looked for. */
-function shareInit(share: Share): void {
+function shareInit(share: Share, init: Uint8Array): void {
   const tree = emptyTree();
   try {
     const file = syscall("openat", tree, "init", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o755);
     try {
-      writeFileSync(file, readInit());
+      writeFileSync(file, init);
     } finally {
       closeSync(file);
     }

@@ -141,10 +141,10 @@ async function prepare(
     closeSync(forks);
   });
   handlers.started(machine);
-  const { guest } = await connect(machine, { frame() {}, close() {} });
+  const { guest } = await connect(machine, spec, { frame() {}, close() {} });
   const host = hostOf({ driver, release });
   await guest.call(wakeAndJoin(host));
-  await walk(guest, share);
+  await walk(guest, share, spec.architecture);
   await guest.call(leaveHost(host));
   await machine.pause();
   return await machine.forkNotes();

@@ -11,24 +11,28 @@ const none = { kernel: undefined, initrd: undefined };
 const usual = { kernel: "/var/lib/hyper/kernel", initrd: "/var/lib/hyper/hyper-initrd.img" };
 
 test("the image: the flags', else config.toml's, else beside the executable, else the usual place", () => {
-  const nothing = { driverOptions: {} };
-  expect(imageSettings(none, nothing, executable)).toEqual({ ...usual, imageFrom: "the usual place" });
+  const nothing = {};
+  expect(imageSettings(none, nothing, undefined, executable)).toEqual({ ...usual, imageFrom: "the usual place" });
   mkdirSync(join(checkout, "image"));
   writeFileSync(join(checkout, "image/kernel"), "");
   // Half an image is none.
-  expect(imageSettings(none, nothing, executable)).toEqual({ ...usual, imageFrom: "the usual place" });
+  expect(imageSettings(none, nothing, undefined, executable)).toEqual({ ...usual, imageFrom: "the usual place" });
   writeFileSync(join(checkout, "image/hyper-initrd.img"), "");
-  expect(imageSettings(none, nothing, executable)).toEqual({
+  expect(imageSettings(none, nothing, undefined, executable)).toEqual({
     kernel: join(checkout, "image/kernel"),
     initrd: join(checkout, "image/hyper-initrd.img"),
     imageFrom: "beside the executable",
   });
   const configured = { ...nothing, kernel: "/k", initrd: "/i" };
-  expect(imageSettings(none, configured, executable)).toEqual({ kernel: "/k", initrd: "/i", imageFrom: "config.toml" });
-  expect(imageSettings({ kernel: "/K", initrd: undefined }, configured, executable)).toEqual({
+  expect(imageSettings(none, configured, undefined, executable)).toEqual({
+    kernel: "/k",
+    initrd: "/i",
+    imageFrom: "config.toml",
+  });
+  expect(imageSettings({ kernel: "/K", initrd: undefined }, configured, undefined, executable)).toEqual({
     kernel: "/K",
     initrd: "/i",
     imageFrom: "the command line",
   });
-  expect(imageSettings({ kernel: "/K", initrd: undefined }, nothing, executable).initrd).toBe(usual.initrd);
+  expect(imageSettings({ kernel: "/K", initrd: undefined }, nothing, undefined, executable).initrd).toBe(usual.initrd);
 });

@@ -3,7 +3,8 @@ import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
 import { driverSettings } from "../hypervisor";
-import { defaultInitrd, defaultKernel, imageBeside } from "../image/paths";
+import { imageBeside, usualImage } from "../image/paths";
+import { type Architecture, architecture, architectureWords } from "../linux/syscalls";
 import { defaultMemoryMiB, memorySource } from "./default-memory";
 
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
@@ -17,8 +18,10 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
   const driver = global.driver ?? config.driver ?? "auto";
   const templates = global.noTemplate ? undefined : templateSettings(global, config);
   const driverOptions = { ...config.driverOptions, ...global.driverOptions };
+  const guests = architectureWords[driverOptions.arch ?? ""];
   return {
-    ...imageSettings(global, config),
+    ...imageSettings(global, config, guests),
+    architecture: guests === architecture ? undefined : guests,
     driver,
     templates,
     pool: poolSettings(global, config),
@@ -33,16 +36,24 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
 }
 
 /**
- * The kernel and the initrd: of the command line, of the configuration; where both say nothing, those beside an executable in a checkout,
- * else those in /var/lib/hyper.
+ * The kernel and the initrd: of the command line, of the configuration, which speaks of machines of this one's kind; where both say nothing, those beside an
+ * executable in a checkout, else those in /var/lib/hyper.
+ * @param guests the architecture that they are to be for
  */
-export function imageSettings(global: Pick<GlobalOptions, "kernel" | "initrd">, config: Config, executable?: string) {
+export function imageSettings(
+  global: Pick<GlobalOptions, "kernel" | "initrd">,
+  config: Pick<Config, "kernel" | "initrd">,
+  guests: Architecture = architecture,
+  executable?: string,
+) {
   const flags = global.kernel !== undefined || global.initrd !== undefined;
-  const configured = config.kernel !== undefined || config.initrd !== undefined;
-  const beside = flags || configured ? undefined : imageBeside(executable);
+  const { kernel, initrd } = guests === architecture ? config : {};
+  const configured = kernel !== undefined || initrd !== undefined;
+  const beside = flags || configured ? undefined : imageBeside(executable, guests);
+  const usual = usualImage(guests);
   return {
-    kernel: resolve(global.kernel ?? config.kernel ?? beside?.kernel ?? defaultKernel),
-    initrd: resolve(global.initrd ?? config.initrd ?? beside?.initrd ?? defaultInitrd),
+    kernel: resolve(global.kernel ?? kernel ?? beside?.kernel ?? usual.kernel),
+    initrd: resolve(global.initrd ?? initrd ?? beside?.initrd ?? usual.initrd),
     imageFrom: flags
       ? "the command line"
       : configured

@@ -1,7 +1,6 @@
 /** The modules that a guest's kernel may ask for by itself: they stay on the host, and the guest reads them from the share. */
 import { closeSync, existsSync, openSync } from "node:fs";
 import { modulesDirectory } from "../image/paths";
-import { readImageManifest } from "../image/read-manifest";
 import { MOUNT_ATTR_RDONLY } from "../linux/constants";
 import type { Share } from "../share/share";
 import { openTree, restrictTree } from "../share/tree";
@@ -11,10 +10,11 @@ const place = "@guest/modules";
 
 /**
  * Attaches those that belong to an initrd, read-only; an image without any has none.
- * @throws SystemError, RunvError IMAGE_…
+ * @param release of its kernel
+ * @throws SystemError
  */
-export function shareModules(share: Share, initrd: string): void {
-  const directory = modulesDirectory(initrd, readImageManifest(initrd).kernelRelease);
+export function shareModules(share: Share, initrd: string, release: string): void {
+  const directory = modulesDirectory(initrd, release);
   if (!existsSync(directory)) return;
   const opened = openSync(directory, "r");
   try {

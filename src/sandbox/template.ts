@@ -51,7 +51,7 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
   const machine = await driver.launch({ ...spec, memory: { path: files.memory, write: true } });
   handlers.started(machine);
   try {
-    const connection = await connect(machine, { frame: () => {}, close: () => {} });
+    const connection = await connect(machine, spec, { frame: () => {}, close: () => {} });
     const hello = await greeting(machine, connection, spec.startTimeoutMs);
     const hiddenNic = await prepare(connection.guest, plan);
     await saveTo(machine, files.state);

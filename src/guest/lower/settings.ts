@@ -1,3 +1,4 @@
+import type { Architecture } from "../../linux/syscalls";
 import type { Config } from "../../oci/config";
 import type { MemoryPolicy } from "../../oci/memory-policy";
 import { personalityOf } from "./scheduling";
@@ -9,10 +10,17 @@ export interface SharedSettings {
   /** The personality, where it is not the machine's own. */
   personality?: number | undefined;
   memoryPolicy?: MemoryPolicy | undefined;
+  /** That of its programs, where it is not this machine's. */
+  architecture?: Architecture | undefined;
 }
 
-/** @throws RunvError CONFIG_UNSUPPORTED */
-export function sharedSettings({ linux }: Config): SharedSettings {
+/** @param architecture that of its programs; this machine's if undefined @throws RunvError CONFIG_UNSUPPORTED */
+export function sharedSettings({ linux }: Config, architecture?: Architecture): SharedSettings {
   const { seccomp, memoryPolicy } = linux;
-  return { seccomp: seccomp && compileSeccomp(seccomp), personality: personalityOf(linux), memoryPolicy };
+  return {
+    architecture,
+    seccomp: seccomp && compileSeccomp(seccomp, architecture),
+    personality: personalityOf(linux),
+    memoryPolicy,
+  };
 }

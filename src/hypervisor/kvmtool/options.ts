@@ -1,5 +1,5 @@
 /** lkvm's command line, a pure function of what is to be started. */
-import { commandLine as always } from "../../image/command-line";
+import { commandLineOf } from "../../image/command-line";
 import type { MachineSpec, Nic } from "../driver";
 
 export interface KvmtoolMachine
@@ -45,5 +45,5 @@ function network({ mac }: Nic, tap: number): string {
 }
 
 function kernelCommandLine({ commandLine = [], vsock }: KvmtoolMachine): string[] {
-  return [...always, ...platform, "loglevel=6", `runv.agent=vsock:${vsock.port}`, ...commandLine];
+  return [...commandLineOf(), ...platform, "loglevel=6", `runv.agent=vsock:${vsock.port}`, ...commandLine];
 }

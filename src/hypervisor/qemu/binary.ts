@@ -1,8 +1,10 @@
 /** Finds QEMU's program and its version. */
 import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, isAbsolute, join } from "node:path";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { messageOf, RunvError } from "../../base/error";
 import { escapeControls } from "../../base/escape";
+import { type Architecture, architecture } from "../../linux/syscalls";
+import { platformOf } from "./platform";
 import { atLeast, formatVersion, oldest, parseVersion, type QemuVersion } from "./version";
 import { readCached, writeCached } from "./version-cache";
 
@@ -14,7 +16,12 @@ export interface QemuBinary {
 /** How Debian and its kin, Fedora and its kin, and Alpine call the package. */
 export const installHint = "apt-get install qemu-system-x86 (dnf install qemu-kvm; apk add qemu-system-x86_64)";
 
-const program = process.arch === "arm64" ? "qemu-system-aarch64" : "qemu-system-x86_64";
+function hintFor(guests: Architecture): string {
+  if (guests === architecture) return installHint;
+  const { program, package: name } = platformOf(guests);
+  return `apt-get install ${name} (dnf, apk: ${program})`;
+}
+
 /** Besides PATH, which containerd and Docker may have cut short. */
 const usual = ["/usr/local/bin", "/usr/bin", "/bin"];
 /** Where RHEL and its kin put it. */
@@ -22,20 +29,29 @@ const elsewhere = "/usr/libexec/qemu-kvm";
 
 /**
  * Finds QEMU.
- * @param wanted its path or name, if the user said
+ * @param wanted the path or name of that for this machine's architecture, if the user said
+ * @param guests the architecture of its guests: that for another one is looked for beside the wanted one first
  * @returns its path
  * @throws RunvError VM_QEMU_MISSING
  */
-export function findQemu(wanted: string | undefined = undefined, path = process.env.PATH ?? ""): string {
+export function findQemu(wanted?: string, path = process.env.PATH ?? "", guests = architecture): string {
+  if (guests !== architecture) {
+    const beside = wanted !== undefined && isAbsolute(wanted) ? `${dirname(wanted)}${delimiter}` : "";
+    return findByName(platformOf(guests).program, `${beside}${path}`, [], hintFor(guests));
+  }
   if (wanted !== undefined && isAbsolute(wanted)) {
     if (isProgram(wanted)) return wanted;
     throw new RunvError("VM_QEMU_MISSING", `no program at ${wanted}`, { hint: "say where QEMU is in config.toml" });
   }
+  const name = wanted ?? platformOf(guests).program;
+  return findByName(name, path, wanted === undefined ? [elsewhere] : [], installHint);
+}
+
+function findByName(name: string, path: string, others: readonly string[], hint: string): string {
   const directories = [...path.split(delimiter).filter(isAbsolute), ...usual];
-  const candidates = directories.map((directory) => join(directory, wanted ?? program));
-  const found = [...candidates, ...(wanted === undefined ? [elsewhere] : [])].find(isProgram);
+  const found = [...directories.map((directory) => join(directory, name)), ...others].find(isProgram);
   if (found !== undefined) return found;
-  throw new RunvError("VM_QEMU_MISSING", `no ${wanted ?? program} on PATH`, { hint: installHint });
+  throw new RunvError("VM_QEMU_MISSING", `no ${name} on PATH`, { hint });
 }
 
 /**
@@ -43,11 +59,15 @@ export function findQemu(wanted: string | undefined = undefined, path = process.
  * @param cacheDirectory where to keep it; undefined: do not
  * @throws RunvError VM_QEMU_MISSING, VM_QEMU_START, VM_QEMU_OLD
  */
-export async function identifyQemu(wanted?: string, cacheDirectory?: string): Promise<QemuBinary> {
-  const path = findQemu(wanted);
+export async function identifyQemu(
+  wanted?: string,
+  cacheDirectory?: string,
+  guests: Architecture = architecture,
+): Promise<QemuBinary> {
+  const path = findQemu(wanted, undefined, guests);
   const { ino, size, mtimeMs } = statSync(path);
   const key = `${path} ${ino} ${size} ${mtimeMs}`;
-  const known = cacheDirectory && parseVersion(readCached(cacheDirectory, key) ?? "");
+  const known = cacheDirectory && parseVersion(readCached(cacheDirectory, path, key) ?? "");
   if (known) return { path, version: known };
   const text = await askVersion(path);
   const version = parseVersion(text);
@@ -59,9 +79,9 @@ export async function identifyQemu(wanted?: string, cacheDirectory?: string): Pr
   }
   if (!atLeast(version, oldest)) {
     const message = `${path} is QEMU ${formatVersion(version)}, runv needs ${oldest} or later`;
-    throw new RunvError("VM_QEMU_OLD", message, { hint: installHint });
+    throw new RunvError("VM_QEMU_OLD", message, { hint: hintFor(guests) });
   }
-  if (cacheDirectory) writeCached(cacheDirectory, key, text);
+  if (cacheDirectory) writeCached(cacheDirectory, path, key, text);
   return { path, version };
 }
 

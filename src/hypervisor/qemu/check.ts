@@ -24,7 +24,7 @@ interface CheckedOptions extends QemuOptions {
 export async function checkQemu(wanted: AcceleratorChoice, options: CheckedOptions): Promise<Finding[]> {
   const accelerator = checkAccelerator(wanted);
   try {
-    const { path, version } = await identifyQemu(options.qemu);
+    const { path, version } = await identifyQemu(options.qemu, undefined, options.guests);
     const qemu: Finding = { status: "ok", subject: "qemu", detail: `${path}, ${describeVersion(version)}` };
     return [
       qemu,

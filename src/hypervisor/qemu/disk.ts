@@ -1,12 +1,14 @@
 /** Disks that come and go while QEMU runs. QEMU gets descriptors of them: there is none in its jail. */
+
 import type { Disk } from "../driver";
 import type { DeviceEvents } from "./nic";
+import type { DevicePlace } from "./ports";
 import { type Qmp, QmpError } from "./qmp";
 
-const deviceOf = (id: string): string => `disk-${id}`;
+export const deviceOf = (id: string): string => `disk-${id}`;
 
-/** Adds a disk; nothing of it is left when that fails. */
-export async function addDisk(qmp: Qmp, { id, fd, device, format, readOnly }: Disk): Promise<void> {
+/** Adds a disk; nothing of it is left when that fails. @param place what its device is told of where it is to be */
+export async function addDisk(qmp: Qmp, { id, fd, device, format, readOnly }: Disk, place: DevicePlace): Promise<void> {
   // A set of its own (add-fd): QEMU opens /dev/fdset/N as often as it needs to.
   const added = await qmp.execute<{ "fdset-id": number }>("add-fd", {}, undefined, fd);
   const set = added["fdset-id"];
@@ -19,7 +21,8 @@ export async function addDisk(qmp: Qmp, { id, fd, device, format, readOnly }: Di
       file: { driver: device ? "host_device" : "file", filename: `/dev/fdset/${set}` },
     });
     try {
-      await qmp.execute("device_add", { driver: "virtio-blk-pci", id: deviceOf(id), drive: node, serial: id });
+      const disk = { driver: "virtio-blk-pci", id: deviceOf(id), drive: node, serial: id };
+      await qmp.execute("device_add", { ...disk, ...place });
     } catch (error) {
       await qmp.execute("blockdev-del", { "node-name": node });
       throw error;

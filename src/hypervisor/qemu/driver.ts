@@ -1,7 +1,10 @@
 /** QEMU, by KVM or by software emulation. */
+
+import { architecture, architectureWords } from "../../linux/syscalls";
 import type { Capabilities, Driver, DriverFamily } from "../driver";
 import { type NineCache, nineCaches, nineP } from "../nine-p";
 import { virtioFs } from "../virtio-fs";
+import { platformOf } from "./platform";
 import type { AcceleratorChoice } from "./probe";
 
 const capabilities: Capabilities = {
@@ -21,6 +24,13 @@ export const qemu: DriverFamily = {
   settings: [
     { key: "qemu", kind: "path", usage: "QEMU's program, if it is not on the PATH" },
     {
+      key: "arch",
+      kind: "text",
+      choices: Object.keys(architectureWords),
+      flag: "arch",
+      usage: "architecture of the container and its machine: 'amd64' or 'arm64' (default: that of its command)",
+    },
+    {
       key: "share",
       kind: "text",
       choices: ["9p", "fuse", "virtiofs"],
@@ -36,17 +46,21 @@ export const qemu: DriverFamily = {
       usage: "what a guest keeps of its files: 'mmap' (default), or 'loose', quicker, if nobody else changes them",
     },
   ],
-  drivers: ({ qemu, share, share_cache, virtiofsd, cacheDirectory = "/var/lib/runv/cache" }) => {
+  drivers: ({ qemu, arch = "", share, share_cache, virtiofsd, cacheDirectory = "/var/lib/runv/cache" }) => {
     const cache = share_cache as NineCache | undefined;
+    const wanted = architectureWords[arch];
+    const guests = wanted === architecture ? undefined : wanted;
     const named = {
-      ...{ qemu, cacheDirectory },
+      ...{ qemu, cacheDirectory, guests },
       ...(share === "fuse" && { ownServer: true }),
       ...(share === "virtiofs" && { virtiofs: { virtiofsd, cache: cache === "loose" ? "always" : "auto" } as const }),
     };
+    const can = { ...capabilities, hotplugMemory: platformOf(guests).growsMemory };
     const driver = (name: string, accelerator: AcceleratorChoice, summary: string): Driver => ({
       name,
       summary,
-      capabilities: { ...capabilities, fork: accelerator !== "kvm" },
+      ...(accelerator !== "kvm" && guests !== undefined && { architecture: guests }),
+      capabilities: { ...can, fork: accelerator !== "kvm" },
       nics: "tap",
       // A clone gets it when it runs.
       guestMount:
@@ -56,13 +70,17 @@ export const qemu: DriverFamily = {
       probe: async () => (await import("./probe")).probeQemu(accelerator, named),
       check: async () => (await import("./check")).checkQemu(accelerator, named),
       launch: async (spec) => {
-        const options = { ...named, driver: name, accelerator, capabilities };
+        const options = { ...named, driver: name, accelerator, capabilities: can };
         if (spec.fork !== undefined) return (await import("./launch-fork")).launchFork(spec, spec.fork, options);
         return (await import("./launch")).launch(spec, options);
       },
     });
     return [
-      driver("qemu", "auto", "QEMU with KVM where it truly works, else with software emulation"),
+      driver(
+        "qemu",
+        guests === undefined ? "auto" : "tcg",
+        "QEMU with KVM where it truly works, else with software emulation",
+      ),
       driver("kvm", "kvm", "QEMU with KVM"),
       driver("tcg", "tcg", "QEMU with software emulation"),
     ];

@@ -6,6 +6,7 @@ import type { Capabilities, ForkParent, Machine, MachineSpec } from "../driver";
 import { forkChild } from "./fork";
 import type { ForkNotes } from "./fork-notes";
 import { QemuMachine } from "./machine";
+import { virtioFsDevice } from "./options";
 import { Qmp } from "./qmp";
 
 /** `Driver.launch` of the QEMU drivers, where a machine is forked from another one, which stands still: it goes on. */
@@ -21,6 +22,8 @@ export async function launchFork(
   const machine = new QemuMachine(child, {
     ...{ driver, accelerator: "tcg", capabilities: own, spec, console: log },
     ...{ server: undefined, sharesMemory: ownServer === true },
+    // It got its share before others were forked from it.
+    ...(ownServer === true && { added: [virtioFsDevice("").id] }),
   });
   try {
     await machine.attach((onEvent) => Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent }));

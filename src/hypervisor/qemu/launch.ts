@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import { O_NONBLOCK } from "../../linux/constants";
 import { memoryFile } from "../../linux/memory-file";
+import { architecture } from "../../linux/syscalls";
 import { socketPair } from "../../linux/unix-socket";
 import type { Program } from "../../program/program";
 import { type ConsoleLog, pipedConsole } from "../console";
@@ -39,7 +40,7 @@ export interface LaunchOptions extends QemuOptions {
 export async function launch(asked: MachineSpec, options: LaunchOptions): Promise<Machine> {
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
-  const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory);
+  const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory, options.guests);
   const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
   if (options.ownServer === true && spec.memory !== undefined && !changesFor(version).ownMemory) {
     // It boots instead.
@@ -81,6 +82,10 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
     for (const own of [server?.fd, virtiofs?.memory, ...(pair ?? [])]) if (own !== undefined) closeSync(own);
   }
 }
+
+/** Whether guests are of this machine's architecture: an emulated processor has its counter then. */
+const isOurs = ({ architecture: guests = architecture }: MachineSpec): boolean =>
+  guests === architecture && guests === "x86_64";
 
 /** Whether a machine's share is there before it is saved, which it cannot be with that device. */
 function servesGuest({ share, memory }: MachineSpec): boolean {
@@ -133,7 +138,7 @@ function jailed(
     version,
     accelerator,
     // One that is restored has been told.
-    ...(accelerator === "tcg" && restore === undefined && { counterKHz: counterKHz() }),
+    ...(accelerator === "tcg" && restore === undefined && isOurs(spec) && { counterKHz: counterKHz() }),
     descriptors: inherited,
   });
   return confine({

@@ -17,12 +17,14 @@ import type {
 } from "../driver";
 import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
-import { addDisk, removeDisk } from "./disk";
+import { addDisk, deviceOf, removeDisk } from "./disk";
 import type { ForkNotes } from "./fork-notes";
 import { addCpus, addMemory, memorySlots, noRoom } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
-import { ownMemoryMiB } from "./options";
+import { nicDevice, ownMemoryMiB, virtioFsDevice } from "./options";
+import { platformOf } from "./platform";
+import { type DevicePlace, Ports } from "./ports";
 import type { Qmp, QmpEvent } from "./qmp";
 import { plugVirtioFs } from "./virtio-fs";
 
@@ -38,6 +40,8 @@ export interface QemuMachineOptions {
   sharesMemory: boolean;
   /** QEMU's program, where it was not forked. */
   binary?: string;
+  /** The ids of devices that were added before it was forked. */
+  added?: readonly string[];
 }
 
 /** When the server of a share ends with QEMU, so much lies between them at most. */
@@ -67,6 +71,7 @@ export class QemuMachine implements Machine {
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
+  readonly #ports: Ports;
   readonly #migration = new MigrationEvents();
   /** Fulfilled when it runs that was restored. */
   readonly #resumed = Promise.withResolvers<void>();
@@ -84,6 +89,8 @@ export class QemuMachine implements Machine {
     this.#binary = binary;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#sharesMemory = sharesMemory;
+    this.#ports = new Ports(platformOf(spec.architecture).ports);
+    for (const device of options.added ?? []) this.#ports.take(device);
     let lost = "";
     // Without its files the guest would wait for ever.
     void server?.exited.then(async (how) => {
@@ -110,7 +117,10 @@ export class QemuMachine implements Machine {
     this.#qmp = await connect((event) => {
       if (event.event === "RESUME") this.#resumed.resolve();
       if (event.event === "MIGRATION") this.#migration.changed(String(event.data.status));
-      if (event.event === "DEVICE_DELETED") this.#deviceEvents.deleted(String(event.data.device));
+      if (event.event === "DEVICE_DELETED") {
+        this.#ports.release(String(event.data.device));
+        this.#deviceEvents.deleted(String(event.data.device));
+      }
       if (event.event === "VSERPORT_CHANGE" && event.data.id === "agent") this.#portOpen = event.data.open === true;
     });
   }
@@ -154,7 +164,7 @@ export class QemuMachine implements Machine {
   }
 
   async addNic(nic: Nic): Promise<void> {
-    await addNic(this.qmp, nic);
+    await this.#inPort(nicDevice(nic).id, (place) => addNic(this.qmp, nic, place));
   }
 
   async removeNic(id: string): Promise<void> {
@@ -162,7 +172,7 @@ export class QemuMachine implements Machine {
   }
 
   async addDisk(disk: Disk): Promise<void> {
-    await addDisk(this.qmp, disk);
+    await this.#inPort(deviceOf(disk.id), (place) => addDisk(this.qmp, disk, place));
   }
 
   async removeDisk(id: string): Promise<void> {
@@ -173,7 +183,18 @@ export class QemuMachine implements Machine {
   async plugShare(tag: string, fd: number): Promise<void> {
     await Promise.race([this.#resumed.promise, this.exited]);
     this.#served = fstatSync(fd).ino;
-    await plugVirtioFs(this.qmp, tag, fd);
+    await this.#inPort(virtioFsDevice(tag).id, (place) => plugVirtioFs(this.qmp, tag, fd, place));
+  }
+
+  /** Adds a device, whose port is free again when that fails. */
+  async #inPort(device: string, add: (place: DevicePlace) => Promise<void>): Promise<void> {
+    const place = this.#ports.take(device);
+    try {
+      await add(place);
+    } catch (error) {
+      this.#ports.release(device);
+      throw error;
+    }
   }
 
   get size(): MachineSize {

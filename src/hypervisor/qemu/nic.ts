@@ -1,9 +1,11 @@
 /** Network interfaces that come and go while QEMU runs. */
+
 import { closeSync, openSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { fileProblem } from "../../base/file-problem";
 import type { Nic } from "../driver";
 import { nicDevice, tapOf } from "./options";
+import type { DevicePlace } from "./ports";
 import { type Qmp, QmpError } from "./qmp";
 
 /** How long a guest may take to let go of a device. One that does not, a paused one for instance, keeps a dead device. */
@@ -28,11 +30,11 @@ export class DeviceEvents {
   }
 }
 
-/** Adds an interface; nothing of it is left when that fails. */
-export async function addNic(qmp: Qmp, nic: Nic): Promise<void> {
+/** Adds an interface; nothing of it is left when that fails. @param place what its device is told of where it is to be */
+export async function addNic(qmp: Qmp, nic: Nic, place: DevicePlace): Promise<void> {
   await qmp.execute("netdev_add", { id: nic.id, ...(await backendOf(qmp, nic)) });
   try {
-    await qmp.execute("device_add", nicDevice(nic));
+    await qmp.execute("device_add", { ...nicDevice(nic), ...place });
   } catch (error) {
     await qmp.execute("netdev_del", { id: nic.id });
     throw error;

@@ -142,3 +142,17 @@ test("a network interface: a tap by its descriptor, /dev/vhost-net where there i
     "virtio-net-pci,id=dev-nic0,netdev=nic0,mac=02:00:00:00:00:01,romfile=",
   );
 });
+
+test("guests of arm64: another machine, processor and console, and nothing that only a PC has", () => {
+  const foreign = { architecture: "aarch64", most: { cpus: 4, memoryMiB: 8192 } } as const;
+  expect(given("-machine", foreign)).toEqual(["virt,gic-version=3,dump-guest-core=off,mem-merge=off"]);
+  expect(given("-cpu", foreign)).toEqual(["neoverse-n1"]);
+  expect(given("-cpu", { ...foreign, version: [6, 2, 0] })).toEqual(["cortex-a72"]);
+  expect(given("-m", foreign)).toEqual(["256M"]);
+  expect(given("-smp", foreign)).toEqual(["4,cores=1,threads=1"]);
+  expect(given("-device", foreign).filter((device) => device!.startsWith("pcie-root-port")).length).toBe(4);
+  const words = given("-append", foreign)[0]!.split(" ");
+  expect(words).toContain("console=ttyAMA0");
+  expect(words.filter((word) => /ttyS0|8250|tsc|no_timer_check|memhp|reboot/.test(word))).toEqual([]);
+  expect(qemuArguments({ ...machine, ...foreign })).not.toContain("-no-hpet");
+});

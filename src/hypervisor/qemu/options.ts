@@ -4,9 +4,12 @@
  * @see https://www.qemu.org/docs/master/system/invocation.html
  */
 import { RunvError } from "../../base/error";
-import { commandLine as always, underTcg } from "../../image/command-line";
+import { commandLineOf, underTcg } from "../../image/command-line";
+import { architecture } from "../../linux/syscalls";
 import type { MachineSize, MachineSpec, Nic, NicBackend, Share, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
+import { platformOf } from "./platform";
+import { portOptions } from "./ports";
 import type { QemuVersion } from "./version";
 import { changesFor } from "./versions";
 
@@ -36,6 +39,7 @@ export interface QemuMachine
     | "commandLine"
     | "cpus"
     | "memoryMiB"
+    | "architecture"
     | "most"
     | "nic"
     | "memory"
@@ -56,14 +60,15 @@ export interface QemuMachine
 /** The arguments of QEMU, without its own name. */
 export function qemuArguments(machine: QemuMachine): string[] {
   const { name, version, accelerator, descriptors, share, nic } = machine;
-  const changes = changesFor(version);
+  const changes = changesFor(version, machine.architecture);
+  const platform = platformOf(machine.architecture);
   return [
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-machine", [machineType, ...changes.machine, ...(hasBackend(machine) ? [ownMemory] : [])].join(",")],
+    ["-machine", [platform.machine, ...changes.machine, ...(hasBackend(machine) ? [ownMemory] : [])].join(",")],
     changes.options,
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
-      : ["-accel", `tcg,thread=multi,tb-size=${translatedMiB}`, "-cpu", ["max", ...changes.processor].join(",")],
+      : ["-accel", `tcg,thread=multi,tb-size=${translatedMiB}`, "-cpu", platform.processor(version, changes.processor)],
     ["-smp", processors(machine), "-m", memoryModules(machine)],
     memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
@@ -80,6 +85,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     share === undefined ? [] : shareOptions(share, machine),
     nic === undefined ? [] : nicOptions(nic, descriptors),
     changes.devices.flatMap((device) => ["-device", device]),
+    portOptions(platform.ports),
     bootOptions(machine),
   ].flat();
 }
@@ -107,9 +113,6 @@ export function ownMemoryMiB(accelerator: string): number {
   return accelerator === "tcg" ? translatedMiB * (1 + notesOfTranslated) : 0;
 }
 
-/** A PC without what nobody looks at. i440fx: q35 starts slower, microvm does not boot Linux under TCG. */
-const machineType = "pc,usb=off,vmport=off,smbus=off,dump-guest-core=off,mem-merge=off";
-
 /**
  * Sockets of one processor each, so that any number can be added. Under emulation all are there from the beginning, and the guest puts the first
  * few to work: Linux counts what may be plugged in only where it knows the hypervisor (from 6.12 on; commit adbf61cc47cb), and it knows none there.
@@ -123,13 +126,18 @@ function canGrowCpus(cpus: number, most: MachineSize | undefined): boolean {
   return most !== undefined && most.cpus > cpus;
 }
 
-function memoryModules({ memoryMiB, most }: QemuMachine): string {
-  const growing = canGrowMemory(memoryMiB, most) ? `,slots=${memorySlots},maxmem=${most!.memoryMiB}M` : "";
+function memoryModules(machine: QemuMachine): string {
+  const { memoryMiB, most } = machine;
+  const growing = canGrowMemory(machine) ? `,slots=${memorySlots},maxmem=${most!.memoryMiB}M` : "";
   return `${memoryMiB}M${growing}`;
 }
 
-function canGrowMemory(memoryMiB: number, most: MachineSize | undefined): boolean {
-  return most !== undefined && most.memoryMiB > memoryMiB;
+function canGrowMemory({
+  memoryMiB,
+  most,
+  architecture,
+}: Pick<QemuMachine, "memoryMiB" | "most" | "architecture">): boolean {
+  return platformOf(architecture).growsMemory && most !== undefined && most.memoryMiB > memoryMiB;
 }
 
 /**
@@ -211,24 +219,27 @@ const clearing = ["init_on_alloc=1"];
  * What the guest's kernel is told. Of its log the console gets what is notable: enough to see how far a boot came, for a
  * tenth of the traps that all of it takes. Later words win: `debug` in the machine's own brings all.
  */
-export function kernelCommandLine({
-  accelerator,
-  commandLine = [],
-  cpus,
-  memoryMiB,
-  most,
-  counterKHz,
-  sharesMemory,
-}: Pick<
-  QemuMachine,
-  "accelerator" | "commandLine" | "cpus" | "memoryMiB" | "most" | "counterKHz" | "sharesMemory"
->): string[] {
+export function kernelCommandLine(
+  machine: Pick<
+    QemuMachine,
+    "accelerator" | "architecture" | "commandLine" | "cpus" | "memoryMiB" | "most" | "counterKHz" | "sharesMemory"
+  >,
+): string[] {
+  const {
+    accelerator,
+    architecture: guests = architecture,
+    commandLine = [],
+    cpus,
+    most,
+    counterKHz,
+    sharesMemory,
+  } = machine;
   const clears = accelerator === "tcg" && sharesMemory === true ? clearing : [];
-  const emulated = accelerator === "tcg" ? underTcg : [];
+  const emulated = accelerator === "tcg" ? underTcg[guests] : [];
   const clock = accelerator === "tcg" && counterKHz !== undefined ? byCounter(counterKHz) : [];
   const idle = accelerator === "tcg" && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
-  const grows = canGrowMemory(memoryMiB, most) ? growing : [];
-  return [...always, "loglevel=6", ...emulated, ...clock, ...clears, ...idle, ...grows, ...commandLine];
+  const grows = canGrowMemory(machine) ? growing : [];
+  return [...commandLineOf(guests), "loglevel=6", ...emulated, ...clock, ...clears, ...idle, ...grows, ...commandLine];
 }
 
 /** The kernel takes the counter for its clock, and does not measure it first. */

@@ -1,5 +1,6 @@
 /** What QEMU can do on this machine, and by which accelerator. */
 import { RunvError } from "../../base/error";
+import type { Architecture } from "../../linux/syscalls";
 import type { Probe, Problem } from "../driver";
 import { identifyQemu, type QemuBinary } from "./binary";
 import { type KvmSources, kvmProblem } from "./kvm";
@@ -12,6 +13,8 @@ export type AcceleratorChoice = Accelerator | "auto";
 export interface QemuOptions {
   /** The path of its program, if it is not to be looked for. */
   qemu?: string | undefined;
+  /** The architecture of its guests, where that is not this machine's. */
+  guests?: Architecture | undefined;
   /** Where to keep what is costly to find out. */
   cacheDirectory?: string | undefined;
 }
@@ -39,7 +42,7 @@ export async function probeQemu(wanted: AcceleratorChoice, options: QemuOptions)
   const problems: Problem[] = [];
   let binary: QemuBinary | undefined;
   try {
-    binary = await identifyQemu(options.qemu, options.cacheDirectory);
+    binary = await identifyQemu(options.qemu, options.cacheDirectory, options.guests);
   } catch (error) {
     if (!(error instanceof RunvError)) throw error;
     problems.push({ message: error.message, ...(error.hint !== undefined && { fix: error.hint }) });

@@ -1,18 +1,19 @@
 /** Keeps what `qemu --version` said, since it takes as long to say it as to start a machine. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
-const file = "qemu-version.json";
+/** Each program of QEMU's has one. */
+const fileOf = (path: string): string => `${basename(path)}.version.json`;
 
 interface Cached {
   key: string;
   text: string;
 }
 
-/** What is kept under this key; undefined when nothing is, or what is there is damaged. */
-export function readCached(directory: string, key: string): string | undefined {
+/** What is kept of a program under this key; undefined when nothing is, or what is there is damaged. */
+export function readCached(directory: string, path: string, key: string): string | undefined {
   try {
-    const cached: Partial<Cached> = JSON.parse(readFileSync(join(directory, file), "utf8"));
+    const cached: Partial<Cached> = JSON.parse(readFileSync(join(directory, fileOf(path)), "utf8"));
     return cached.key === key && typeof cached.text === "string" ? cached.text : undefined;
   } catch {
     return undefined;
@@ -20,7 +21,8 @@ export function readCached(directory: string, key: string): string | undefined {
 }
 
 /** Keeps it in place of what was there. A directory that cannot be written to is no error: the next start asks again. */
-export function writeCached(directory: string, key: string, text: string): void {
+export function writeCached(directory: string, path: string, key: string, text: string): void {
+  const file = fileOf(path);
   const temporary = join(directory, `.${file}.${process.pid}`);
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });

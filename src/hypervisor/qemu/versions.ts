@@ -2,12 +2,14 @@
  * What QEMU can and how it calls things, by version. Nothing else here asks for a version's number. A version that nobody has seen gets what the
  * newest does; what it refuses costs a fork or a template, never the machine.
  */
+import { type Architecture, architecture } from "../../linux/syscalls";
 import { atLeast, formatVersion, type QemuVersion } from "./version";
 
-/** What is said to the versions from `since` to before `until`. */
+/** What is said to the versions from `since` to before `until`, where guests are of one architecture only, of that. */
 interface Change {
   since: string;
   until?: string;
+  only?: Architecture;
   options?: readonly string[];
   /** Of the machine. */
   machine?: string;
@@ -25,14 +27,15 @@ interface Change {
 const changes: readonly Change[] = [
   // That copying byte by byte is fast. In emulation it is not: eight bytes at once boot 5 to 15 % faster. All of that family or none: Linux 6.1
   // hangs on a processor with `fsrm` and without `erms`, for nobody makes one (arch/x86/lib/memmove_64.S).
-  { since: "5.0", processor: "-erms", source: "target/i386/cpu.c, TCG_7_0_EBX_FEATURES" },
+  { since: "5.0", only: "x86_64", processor: "-erms", source: "target/i386/cpu.c, TCG_7_0_EBX_FEATURES" },
   {
     since: "8.0",
+    only: "x86_64",
     processor: "-fsrm,-fzrm,-fsrs,-fsrc",
     source: "commits c0728d4e3d23 (FSRM in TCG), 58794f644e43 (FZRM, FSRS, FSRC)",
   },
-  { since: "5.0", until: "8.0", options: ["-no-hpet"], source: "docs/about/removed-features.rst" },
-  { since: "8.0", machine: "hpet=off", source: "docs/about/removed-features.rst, -no-hpet" },
+  { since: "5.0", until: "8.0", only: "x86_64", options: ["-no-hpet"], source: "docs/about/removed-features.rst" },
+  { since: "8.0", only: "x86_64", machine: "hpet=off", source: "docs/about/removed-features.rst, -no-hpet" },
   // A page that was given back need not be empty when the guest takes it again: a clone's is its template's (preload/private-memory.c).
   {
     since: "5.1",
@@ -53,10 +56,11 @@ export function isUntried(version: QemuVersion): boolean {
   return atLeast(version, `${major}.${minor + 1}`);
 }
 
-/** What QEMU of this version is told. */
-export function changesFor(version: QemuVersion) {
+/** What QEMU of this version is told. @param guests the architecture of its guests */
+export function changesFor(version: QemuVersion, guests: Architecture = architecture) {
   const own = changes.filter(
-    ({ since, until }) => atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
+    ({ since, until, only = guests }) =>
+      only === guests && atLeast(version, since) && !(until !== undefined && atLeast(version, until)),
   );
   return {
     options: own.flatMap(({ options = [] }) => options),

@@ -2,6 +2,7 @@
  * What a machine takes whose files come over virtiofs: memory that can be given to virtiofsd, so none that is mapped privately, and a device.
  * QEMU neither saves nor restores that device, so a clone gets it as soon as it runs.
  */
+
 import { closeSync, openSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import { copyData, emptyMemoryFile } from "../../linux/memory-file";
@@ -9,6 +10,7 @@ import type { MachineSpec } from "../driver";
 import { type ConnectedVirtiofsd, connectVirtiofsd, findVirtiofsd, type VirtioFsCache } from "../virtiofsd";
 import { inherited } from "./child";
 import { virtioFsDevice } from "./options";
+import type { DevicePlace } from "./ports";
 import type { Qmp } from "./qmp";
 
 export interface VirtioFsOptions {
@@ -63,7 +65,7 @@ function copyMemory(path: string, memoryMiB: number): number {
 }
 
 /** Adds the device to a running machine. @param fd a connection to virtiofsd */
-export async function plugVirtioFs(qmp: Qmp, tag: string, fd: number): Promise<void> {
+export async function plugVirtioFs(qmp: Qmp, tag: string, fd: number, place: DevicePlace): Promise<void> {
   const device = virtioFsDevice(tag);
   await qmp.execute("getfd", { fdname: "share" }, undefined, fd);
   const address = { type: "fd", data: { str: "share" } };
@@ -71,5 +73,5 @@ export async function plugVirtioFs(qmp: Qmp, tag: string, fd: number): Promise<v
     id: device.chardev,
     backend: { type: "socket", data: { addr: address, server: false } },
   });
-  await qmp.execute("device_add", device);
+  await qmp.execute("device_add", { ...device, ...place });
 }

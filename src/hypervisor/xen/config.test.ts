@@ -39,7 +39,7 @@ test("a domain", () => {
     channel: `[ ${[0, 1].map((index) => `"name=runv.agent.${index},connection=socket,path=/run/s/agent-${index}"`).join(", ")} ]`,
     p9: '[ "tag=share,path=/run/s/share,security_model=none" ]',
   });
-  expect(cmdline).toMatch(/^"console=hvc0 panic=-1 .* runv.agent=\/dev\/hvc1"$/);
+  expect(cmdline).toMatch(/^"console=hvc0 .*panic=-1 .* runv.agent=\/dev\/hvc1"$/);
   expect(cmdline).not.toContain("ttyS0");
 });
 

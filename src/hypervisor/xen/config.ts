@@ -4,7 +4,7 @@
  * @see xl.cfg(5), xl-network-configuration(5)
  */
 import { RunvError } from "../../base/error";
-import { commandLine as always } from "../../image/command-line";
+import { commandLineOf } from "../../image/command-line";
 import type { MachineSize, MachineSpec } from "../driver";
 import type { DomainType } from "./host";
 
@@ -64,7 +64,7 @@ export function domainConfig(spec: MachineSpec, type: DomainType): string {
 }
 
 function kernelCommandLine({ commandLine = [] }: MachineSpec): string {
-  const console = always.filter((word) => !word.startsWith("console=") && !word.startsWith("8250."));
+  const console = commandLineOf().filter((word) => !word.startsWith("console=") && !word.startsWith("8250."));
   return ["console=hvc0", ...console, "loglevel=6", "runv.agent=/dev/hvc1", ...commandLine].join(" ");
 }
 
