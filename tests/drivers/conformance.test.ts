@@ -25,7 +25,9 @@ const patience = 60_000;
 const streamMiB = Number(process.env.RUNV_TEST_STREAM_MIB ?? 16);
 
 for (const driver of driversUnderTest()) {
-  const capabilities = drivers().find(({ name }) => name === driver.name)?.capabilities;
+  const capabilities = drivers({ arch: process.env.RUNV_TEST_ARCH }).find(
+    ({ name }) => name === driver.name,
+  )?.capabilities;
   let prepared: Prepared | undefined;
   let lab: Lab;
   let station: Station;

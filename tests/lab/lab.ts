@@ -13,6 +13,8 @@ export interface LabSuite {
   driver: string;
   /** More tests, files of this directory whose names keep them from other machines. */
   also?: readonly string[];
+  /** Of which architecture guests are, where that is not this machine's (RUNV_TEST_ARCH). */
+  guests?: string;
   /** For the suite in the lab only, beside the driver's name. */
   environment?: Readonly<Record<string, string>>;
   /** Whether this machine is one on which they can run. */
@@ -31,8 +33,8 @@ const mostOfEach = 600_000;
 
 /** Declares as one test that the driver's conformance suite passes, and the files beside it. It fails with all that they say. */
 export function labTest(suite: LabSuite): void {
-  const { kind, driver, also = [], environment, isHere, missing, seconds = 720 } = suite;
-  const name = `the conformance suite passes with --driver ${driver}`;
+  const { kind, driver, also = [], guests, environment, isHere, missing, seconds = 720 } = suite;
+  const name = `the conformance suite passes with --driver ${driver}${guests === undefined ? "" : `, guests of ${guests}`}`;
   const here = isHere();
   const emulated = process.arch === "x64" ? undefined : "the lab's machines are x86-64, as this one must be";
   const why = missing?.() ?? (here ? undefined : emulated);
@@ -51,7 +53,11 @@ export function labTest(suite: LabSuite): void {
         const options = ["--timeout", String(mostOfEach), "--reporter=junit", `--reporter-outfile=${report}`];
         const command = [process.execPath, "test", ...options, ...files];
         const lab = ["lab/run", "--timeout", String(seconds), "--results", results, kind, ...command];
-        const variables = { RUNV_TEST_DRIVERS: driver, ...(here ? {} : environment) };
+        const variables = {
+          RUNV_TEST_DRIVERS: driver,
+          ...(guests !== undefined && { RUNV_TEST_ARCH: guests }),
+          ...(here ? {} : environment),
+        };
         const attempt = () => run(here ? command : lab, variables, join(results, "output"));
         let { output, code } = await attempt();
         if (!here && code === machineFailed) {

@@ -2,8 +2,10 @@
  * Root file systems for tests: made once, kept in a cache, and mounted under an overlay for each test, so that a test
  * may do with its own what it likes.
  */
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { architecture, imageNameOf } from "../../src/linux/syscalls";
+import { copyBusybox, testArchitecture } from "./architecture";
 import { command, output } from "./command";
 
 /** "server" is Debian with nginx, and PostgreSQL with an empty database; "compiler" has a C compiler, git and Python. */
@@ -30,7 +32,8 @@ const makers: Record<RootfsKind, (path: string) => Promise<void>> = {
 
 /** The directory in the cache, made if need be; only a finished one ever has its name. */
 export async function cachedRootfs(kind: RootfsKind): Promise<string> {
-  const path = join(cache, kind);
+  const guests = testArchitecture();
+  const path = join(cache, guests === architecture ? kind : `${kind}-${imageNameOf(guests)}`);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = mkdtempSync(`${path}.new-`);
@@ -60,8 +63,10 @@ async function makeBusybox(path: string): Promise<void> {
   ]) {
     mkdirSync(join(path, name), { recursive: true });
   }
-  await command("cp", "/bin/busybox", join(path, "bin/busybox"));
-  await command("chroot", path, "/bin/busybox", "--install", "-s");
+  await copyBusybox(testArchitecture(), join(path, "bin/busybox"));
+  // By this machine's own, which has the same applets.
+  for (const applet of (await output("/bin/busybox", "--list-full")).trim().split("\n"))
+    if (applet !== "bin/busybox") symlinkSync("/bin/busybox", join(path, applet));
   await command("chmod", "1777", join(path, "tmp"));
   await Bun.write(
     join(path, "etc/passwd"),

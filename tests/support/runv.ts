@@ -1,7 +1,9 @@
 /** Running `dist/runv` (or what RUNV_BINARY names) as its callers do. */
+
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { imageIn } from "../../src/image/paths";
+import { imageDirectory } from "./architecture";
 import { patience } from "./patience";
 
 const project = join(import.meta.dir, "../..");
@@ -75,7 +77,7 @@ function stdinOf(input: RunvOptions["input"]): "ignore" | "pipe" | number | Blob
 }
 
 /** The flags that name an image, the tests' own unless told; none where there is none. */
-export function imageFlags(directory = join(project, "dist/image")): string[] {
+export function imageFlags(directory = imageDirectory()): string[] {
   const { kernel, initrd } = imageIn(directory);
   return existsSync(kernel) ? ["--kernel", kernel, "--initrd", initrd] : [];
 }
