@@ -17,8 +17,8 @@ const mostScripts = 5;
 const headSize = 256;
 
 /**
- * The global options of a container's machine: with its architecture, where that is not this machine's.
- * @param wanted what is said before the command
+ * The global options for a container's machine: with its architecture, as far as it can be told.
+ * @param global as they were given; an architecture among them is the container's
  * @throws RunvError CONFIG_INVALID for an annotation that names none
  */
 export function forItsArchitecture(global: GlobalOptions, { config, rootfs }: Bundle): GlobalOptions {
