@@ -1,7 +1,6 @@
 /** io.containerd.runv.v2 under a real containerd: parts are killed at any moment, and nothing is lost or left. */
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { until } from "../support/until";
-import { configuration } from "./support/configuration";
 import { Daemons } from "./support/daemons";
 import { importToContainerd } from "./support/images";
 import { World } from "./support/world";
@@ -14,7 +13,7 @@ const run = (flags: string, id: string, command: string) =>
 
 beforeAll(async () => {
   await world.open();
-  for (const [path, content] of Object.entries(configuration)) await daemons.write(path, content);
+  await daemons.configure();
   await daemons.startContainerd();
   await importToContainerd(world, "busybox");
 }, 120_000);

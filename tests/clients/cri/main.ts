@@ -4,11 +4,17 @@
  *
  *     cri runp RUNTIME NAME [MEMORY]      cri create POD NAME MEMORY WORDS…     cri start|stop|rm|status|logs CONTAINER
  *     cri exec CONTAINER WORDS…           cri ps POD                            cri stopp|rmp|statusp POD
+ *     cri update CONTAINER MEMORY         cri stats CONTAINER                   cri reopen CONTAINER
+ *     cri attach CONTAINER                cri execit CONTAINER WORDS…           cri forward POD PORT
+ *
+ * POD_WITH and BOX_WITH, words like `user=1000`, say what pods and containers are made with besides: options.ts.
  */
 import { readFileSync } from "node:fs";
 import { print, writeAll } from "../../../src/base/output";
 import { call } from "./call";
+import { containerOptions, merge, podOptions } from "./options";
 import { type Fields, type Message, messagesOf, numberOf, textOf } from "./protobuf";
+import { stream } from "./stream";
 
 const socket = "/run/containerd/containerd.sock";
 const image = "docker.io/library/busybox:latest";
@@ -21,13 +27,15 @@ const ask = (method: string, request: Message) => call(socket, method, request);
 /** A pod is asked for again with each of its containers: its name is all that it is made of. */
 function podConfig(name: string): Message {
   const linux = { 1: `/cri-${name}`, 2: { 1: { 2: 1 } } };
-  return { 1: { 1: name, 2: `uid-${name}`, 3: "default" }, 2: "box", 3: `/run/${name}`, 8: linux };
+  const config = { 1: { 1: name, 2: `uid-${name}`, 3: "default" }, 2: "box", 3: `/run/${name}`, 8: linux };
+  return merge(config, podOptions(process.env.POD_WITH));
 }
 
 function containerConfig(name: string, memory: number, words: string[]): Message {
   const [command = "", ...args] = words;
   const linux = { 1: { 4: memory }, 2: { 3: { 2: 1 } } };
-  return { 1: { 1: name }, 2: { 1: image }, 3: [command], 4: args, 11: `${name}.log`, 15: linux };
+  const config = { 1: { 1: name }, 2: { 1: image }, 3: [command], 4: args, 11: `${name}.log`, 15: linux };
+  return merge(config, containerOptions(process.env.BOX_WITH));
 }
 
 const commands: Record<string, (...words: string[]) => Promise<string | number>> = {
@@ -59,12 +67,28 @@ const commands: Record<string, (...words: string[]) => Promise<string | number>>
       .sort()
       .join("\n");
   },
+  update: async (id = "", memory = "") =>
+    silent(await ask("UpdateContainerResources", { 1: id, 2: { 4: Number(memory) } })),
+  reopen: async (id) => silent(await ask("ReopenContainerLog", { 1: id })),
+  stats: async (id) => {
+    const [stats] = messagesOf(await ask("ContainerStats", { 1: id }), 1);
+    const [cpu, memory] = [2, 3].map((field) => messagesOf(stats!, field)[0]!);
+    const used = (of: Fields | undefined) => numberOf(messagesOf(of!, 2)[0]!, 1) > 0;
+    return `processor ${used(cpu) ? "used" : "unused"}, memory ${used(memory) ? "used" : "unused"}`;
+  },
   exec: async (id, ...words) => {
-    const answer = await ask("ExecSync", { 1: id, 2: words, 3: execTimeout });
+    const timeout = Number(process.env.EXEC_TIMEOUT ?? execTimeout);
+    const answer = await ask("ExecSync", { 1: id, 2: words, 3: timeout });
     print(textOf(answer, 1));
     writeAll(2, textOf(answer, 2));
     return numberOf(answer, 3);
   },
+  // What crictl does for `exec -it`, `attach` and `port-forward`: standard input is this command's, to its end.
+  execit: async (id, ...words) =>
+    stream(textOf(await ask("Exec", { 1: id, 2: words, 3: 1, 4: 1, 5: 1 }), 1), process.stdin),
+  attach: async (id) => stream(textOf(await ask("Attach", { 1: id, 2: 1, 4: 1, 5: 1 }), 1), process.stdin),
+  forward: async (pod, port = "") =>
+    stream(textOf(await ask("PortForward", { 1: pod, 2: Number(port) }), 1), process.stdin, Number(port)),
   logs: async (podName, name) => readFileSync(`/run/${podName}/${name}.log`, "utf8").replaceAll(/^\S+ /gm, "").trim(),
 };
 

@@ -1,7 +1,7 @@
 /** Protocol Buffers' wire format (protobuf.dev/programming-guides/encoding), as far as CRI needs it. */
 
 /** What a field may have: undefined and empty ones are left out, as proto3 has it; of a list each is a field. */
-export type Value = string | number | Message | undefined | readonly (string | Message)[];
+export type Value = string | number | Message | undefined | readonly (string | number | Message)[];
 
 /** A message to be sent: values by the numbers of their fields. */
 export interface Message {

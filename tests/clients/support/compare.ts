@@ -40,6 +40,8 @@ function normal(output: string, name: string): string {
       .replaceAll(/\r|\0|\^@/g, "")
       // Docker's client says so when it is quicker than its daemon.
       .replaceAll(/^time=.*context canceled"\n?/gm, "")
+      // podman's name server says so now and then where there is no syslog.
+      .replaceAll(/^failed to connect to syslog: Initialization\n?/gm, "")
       .replaceAll(/\brun[cv]\b/g, "RUNTIME")
       .replaceAll(/\b[0-9a-f]{64}\b/g, "ID")
       .replaceAll(/\b[0-9a-f]{12}\b/g, "ID")

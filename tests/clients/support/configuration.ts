@@ -47,20 +47,15 @@ const cri = `version = 2
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
     conf_dir = "/etc/cni/net.d"
-${["runc", "runv"].map((name) => criRuntime(name) + criShim(name)).join("")}`;
+${criRuntime("runc")}${criRuntime("runv")}  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc-shim]
+    runtime_type = "io.containerd.runc.v2"
+`;
 
 function criRuntime(name: string): string {
   return `  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}.options]
       BinaryName = "${name}"
-`;
-}
-
-/** The runtime by a shim of its own. */
-function criShim(name: string): string {
-  return `  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.${name}-shim]
-    runtime_type = "io.containerd.${name}.v2"
 `;
 }
 

@@ -13,9 +13,15 @@ export class Daemons {
   constructor(private readonly world: World) {}
 
   async start(): Promise<void> {
-    for (const [path, content] of Object.entries(configuration)) await this.write(path, content);
+    await this.configure();
     await this.startContainerd();
     await this.startDockerd();
+  }
+
+  /** Writes the clients' settings. */
+  async configure(): Promise<void> {
+    for (const [path, content] of Object.entries(configuration)) await this.write(path, content);
+    await this.world.must("runv install-containerd --name runv-shim");
   }
 
   async write(path: string, content: string): Promise<void> {

@@ -4,7 +4,9 @@ import { lifecycle } from "../rows/lifecycle";
 import { limits } from "../rows/limits";
 import { network } from "../rows/network";
 import { observe } from "../rows/observe";
+import { podOptions, podOptionsByOwnShim } from "../rows/pod-options";
 import { podman } from "../rows/podman";
+import { pods } from "../rows/pods";
 import { run } from "../rows/run";
 import { swarm } from "../rows/swarm";
 import { volumes } from "../rows/volumes";
@@ -19,9 +21,12 @@ export const tables: readonly Table[] = [
   volumes,
   network,
   podman,
+  pods,
   containerd,
   ownShim,
   cri,
   criByOwnShim,
+  podOptions,
+  podOptionsByOwnShim,
   swarm,
 ];
