@@ -9,7 +9,7 @@ import { joinCgroupOf } from "./join-cgroup";
 import { enterFlags, has } from "./namespaces";
 import { joinCgroup, lowerLimits, lowerOomScore, processDirectory, self } from "./outer";
 import { lowerProcess } from "./process";
-import { lowerAffinity } from "./scheduling";
+import { lowerAffinity, lowerCpuset } from "./scheduling";
 import type { SharedSettings } from "./settings";
 import { lowerPipes, lowerTerminal } from "./stdio";
 import { becomeRoot } from "./user-namespace";
@@ -45,6 +45,7 @@ export function lowerExec({
   lowerAffinity(p, process.execCPUAffinity?.initial);
   if (subCgroup === undefined) joinCgroupOf(p, id, init);
   else joinCgroup(p, subCgroup === "" ? id : `${id}/${subCgroup}`, me);
+  if (settings.cpuset === true) lowerCpuset(p, me.pid);
   lowerAffinity(p, process.execCPUAffinity?.final);
   const proc = processDirectory(p, me);
   lowerOomScore(p, process, proc);

@@ -12,7 +12,7 @@ import type { Address, Assembler, Register } from "../../program/assembler";
 import { close, writeText } from "../../program/files";
 import { cgroupOf, lowerCgroup } from "./cgroup";
 import { lowerRlimits } from "./credentials";
-import { lowerScheduling } from "./scheduling";
+import { hasCpuset, lowerCpuset, lowerScheduling } from "./scheduling";
 import { lowerSysctls } from "./sysctl";
 
 /** The process that something is done for: its id, and that in decimal. */
@@ -41,6 +41,7 @@ export function argument(p: Assembler): Target {
 export function lowerOuter(p: Assembler, id: string, { linux, process }: Config, target: Target): void {
   lowerCgroup(p, id, linux.resources);
   joinCgroup(p, id, target);
+  if (hasCpuset(linux)) lowerCpuset(p, target.pid);
   lowerSysctls(p, linux.sysctl, true);
   const proc = processDirectory(p, target);
   lowerOomScore(p, process, proc);

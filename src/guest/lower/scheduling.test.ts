@@ -4,7 +4,8 @@ import { process as reader } from "../../oci/process";
 import { numberSet } from "../../oci/scheduling";
 import { Assembler } from "../../program/assembler";
 import { disassemble } from "../../program/disassembler";
-import { lowerAffinity, lowerMemoryPolicy, lowerScheduling, personalityOf } from "./scheduling";
+import { lowerExec } from "./exec";
+import { hasCpuset, lowerAffinity, lowerMemoryPolicy, lowerScheduling, personalityOf } from "./scheduling";
 
 test("a list of processors", () => {
   expect([...numberSet("0-2,9").subarray(0, 3)]).toEqual([7, 2, 0]);
@@ -57,4 +58,16 @@ test("a memory policy with and without nodes", () => {
 test("personalities", () => {
   const linux = (domain: "LINUX" | "LINUX32") => ({ personality: { domain } }) as Parameters<typeof personalityOf>[0];
   expect([personalityOf(linux("LINUX")), personalityOf(linux("LINUX32"))]).toEqual([0, 8]);
+});
+
+test("with a list of processors a process is bound to those of its cgroup, once it is in it, and one of exec's is, too", () => {
+  const linux = (cpus?: string) => ({ resources: { cpu: { cpus } } }) as Parameters<typeof hasCpuset>[0];
+  expect(["0", "", undefined].map((cpus) => hasCpuset(linux(cpus)))).toEqual([true, false, false]);
+  const text = (cpuset: boolean) => {
+    const process = reader({ args: ["sh"], cwd: "/" });
+    const settings = cpuset ? { cpuset } : {};
+    return disassemble(lowerExec({ id: "x", init: 1, namespaces: [], process, settings, credit: 4096 }));
+  };
+  expect(text(true)).toMatch(/cgroup\.procs[\s\S]*sched_setaffinity\(0, 128, /);
+  expect(text(false)).not.toContain("sched_setaffinity");
 });

@@ -62,6 +62,20 @@ export function lowerAffinity(p: Assembler, list: string | undefined): void {
   p.syscall("sched_setaffinity", [0, numberSetBits / 8, p.bytes(numberSet(list))], { accept: ["EINVAL"] });
 }
 
+/** Whether a container's processes are to be on some of the processors only. */
+export function hasCpuset({ resources }: Linux): boolean {
+  return resources?.cpu?.cpus !== undefined && resources.cpu.cpus !== "";
+}
+
+/**
+ * Binds a process that has joined its cgroup to the processors of that, those that are yet to come included. Since Linux 6.2 the kernel leaves a process as it
+ * was where the cgroup's are the ones that are online (cpuset_attach): such a process would be on each that is added later, too.
+ */
+export function lowerCpuset(p: Assembler, pid: Operand): void {
+  p.doing("bind the process to its cgroup's processors");
+  p.syscall("sched_setaffinity", [pid, numberSetBits / 8, p.bytes(new Uint8Array(numberSetBits / 8).fill(0xff))]);
+}
+
 function schedAttr({ policy, nice = 0, priority = 0, flags = [], runtime = 0, deadline = 0, period = 0 }: Scheduler) {
   const view = new DataView(new ArrayBuffer(schedAttrSize));
   view.setUint32(0, schedAttrSize, true);
