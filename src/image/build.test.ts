@@ -57,7 +57,7 @@ test("what the kernel may ask for lies beside the initrd, and that of another ke
   expect(readdirSync(dirname(directory))).toEqual(["6.1.0-test"]);
   expect(readdirSync(directory).sort()).toEqual(["9p.ko", "9pnet.ko", "aliases", "tun.ko"]);
   expect(readFileSync(join(directory, "aliases"), "utf8")).toBe(
-    "9p 9pnet 9p\nfs_9p 9pnet 9p\ntun tun\nchar_major_10_200 tun\n",
+    "9p 9pnet 9p\nfs_9p 9pnet 9p\n9pnet 9pnet\ntun tun\nchar_major_10_200 tun\n",
   );
   expect(statSync(directory).mode & 0o777).toBe(0o755);
 });

@@ -70,3 +70,12 @@ test("what the kernel asks for comes with all that it needs, and without what ca
     ["tun", ["tun"]],
   ]);
 });
+
+test("the kernel may ask for what others need, too", async () => {
+  const modules = source({ nf_tables: "nfnetlink", nfnetlink: "netlink", netlink: "" });
+  expect([...(await pickOnDemand(modules, ["nf_tables"]))]).toEqual([
+    ["netlink", ["netlink"]],
+    ["nf_tables", ["netlink", "nfnetlink", "nf_tables"]],
+    ["nfnetlink", ["netlink", "nfnetlink"]],
+  ]);
+});

@@ -43,7 +43,8 @@ export async function pickModules(source: ModuleSource, wanted: Wanted): Promise
 }
 
 /**
- * Chooses what the kernel may ask for by itself: each with all modules to load for it, in order, itself last.
+ * Chooses what the kernel may ask for by itself: each with all modules to load for it, in order, itself last. What they need is among them, for the
+ * kernel may ask for that by a name of its own first: iptables opens a socket of nfnetlink's before it asks for anything of nf_tables.
  * @param names of modules; one whose dependencies are not all there is left out
  */
 export async function pickOnDemand(source: ModuleSource, names: readonly string[]): Promise<Map<string, string[]>> {
@@ -56,7 +57,10 @@ export async function pickOnDemand(source: ModuleSource, names: readonly string[
       if (!(error instanceof RunvError) || error.code !== "IMAGE_MODULES_MISSING") throw error;
     }
   }
-  return picked;
+  for (const name of new Set([...picked.values()].flat())) {
+    if (!picked.has(name)) picked.set(name, await loadOrder(source, [name]));
+  }
+  return new Map([...picked].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** The modules and all that they need, each after those it needs. What is built in or unknown is left out. */
