@@ -20,6 +20,7 @@ import {
   sourcesOf,
   viewOf,
 } from "./bundle-mounts";
+import { inOneHierarchy } from "./cgroup-mounts";
 import { checkConsole, keepsOnlcr } from "./console";
 import { attachDisks, disksOf } from "./disks";
 import { withEnvironment } from "./environment";
@@ -44,7 +45,8 @@ export async function createContainer(options: CreateOptions): Promise<number> {
 export async function create(options: CreateOptions, how: MakingPlan): Promise<Created> {
   const { id } = options;
   refusePreservedFds(options);
-  const bundle = loadBundle(options.bundle);
+  const loaded = loadBundle(options.bundle);
+  const bundle = { ...loaded, config: inOneHierarchy(loaded.config) };
   assertMemoryPolicy(bundle.config.linux);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   const trees = openTrees(id, bundle);
