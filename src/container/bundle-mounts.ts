@@ -23,6 +23,7 @@ import { idMapOptions } from "../oci/mount-options";
 import { isBind, isIdMapped, type Mount } from "../oci/mounts";
 import type { SandboxClient } from "../sandbox/client";
 import { type IdMap, idMapNamespace, mapIds } from "../share/id-map";
+import { detachedOverlay } from "../share/overlay";
 import { openTree, type TreeAttributes, unchanged } from "../share/tree";
 import type { RootView } from "./root-view";
 import { sharedMemory } from "./shared-memory";
@@ -36,6 +37,8 @@ export interface SharedTree {
   source: string;
   /** The same as a descriptor. */
   place: number;
+  /** It is a mount that is attached nowhere yet: the share has the one that there is. */
+  detached?: boolean;
   /** Below the share. */
   path: string;
   directory: boolean;
@@ -83,6 +86,7 @@ export function openTrees(id: string, bundle: Bundle): SharedTree[] {
     trees.push(rootOf(id, bundle, mountinfo));
     for (const [index, mount] of bundle.config.mounts.entries()) {
       if (isBind(mount)) trees.push(boundTree(id, bundle, index, mountinfo));
+      else if (mount.type === "overlay") trees.push(overlayTree(id, mount, index));
     }
     return trees;
   } catch (error) {
@@ -153,6 +157,16 @@ function boundTree(id: string, { bundle, config }: Bundle, index: number, mounti
   }
 }
 
+/** An overlay of directories of the host, which that mounts as the guest cannot: its share has no upper layers. */
+function overlayTree(id: string, { options }: Mount, index: number): SharedTree {
+  const field = `mounts[${index}]`;
+  const place = detachedOverlay(sortMountOptions(options).data, field);
+  return {
+    ...{ source: "an overlay", place, detached: true, path: `${id}/${index}`, directory: true, recursive: false },
+    ...{ own: false, inherited: [], attributes: onHost(options), field },
+  };
+}
+
 /** What processes find in a mount's options, and a bind mount of it takes over; all but the last are locked in a user namespace (mount_namespaces(7)). */
 const [locked, unlocked] = [["ro", "nosuid", "nodev", "noexec"], "nosymfollow"];
 
@@ -210,9 +224,11 @@ function boundSource({ source, place, path, directory, recursive, own, inherited
 
 /** The same for the shim: the host's side of the container's file system, as descriptors of this process. */
 export function viewOf({ config }: Bundle, trees: readonly SharedTree[]): RootView {
-  const binds = trees.flatMap(({ place, recursive, own, attributes, idMap, field }) => {
+  const binds = trees.flatMap(({ place, detached, recursive, own, attributes, idMap, field }) => {
     const mount = config.mounts[Number(/^mounts\[(\d+)\]/.exec(field)?.[1])];
-    return mount === undefined || own ? [] : [{ place, recursive, attributes, idMap, destination: mount.destination }];
+    return mount === undefined || own || detached
+      ? []
+      : [{ place, recursive, attributes, idMap, destination: mount.destination }];
   });
   return { holder: process.pid, root: trees.find(isRoot)!.place, readonly: config.root.readonly, binds };
 }
@@ -222,13 +238,13 @@ export async function shareTrees(sandbox: SandboxClient, trees: readonly SharedT
   await Promise.all(
     trees
       .filter(({ own }) => !own)
-      .map(async ({ place, path, directory, recursive, attributes, idMap, field, source }) => {
-        const fd = reported(`${field}: take ${source}`, () => openTree(place, recursive));
+      .map(async ({ place, detached, path, directory, recursive, attributes, idMap, field, source }) => {
+        const fd = detached ? place : reported(`${field}: take ${source}`, () => openTree(place, recursive));
         try {
           if (idMap?.namespace !== undefined) mapTree(fd, idMap.namespace, idMap.recursive, `${field}: ${source}`);
           await sandbox.share({ fd, path, directory, attributes });
         } finally {
-          syscall("close", fd);
+          if (fd !== place) syscall("close", fd);
         }
       }),
   );
