@@ -123,7 +123,8 @@ export const lifecycle = table("docker", "the life of a container", [
   [
     "rm of a running container",
     "up --name $N busybox sleep 100; docker rm $N",
-    "cannot remove a running container",
+    // Of Docker 20.10, and of later ones.
+    /cannot remove (a running container|container .*: container is running)/,
     { code: 1 },
   ],
   ["rm -f", "up --name $N busybox sleep 100; docker rm -f $N; docker ps -aq --filter name=$N | wc -l", "0"],

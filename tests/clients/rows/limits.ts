@@ -136,7 +136,8 @@ export const limits = table("docker", "limits and privileges", [
   [
     "run --isolation, --runtime unknown",
     "docker run --rm --runtime none busybox true",
-    "Unknown runtime",
+    // Of Docker 20.10, and of later ones.
+    /[Uu]nknown (or invalid )?runtime/,
     { code: 125 },
   ],
 ]);

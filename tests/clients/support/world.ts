@@ -173,6 +173,10 @@ export class World {
       HOME: this.directory,
       LANG: "C.UTF-8",
       [marker]: this.name,
+      // Rules of nftables do not let through what those of Docker drop, which are of iptables.
+      NETAVARK_FW: "iptables",
+      // What podman 5 says of this machine's cgroups, and not of runtimes.
+      PODMAN_IGNORE_CGROUPSV1_WARNING: "1",
       ...env,
     };
   }
