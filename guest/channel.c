@@ -104,6 +104,9 @@ static void deliver(void (*take)(const struct frame *frame, const uint8_t *paylo
 		take(&frame, channel.in + at + HEADER);
 		at += HEADER + frame.length;
 	}
+	/* Of a large frame a page comes at a time: what there is of it is not moved, which musl would do byte by byte. */
+	if (at == 0)
+		return;
 	channel.received -= at;
 	memmove(channel.in, channel.in + at, channel.received);
 	/* What a large frame has touched is of no use to the small ones that follow. */
