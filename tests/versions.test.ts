@@ -68,6 +68,13 @@ for (const { release, flags } of kernels) {
     await readyProcess(rig);
     expect(holders(rig)).toContain(parentOf(parentOf(await start("forked"))));
 
+    // Its kernel does nothing that nobody asked for.
+    const look =
+      "mount -t debugfs debugfs /root; cat /root/sched/features; cat /sys/module/damon_stat/parameters/enabled";
+    const choices = (await runv(["exec", "--cap", "CAP_SYS_ADMIN", id("forked"), "sh", "-c", look])).stdout.split(/\s/);
+    expect(choices).toContain("NO_HRTICK");
+    expect(choices).not.toContain("Y");
+
     // Processors and memory.
     const memory = async () => Number(/MemTotal: +(\d+)/.exec(await ask("forked", "cat", "/proc/meminfo"))?.[1]);
     const before = await memory();

@@ -16,6 +16,12 @@ const controllers = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
  */
 const restless = ["vm/compaction_proactiveness", "kernel/watchdog"];
 
+/**
+ * A choice of the scheduler's (kernel/sched/features.h), which Linux 7.2 has made: a timer is set at each switch to a process, for the moment at which
+ * its time is over. An emulated machine's timer is set by another thread of QEMU's. Without it, as ever before, the next tick ends that time.
+ */
+const timerAtEachSwitch = "HRTICK";
+
 /** Loads modules, files of the initrd, in this order. One that the kernel has already is left alone. */
 export function loadModules(paths: readonly string[]): Program {
   const p = new Assembler();
@@ -46,6 +52,11 @@ export function prepareGuest(): Program {
     p.doing(`turn off ${setting}`);
     tryToWrite(p, `/proc/sys/${setting}`, "0");
   }
+  p.doing("have the scheduler go by its ticks");
+  // Mounted where the share will be. A kernel may not have that file system, or not let anybody write to it.
+  p.syscall("mount", [p.text("debugfs"), p.text(sharePath), p.text("debugfs"), secure, 0], { accept: "any" });
+  tryToWrite(p, `${sharePath}/sched/features`, `NO_${timerAtEachSwitch}`);
+  p.syscall("umount2", [p.text(sharePath), 0], { accept: "any" });
   lowerUsualFilters(p);
   return p.assemble();
 }

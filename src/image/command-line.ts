@@ -23,6 +23,8 @@ const common: readonly string[] = [
   // Huge pages for programs that ask for them. Unasked, each process that has 2 MiB in one piece would get and clear them at its first word, init
   // too: 4 MiB of each idle clone.
   "transparent_hugepage=madvise",
+  // Linux 7.2 of Debian's looks every 5 ms at which memory is used (DAMON), for statistics that nobody reads.
+  "damon_stat.enabled=0",
 ];
 
 /** What only one architecture's kernel is told. Where the kernel and init speak, the host keeps in a file. */
