@@ -94,6 +94,8 @@ long serve_getattr(struct request *request)
 	if (changes_asks(request))
 		node->followed = false;
 	result = node_status(node, &status);
+	if (result == 0 && changes_asks(request))
+		replay_seen(node, &status);
 	return result < 0 ? result : answer_attributes(request, node, &status);
 }
 

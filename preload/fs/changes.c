@@ -1,8 +1,8 @@
 /*
- * What the host changes of the files that the guest keeps.
+ * What the host changes of what the guest knows: each directory that it knows is watched (inotify(7)).
  *
- * The guest may keep names, attributes and content of a container's root file system, for it is told what others change there: each directory of it that
- * the guest knows is watched (inotify(7)). Volumes are not kept. The protocol has no way to tell a guest anything, so its agent asks for an attribute
+ * The guest may keep names, attributes and content of a container's root file system, for it is told what others change there. Volumes are not kept; of them
+ * only who watches them in the guest is told (replay.c). The protocol has no way to tell a guest anything, so its agent asks for an attribute
  * of the share, the answer to which is held back until something has changed. It then makes the kernel ask anew: see src/guest/share-changes.ts.
  *
  * What the guest itself changes is reported too, at once. So the events are taken before each request that changes something, and those after
@@ -20,22 +20,20 @@ enum {
 	KEEP = 7 * 24 * 3600,
 	BUCKETS = 1 << 16,
 	MOST_PENDING = 1 << 14,
+	/* Of these, how many events of the host's that are only to be replayed. */
+	MOST_EVENTS = MOST_PENDING / 2,
+	/* Directories of volumes that are watched. */
+	MOST_WATCHES = 1 << 14,
 	MOST_OWN = 2,
 	NAME_EVENTS = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO,
-	FILE_EVENTS = IN_MODIFY | IN_ATTRIB,
+	FILE_EVENTS = IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE,
 	/* Of the kernel's headers: FILEID_INO64_GEN. */
 	HANDLE_TYPE = 0x81,
 };
 
-/* What of the guest's is to be asked for again. */
-enum what {
-	CHANGED_FILE = 1,
-	CHANGED_NAME = 2,
-	CHANGED_ALL = 3,
-};
-
 struct pending {
 	uint32_t node, generation;
+	uint32_t events, cookie; /* of inotify(7), which are to be replayed; 0: what is to be asked for again */
 	char name[NAME_LENGTH + 1]; /* empty: the node itself */
 };
 
@@ -43,7 +41,7 @@ int changes_fd = -1;
 
 static uint32_t *buckets; /* by the watch */
 static struct pending *pending;
-static uint32_t first, count;
+static uint32_t first, count, watches;
 /* Too much has changed: the guest is to ask for all of it again. `sweep` is the node that is next. */
 static bool lost;
 static uint32_t sweep;
@@ -78,7 +76,8 @@ void changes_reset(bool serve)
 	if (changes_fd >= 0)
 		CALL(close, changes_fd);
 	changes_fd = -1;
-	agent = first = count = sweep = 0;
+	agent = first = count = watches = sweep = 0;
+	replay_end();
 	lost = false;
 	if (serve && prepare())
 		changes_fd = (int)CALL(inotify_init1, IN_NONBLOCK | IN_CLOEXEC);
@@ -110,12 +109,16 @@ static bool is_root_file_system(const struct node *directory, const char *name, 
 static bool watch(struct node *node)
 {
 	struct fd_path path = path_of(node->fd);
-	int watch = (int)CALL(inotify_add_watch, changes_fd, path.text, NAME_EVENTS | FILE_EVENTS | IN_ONLYDIR);
+	int watch;
 	uint32_t *bucket;
 
+	if (!node->kept && watches == MOST_WATCHES)
+		return false;
+	watch = (int)CALL(inotify_add_watch, changes_fd, path.text, NAME_EVENTS | FILE_EVENTS | IN_EXCL_UNLINK);
 	/* There are as many as there may be (fs.inotify.max_user_watches): what is in it is not kept. */
 	if (watch < 0)
 		return false;
+	watches++;
 	node->watch = watch;
 	bucket = &buckets[watch % BUCKETS];
 	node->next_watched = *bucket;
@@ -127,11 +130,15 @@ bool changes_follow(const struct node *directory, const char *name, struct node 
 {
 	if (changes_fd < 0)
 		return false;
+	/* The top of the share, and the directories of containers in it, are runv's. */
+	if (directory->depth == 0)
+		return false;
 	node->kept = (directory->kept && directory->mount == node->mount) || (name && is_root_file_system(directory, name, node));
+	node->top = directory->depth == 1;
+	if (node->type == S_IFDIR || (node->top && node->type == S_IFREG))
+		return node->watch == 0 && watch(node);
 	if (!node->kept)
 		return false;
-	if (node->type == S_IFDIR)
-		return node->watch == 0 && watch(node);
 	/* What has another name may be changed by that, which another directory is told of. */
 	node->followed = name && directory->watch != 0 && status->links == 1;
 	return false;
@@ -150,6 +157,7 @@ static void unwatch(struct node *node)
 	*link = node->next_watched;
 	if (!shared)
 		CALL(inotify_rm_watch, changes_fd, node->watch);
+	watches--;
 	node->watch = 0;
 }
 
@@ -196,19 +204,49 @@ void changes_end_own(void)
 	caused.file = 0;
 }
 
-static void append(uint32_t id, uint32_t generation, const char *name)
+static struct pending *append(const struct node *node, const char *name)
 {
 	struct pending *last;
 
 	if (count == MOST_PENDING) {
 		lost = true;
-		return;
+		return NULL;
 	}
 	last = &pending[(first + count++) % MOST_PENDING];
-	last->node = id;
-	last->generation = generation;
+	last->node = node_id(node);
+	last->generation = node->generation;
+	last->events = last->cookie = 0;
 	strncpy(last->name, name, NAME_LENGTH);
 	last->name[NAME_LENGTH] = '\0';
+	return last;
+}
+
+/* Whether an event will be replayed anyway: it is the same as one of the last, after which no name was made or removed. */
+static bool is_pending(const struct node *node, uint32_t events, const char *name)
+{
+	enum { LOOK_BACK = 16 };
+
+	for (uint32_t i = 1; i <= count && i <= LOOK_BACK; i++) {
+		const struct pending *each = &pending[(first + count - i) % MOST_PENDING];
+
+		if (each->events & NAME_EVENTS)
+			return false;
+		if (each->node == node_id(node) && each->generation == node->generation && each->events == events && !strcmp(each->name, name))
+			return true;
+	}
+	return false;
+}
+
+/* An event is to be replayed, if there is who does it. Of too many some are lost. */
+static void note_event(const struct node *node, uint32_t events, uint32_t cookie, const char *name)
+{
+	struct pending *last;
+
+	if (agent == 0 || count >= MOST_EVENTS || is_pending(node, events, name))
+		return;
+	last = append(node, name);
+	last->events = events;
+	last->cookie = cookie;
 }
 
 static void note_file(struct node *node)
@@ -216,7 +254,7 @@ static void note_file(struct node *node)
 	if (node->pending)
 		return;
 	node->pending = true;
-	append(node_id(node), node->generation, "");
+	append(node, "");
 }
 
 /* The node that has a name in a directory, if the guest knows it. */
@@ -246,8 +284,9 @@ static bool is_own_name(const struct node *directory, const char *name, uint32_t
 	return false;
 }
 
-static void take_event(struct node *directory, uint32_t events, const char *name)
+static void take_event(struct node *directory, const struct inotify_event *event, const char *name)
 {
+	uint32_t events = event->mask;
 	struct node *node;
 
 	if (events & IN_IGNORED) {
@@ -255,19 +294,30 @@ static void take_event(struct node *directory, uint32_t events, const char *name
 		return;
 	}
 	if (*name == '\0') {
-		if (caused.file != node_id(directory))
+		if (caused.file == node_id(directory))
+			return;
+		if (directory->kept)
 			note_file(directory);
+		/* Of others the directory tells in which they are. */
+		if (directory->top && (events & FILE_EVENTS))
+			note_event(directory, events, 0, "");
 		return;
 	}
 	if (is_own_name(directory, name, events))
 		return;
 	node = events & (IN_DELETE | IN_MOVED_FROM) ? NULL : find(directory, name);
-	if (node && !(caused.file == node_id(node) && (events & FILE_EVENTS)))
-		note_file(node);
-	if (!(events & NAME_EVENTS))
+	if (node && caused.file == node_id(node) && (events & FILE_EVENTS))
 		return;
-	append(node_id(directory), directory->generation, name);
-	note_file(directory);
+	if (events & NAME_EVENTS)
+		note_event(directory, events, event->cookie, name);
+	if (node && directory->kept && !(events & IN_CLOSE_WRITE))
+		note_file(node);
+	if (!(events & NAME_EVENTS)) {
+		note_event(directory, events, 0, name);
+	} else if (directory->kept) {
+		append(directory, name);
+		note_file(directory);
+	}
 }
 
 void changes_take(void)
@@ -287,10 +337,18 @@ void changes_take(void)
 
 				next = node->next_watched;
 				if (node->watch == event->wd)
-					take_event(node, event->mask, event->len > 0 ? event->name : "");
+					take_event(node, event, event->len > 0 ? event->name : "");
 			}
 		}
 	}
+}
+
+void fill_handle(struct change_handle *handle, const struct node *node)
+{
+	*handle = (struct change_handle){ 3 * sizeof(uint32_t), HANDLE_TYPE, 0, node_id(node), node->generation };
+	/* The kernel has made that one itself. */
+	if (node_id(node) == ROOT_NODE)
+		handle->generation = 0;
 }
 
 /* Fills in what the agent is told of a node. Returns whether there is anything to tell. */
@@ -301,19 +359,48 @@ static bool describe(struct change *change, uint32_t id, uint32_t generation, co
 	if (!node || node->generation != generation)
 		return false;
 	change->what = *name ? CHANGED_NAME : CHANGED_FILE;
-	change->flags = O_CLOEXEC | (node->type == S_IFREG || node->type == S_IFDIR ? O_RDONLY | O_NONBLOCK : O_PATH);
-	change->handle.size = 3 * sizeof(uint32_t);
-	change->handle.type = HANDLE_TYPE;
-	change->handle.node_low = id;
-	change->handle.generation = generation;
+	change->flags = O_CLOEXEC | O_NOFOLLOW | (node->type == S_IFREG || node->type == S_IFDIR ? O_RDONLY | O_NONBLOCK : O_PATH);
+	fill_handle(&change->handle, node);
+	if (node->type == S_IFDIR)
+		fill_path(change->path, sizeof(change->path), node);
 	memcpy(change->name, name, strlen(name));
 	return true;
+}
+
+/* Where what was taken from a directory has gone, if it is known: then that is pending no more. */
+static struct pending *destination_of(const struct pending *moved)
+{
+	enum { LOOK_AHEAD = 8 };
+
+	for (uint32_t i = 0; i < count && i < LOOK_AHEAD; i++) {
+		struct pending *each = &pending[(first + i) % MOST_PENDING];
+		const struct node *node = node_of(each->node);
+
+		if ((each->events & IN_MOVED_TO) && each->cookie == moved->cookie && node && node->generation == each->generation) {
+			each->events = IN_IGNORED;
+			return each;
+		}
+	}
+	return NULL;
+}
+
+/* Fills in how an event is replayed. Returns whether it can be. */
+static bool describe_event(struct change *change, const struct pending *event)
+{
+	const struct node *directory = node_of(event->node);
+	const struct pending *to;
+
+	if (!directory || directory->generation != event->generation)
+		return false;
+	to = event->events & IN_MOVED_FROM ? destination_of(event) : NULL;
+	return replay_describe(change, directory, event->events, event->name, to ? node_of(to->node) : NULL, to ? to->name : NULL);
 }
 
 /* Takes the next that the agent is to be told. Returns whether there is one. */
 static bool next_change(struct change *change)
 {
 	memset(change, 0, sizeof(*change));
+	replay_end();
 	if (lost) {
 		for (; count > 0; count--, first = (first + 1) % MOST_PENDING) {
 			struct node *node = node_of(pending[first].node);
@@ -332,6 +419,11 @@ static bool next_change(struct change *change)
 
 		first = (first + 1) % MOST_PENDING;
 		count--;
+		if (next->events != 0) {
+			if (describe_event(change, next))
+				return true;
+			continue;
+		}
 		if (node && next->name[0] == '\0')
 			node->pending = false;
 		if (describe(change, next->node, next->generation, next->name))

@@ -109,6 +109,14 @@ static const struct {
 	[OP_DESTROY] = { serve_destroy, 0 },
 };
 
+/* Whether a program of the guest's has written this to a map: the kernel hands it over when it gives the pages up, in the name of whoever asks for that. */
+static bool is_write_back(const struct request *request)
+{
+	const struct transfer_in *in = ARGUMENTS(request, struct transfer_in);
+
+	return request->head.opcode == OP_WRITE && in && (in->transfer_flags & WRITE_FROM_CACHE);
+}
+
 long dispatch(struct request *request)
 {
 	uint32_t opcode = request->head.opcode;
@@ -122,6 +130,8 @@ long dispatch(struct request *request)
 		return -EINVAL;
 	if (!services[opcode].changes)
 		return services[opcode].serve(request);
+	if (changes_asks(request) && !is_write_back(request))
+		return replay(request);
 	changes_take();
 	result = services[opcode].serve(request);
 	changes_take();

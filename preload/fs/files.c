@@ -42,11 +42,11 @@ long serve_open(struct request *request)
 		return in ? -ESTALE : -EINVAL;
 	if (node->type != S_IFREG)
 		return node->type == S_IFDIR ? -EISDIR : -ENXIO;
-	if ((in->flags & O_TRUNC) && (in->open_flags & OPEN_KILL_SUIDGID))
+	if ((in->flags & O_TRUNC) && (in->open_flags & OPEN_KILL_SUIDGID) && !changes_asks(request))
 		kill_set_ids(request->head.node);
 	if (in->flags & O_TRUNC)
 		changes_own_file(request->head.node);
-	fd = (int)node_open(node, flags_for(in->flags));
+	fd = (int)node_open(node, changes_asks(request) ? O_RDONLY : flags_for(in->flags));
 	if (fd < 0)
 		return fd;
 	keeps = !node->unsettled && !changes_asks(request);
@@ -173,10 +173,20 @@ long serve_write(struct request *request)
 long serve_release(struct request *request)
 {
 	const struct release_in *in = ARGUMENTS(request, struct release_in);
+	const struct handle *handle = in ? handle_of(in->handle, request->head.node) : NULL;
 
-	if (!in || !handle_of(in->handle, request->head.node))
+	if (!handle)
 		return in ? -EBADF : -EINVAL;
+	if ((CALL(fcntl, handle->fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+		handle_close(in->handle);
+		return 0;
+	}
+	/* Who watches the directory is told that it is closed. */
+	changes_take();
+	changes_own_file(request->head.node);
 	handle_close(in->handle);
+	changes_take();
+	changes_end_own();
 	return 0;
 }
 

@@ -7,7 +7,8 @@
  *	dispatch.c	what is to be done for a request
  *	nodes.c		the files that the guest knows
  *	handles.c	those that it has open
- *	changes.c	what the host changes of those that the guest keeps
+ *	changes.c	what the host changes of what the guest knows
+ *	replay.c	how the guest's programs get to know of it
  *	attributes.c	names.c files.c directories.c xattrs.c	the requests
  */
 #ifndef FS_H
@@ -86,8 +87,11 @@ struct node {
 	bool pending; /* the guest is about to be told that it has changed */
 	bool followed; /* changes of this file are told by the watch of a directory */
 	bool kept; /* it is in a root file system */
-	int watch; /* of a directory; 0: none */
+	bool top; /* of what is mounted in a container */
+	int watch; /* 0: none */
 	uint32_t next_watched; /* with the same remainder of the watch */
+	/* The name by which it was found last: the directory, 0 if there is none, and name_hash(). */
+	uint32_t parent, hash, next_named;
 };
 
 struct handle {
@@ -155,6 +159,12 @@ HIDDEN uint32_t node_id(const struct node *node);
 HIDDEN struct node *node_find(const struct status *status);
 /* The first node from an id on; 0 if there is none. */
 HIDDEN uint32_t node_next(uint32_t id);
+/* Takes note of the name by which a node was found. */
+HIDDEN void node_name(struct node *node, const struct node *directory, const char *name);
+/* The node that was found last by a name; if `gone`, only one that has no name on the host any more. NULL if there is none. */
+HIDDEN struct node *node_named(const struct node *directory, const char *name, bool gone);
+/* Makes a node that stands for a file or a directory that the guest has never seen and that is gone. Returns its id, or an error. */
+HIDDEN long node_of_absent(bool is_directory);
 
 /* changes.c */
 HIDDEN extern int changes_fd; /* readable when something was changed */
@@ -177,6 +187,29 @@ HIDDEN void changes_end_own(void);
 HIDDEN void changes_tell(void);
 /* The agent asks for the next change. */
 HIDDEN long serve_changes(const struct request *request);
+
+/* replay.c */
+/*
+ * Fills in by which system call the agent makes an event of the host's one of the guest's. @to, @to_name: of a rename, where it goes; NULL for a place that nobody
+ * watches, as `directory` is where it comes from. Returns whether there is one.
+ */
+HIDDEN bool replay_describe(struct change *change, const struct node *directory, uint32_t events, const char *name, const struct node *to,
+			    const char *to_name);
+/* What the agent does next is no replay. */
+HIDDEN void replay_end(void);
+/* Takes note of a status that the agent is told. */
+HIDDEN void replay_seen(const struct node *node, const struct status *status);
+/* Answers the agent's LOOKUP, if it belongs to what it replays. Returns whether it does. */
+HIDDEN bool replay_lookup(struct request *request, const struct node *directory, const char *name, long *result);
+/* Answers a request of the agent's that would change something: nothing is changed. */
+HIDDEN long replay(struct request *request);
+/* How the agent finds a node. */
+HIDDEN void fill_handle(struct change_handle *handle, const struct node *node);
+/*
+ * By its handle the kernel finds a directory only as long as it keeps its name, which it may not for one that is but watched. By its path it does. Leaves
+ * `to` empty if there is none.
+ */
+HIDDEN void fill_path(char *to, size_t room, const struct node *node);
 
 /* handles.c */
 HIDDEN void handles_reset(void);

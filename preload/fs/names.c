@@ -43,6 +43,8 @@ long enter_fd(const struct node *directory, const char *name, int fd, struct ent
 	if (id < 0)
 		return id;
 	node = node_of((uint64_t)id);
+	if (name)
+		node_name(node, directory, name);
 	if (directory->depth == 0)
 		node->depth = 1;
 	if (changes_follow(directory, name, node, &status))
@@ -82,6 +84,16 @@ long serve_lookup(struct request *request)
 
 	if (!directory || !name)
 		return directory ? -EINVAL : -ESTALE;
+	if (changes_asks(request)) {
+		struct status status;
+
+		if (replay_lookup(request, directory, name, &result))
+			return result;
+		result = enter(directory, name, out);
+		if (result >= 0 && node_status(node_of(out->node), &status) == 0)
+			replay_seen(node_of(out->node), &status);
+		return result;
+	}
 	result = enter(directory, name, out);
 	if (result != -ENOENT || changes_keep_names(directory) == 0)
 		return result;
@@ -155,9 +167,6 @@ long serve_mkdir(struct request *request)
 
 	if (!in || !directory || !name)
 		return directory ? -EINVAL : -ESTALE;
-	/* It asks for the name, and wants nothing made. */
-	if (changes_asks(request))
-		return -EEXIST;
 	changes_own_name(directory, name, IN_CREATE | IN_ATTRIB);
 	result = CALL(mkdirat, directory->fd, name, in->mode & 07777);
 	return result < 0 ? result : enter_new(request, directory, name, S_IFDIR | (in->mode & 07777));
@@ -226,7 +235,9 @@ long serve_rename(struct request *request)
 	const struct node *from = directory_of(request->head.node), *to;
 	const char *old = take_name(request, &at);
 	const char *new = old ? take_name(request, &at) : NULL;
+	struct node *node;
 	uint32_t exchange;
+	long result;
 
 	if (!from || !new)
 		return from ? -EINVAL : -ESTALE;
@@ -236,7 +247,11 @@ long serve_rename(struct request *request)
 	exchange = second && (in->flags & RENAME_EXCHANGE_) ? IN_MOVED_FROM | IN_MOVED_TO : 0;
 	changes_own_name(from, old, IN_MOVED_FROM | exchange);
 	changes_own_name(to, new, IN_MOVED_TO | exchange);
-	return CALL(renameat2, from->fd, old, to->fd, new, second ? in->flags : 0);
+	node = exchange ? NULL : node_named(from, old, false);
+	result = CALL(renameat2, from->fd, old, to->fd, new, second ? in->flags : 0);
+	if (result == 0 && node)
+		node_name(node, to, new);
+	return result;
 }
 
 long serve_readlink(struct request *request)

@@ -16,7 +16,7 @@ enum {
 };
 
 static struct node *nodes;
-static uint32_t *buckets;
+static uint32_t *buckets, *named;
 static uint32_t count, free_list, generations;
 
 long status_of(int fd, struct status *status)
@@ -51,16 +51,72 @@ struct node *node_of(uint64_t id)
 	return nodes && id > 0 && id < count && nodes[id].used ? &nodes[id] : NULL;
 }
 
+/* FNV-1a. */
+static uint32_t name_hash(const char *name)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	return hash;
+}
+
+static uint32_t *names_of(uint32_t parent, uint32_t hash)
+{
+	return &named[(hash ^ parent * 0x9e3779b1u) % BUCKETS];
+}
+
+static void unname(struct node *node)
+{
+	uint32_t *link = names_of(node->parent, node->hash);
+
+	if (node->parent == 0)
+		return;
+	while (*link != node_id(node))
+		link = &nodes[*link].next_named;
+	*link = node->next_named;
+	node->parent = 0;
+}
+
+void node_name(struct node *node, const struct node *directory, const char *name)
+{
+	uint32_t parent = node_id(directory), hash = name_hash(name), *names = names_of(parent, hash);
+
+	if (node->parent == parent && node->hash == hash)
+		return;
+	unname(node);
+	node->parent = parent;
+	node->hash = hash;
+	node->next_named = *names;
+	*names = node_id(node);
+}
+
+struct node *node_named(const struct node *directory, const char *name, bool gone)
+{
+	uint32_t parent = node_id(directory), hash = name_hash(name);
+
+	for (uint32_t id = *names_of(parent, hash); id != 0; id = nodes[id].next_named) {
+		struct node *node = &nodes[id];
+		struct status status;
+
+		if (node->parent == parent && node->hash == hash && (!gone || (node_status(node, &status) == 0 && status.links == 0)))
+			return node;
+	}
+	return NULL;
+}
+
 static void remove_node(uint32_t id)
 {
 	struct node *node = &nodes[id];
 	uint32_t *link = &buckets[bucket_of(node->device, node->inode, node->mount)];
 
 	changes_forget(node);
+	unname(node);
 	while (*link != id)
 		link = &nodes[*link].next;
 	*link = node->next;
-	CALL(close, node->fd);
+	if (node->fd >= 0)
+		CALL(close, node->fd);
 	node->used = false;
 	node->next = free_list;
 	free_list = id;
@@ -111,7 +167,8 @@ long node_enter(int fd, const struct status *status)
 	}
 	id = new_id();
 	if (id < 0) {
-		CALL(close, fd);
+		if (fd >= 0)
+			CALL(close, fd);
 		return id;
 	}
 	nodes[id] = (struct node){
@@ -128,6 +185,20 @@ long node_enter(int fd, const struct status *status)
 	};
 	*bucket = (uint32_t)id;
 	return id;
+}
+
+long node_of_absent(bool is_directory)
+{
+	static uint64_t absent;
+	/* No file system has this device. */
+	const struct status status = {
+		.dev_major = UINT32_MAX,
+		.dev_minor = UINT32_MAX,
+		.inode = ++absent,
+		.mode = is_directory ? S_IFDIR : S_IFREG,
+	};
+
+	return node_enter(-1, &status);
 }
 
 void node_forget(uint64_t id, uint64_t lookups)
@@ -147,13 +218,14 @@ void nodes_reset(void)
 	int root;
 
 	if (!nodes) {
-		const size_t size = MOST_NODES * sizeof(*nodes), heads = BUCKETS * sizeof(*buckets);
+		const size_t size = MOST_NODES * sizeof(*nodes), heads = 2 * BUCKETS * sizeof(*buckets);
 		long at = CALL(mmap, 0, size + heads, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 		if (at < 0 && at > -4096)
 			return;
 		nodes = (struct node *)at;
 		buckets = (uint32_t *)(at + (long)size);
+		named = buckets + BUCKETS;
 	}
 	for (uint32_t id = 1; id < count; id++)
 		if (nodes[id].used)
@@ -176,6 +248,9 @@ struct fd_path path_of(int fd)
 	char digits[12];
 	int length = 0, at = 14;
 
+	/* Of an absent file: it has no path. */
+	if (fd < 0)
+		return (struct fd_path){ "" };
 	do
 		digits[length++] = (char)('0' + fd % 10);
 	while ((fd /= 10) > 0);

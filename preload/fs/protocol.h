@@ -256,17 +256,41 @@ struct copy_in {
 /* Who asks for this one wants of SYNCFS only that the guest holds nothing back: its machine is about to end (src/guest/prepare.ts). */
 #define FLUSH_ATTRIBUTE "trusted.runv.flush"
 
+/* The kernel's struct file_handle. */
+struct change_handle {
+	uint32_t size;
+	int32_t type;
+	uint32_t node_high, node_low, generation;
+};
+
+/* What the agent is to do (src/guest/share-changes.ts). */
+enum what {
+	/* To ask for it again. */
+	CHANGED_FILE = 1,
+	CHANGED_NAME = 2,
+	CHANGED_ALL = 3,
+	/* To have the guest's programs told: replay.c. */
+	REPLAY_TIMES = 4,
+	REPLAY_CLOSE = 5,
+	REPLAY_MAKE = 6,
+	REPLAY_MAKE_DIRECTORY = 7,
+	REPLAY_MAKE_LINK = 8,
+	REPLAY_REMOVE = 9,
+	REPLAY_RENAME = 10,
+};
+
 /* Such a change. */
 struct change {
 	uint32_t what;
 	uint32_t flags; /* of open_by_handle_at(2) */
-	/* The kernel's struct file_handle. */
-	struct {
-		uint32_t size;
-		int32_t type;
-		uint32_t node_high, node_low, generation;
-	} handle;
+	struct change_handle handle;
 	char name[256];
+	uint32_t mode; /* of mknodat(2), or the flags of unlinkat(2) */
+	int64_t times[4]; /* of utimensat(2) */
+	struct change_handle to;
+	char to_name[256];
+	/* Where those directories are below the share; empty if that is longer. */
+	char path[1024], to_path[1024];
 	uint32_t padding;
 };
 
@@ -283,7 +307,7 @@ struct entry_plus {
 
 _Static_assert(sizeof(struct in_header) == 40 && sizeof(struct out_header) == 16 && sizeof(struct attributes) == 88, "layout");
 _Static_assert(sizeof(struct entry_out) == 128 && sizeof(struct attributes_out) == 104 && sizeof(struct setattr_in) == 88, "layout");
-_Static_assert(sizeof(struct change) == 288, "layout");
+_Static_assert(sizeof(struct change) == 2648, "layout");
 _Static_assert(sizeof(struct transfer_in) == 40 && sizeof(struct init_in) == 64 && sizeof(struct init_out) == 64, "layout");
 
 #endif

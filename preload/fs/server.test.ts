@@ -46,9 +46,9 @@ const op = {
     init: 26,
     opendir: 27,
   },
-  ...{ readdir: 28, create: 35, readdirplus: 44, rename2: 45, lseek: 46, copy: 47 },
+  ...{ readdir: 28, create: 35, fallocate: 43, readdirplus: 44, rename2: 45, lseek: 46, copy: 47 },
 } as const;
-const [ENOENT, EBADF, EEXIST, EISDIR, EINVAL, ENXIO, ENOSYS, ESTALE] = [2, 9, 17, 21, 22, 6, 38, 116];
+const [EPERM, ENOENT, EBADF, EEXIST, EISDIR, EINVAL, ENXIO, ENOSYS, ESTALE] = [1, 2, 9, 17, 21, 22, 6, 38, 116];
 const root = 1n;
 
 const directory = mkdtempSync(join(tmpdir(), "runv-fs-"));
@@ -332,20 +332,27 @@ const wait = () =>
     say(
       Buffer.concat([
         Buffer.from("submit  "),
-        request(op.getxattr, root, numbers([288, 0]), names("trusted.runv.changes")),
+        request(op.getxattr, root, numbers([2648, 0]), names("trusted.runv.changes")),
       ]),
     ),
   );
 /** What it is told, and asks for the next. */
 async function told() {
-  const { body } = await say(Buffer.from("answer  "));
+  const change = await toldNow();
   await wait();
-  expect(body).toHaveLength(288);
+  return change;
+}
+/** What it is told; the next it does not ask for yet. */
+async function toldNow() {
+  const { body } = await say(Buffer.from("answer  "));
+  expect(body).toHaveLength(2648);
   const [what, , size, type, high, low] = new Uint32Array(body.buffer.slice(body.byteOffset, body.byteOffset + 24));
   if (what !== 3) expect([size, type, high]).toEqual([12, 0x81, 0]);
   const name = body.subarray(28, body.indexOf(0, 28)).toString();
-  return [["file", "name", "all"][what! - 1], BigInt(low!), name] as const;
+  return [whats[what! - 1], BigInt(low!), name] as const;
 }
+/** enum what of protocol.h. */
+const whats = ["file", "name", "all", "times", "close", "make", "makeDirectory", "makeLink", "remove", "rename"];
 
 rootTest("what the guest keeps of a root file system, it is told of when the host changes it", async () => {
   const at = (name: string) => join(share, "one/rootfs", name);
@@ -370,14 +377,20 @@ rootTest("what the guest keeps of a root file system, it is told of when the hos
     for (;;) {
       const each = await told();
       if (each[1] === mark) return all;
-      all.push(each);
+      // What is left of the mark before.
+      if (each[2] !== "mark") all.push(each);
     }
   };
   appendFileSync(at("kept"), "more");
-  expect(await toldSoFar()).toEqual([["file", kept!, ""]]);
+  expect(await toldSoFar()).toEqual([
+    ["file", kept!, ""],
+    ["times", top, "kept"],
+    ["close", top, "kept"],
+  ]);
   renameSync(at("kept"), at("none"));
   const renamed = await toldSoFar();
   for (const each of [
+    ["rename", top, "kept"],
     ["name", top, "kept"],
     ["name", top, "none"],
     ["file", top, ""],
@@ -429,4 +442,114 @@ rootTest("of more changes than it can be told of one by one it is told that all 
   do all.push((await told())[1]);
   while (all.at(-1) !== sub);
   for (const each of [top, node!]) expect(all).toContain(each);
+});
+
+rootTest("what the agent replays of a volume, it is answered as if it were done then", async () => {
+  const one = await find("one");
+  const volume = await find("0", one);
+  const at = (name: string) => join(share, "one/0", name);
+  const file = await find("file", volume);
+  await wait();
+  /** Waits for this to be told; what was pending before is of no interest. */
+  const toldOf = async (wanted: string, name: string) => {
+    for (;;) {
+      const [what, directory, of] = await toldNow();
+      if (what === wanted && of === name) return expect(directory).toBe(volume);
+      await wait();
+    }
+  };
+  const lookUp = async (name: string) => (await ask(op.lookup, volume, names(name))).error;
+
+  writeFileSync(at("made"), "made");
+  await toldOf("make", "made");
+  await asAgent(async () => {
+    expect(await lookUp("made")).toBe(ENOENT);
+    const { error, body } = await ask(op.mknod, volume, numbers([0o100600, 0, 0, 0]), names("made"));
+    expect([error, body.readBigUInt64LE()]).toEqual([0, await find("made", volume)]);
+    // Of another name nothing is made, or pretended.
+    expect((await ask(op.mknod, volume, numbers([0o100600, 0, 0, 0]), names("other"))).error).toBe(EEXIST);
+    expect((await ask(op.symlink, volume, names("other", "target"))).error).toBe(EEXIST);
+  });
+  expect(existsSync(at("other"))).toBeFalse();
+  await wait();
+
+  // What the guest has never seen is there for this, and nothing can be done with it.
+  mkdirSync(at("unseen"));
+  rmSync(at("unseen"), { recursive: true });
+  await toldOf("remove", "unseen");
+  await asAgent(async () => {
+    const unseen = await find("unseen", volume);
+    expect((await ask(op.opendir, unseen, numbers([0, 0]))).error).toBe(ENOENT);
+    expect((await ask(op.lookup, unseen, names("self"))).error).toBe(EBADF);
+    expect((await ask(op.getxattr, unseen, numbers([8, 0]), names("user.a"))).error).toBe(ENOENT);
+    expect((await ask(op.rmdir, volume, names("unseen"))).error).toBe(0);
+  });
+  await wait();
+
+  rmSync(at("made"));
+  await toldOf("remove", "made");
+  expect(await lookUp("made")).toBe(ENOENT);
+  await asAgent(async () => {
+    expect(await lookUp("made")).toBe(0);
+    expect((await ask(op.unlink, volume, names("made"))).error).toBe(0);
+  });
+  expect(await lookUp("made")).toBe(ENOENT);
+  await wait();
+
+  renameSync(at("file"), at("renamed"));
+  await toldOf("rename", "file");
+  await asAgent(async () => {
+    expect(await find("file", volume)).toBe(file);
+    expect(await lookUp("renamed")).toBe(ENOENT);
+    expect((await ask(op.rename2, volume, longs(volume, 0n), names("file", "renamed"))).error).toBe(0);
+  });
+  expect([await lookUp("file"), await find("renamed", volume)]).toEqual([ENOENT, file]);
+  await wait();
+
+  // The size is what it is, and of another time the guest does not hear by this.
+  appendFileSync(at("renamed"), "more");
+  await toldOf("times", "renamed");
+  const setattr = (valid: number) => {
+    const body = Buffer.alloc(88);
+    body.writeUInt32LE(valid);
+    return ask(op.setattr, file, body);
+  };
+  const [MODE, SIZE, MTIME] = [1, 8, 32];
+  const { mtimeMs } = lstatSync(at("renamed"));
+  await asAgent(async () => {
+    expect((await setattr(MTIME)).error).toBe(EPERM);
+    expect((await ask(op.getattr, file, Buffer.alloc(16))).error).toBe(0);
+    const { error, body } = await setattr(MTIME | MODE | SIZE);
+    expect([error, body.readBigUInt64LE(24)]).toEqual([0, 14n]);
+  });
+  expect(lstatSync(at("renamed"))).toMatchObject({ mtimeMs, size: 14 });
+  await wait();
+});
+
+rootTest("nothing that the agent asks for changes anything", async () => {
+  const volume = await find("0", await find("one"));
+  const node = await find("renamed", volume);
+  const path = join(share, "one/0/renamed");
+  const handle = await open(node, 2);
+  const before = lstatSync(path);
+  await asAgent(async () => {
+    const opened = await open(node, 2 | 0o1000);
+    for (const each of [handle, opened]) {
+      expect((await ask(op.write, node, transfer(each, 0n, 4), Buffer.from("evil"))).error).toBe(EPERM);
+      expect((await ask(op.fallocate, node, longs(each, 0n, 100n), numbers([0, 0]))).error).toBe(EPERM);
+    }
+    expect((await ask(op.create, volume, numbers([1, 0o600, 0, 0]), names("evil"))).error).toBe(EPERM);
+    expect((await ask(op.link, volume, longs(node), names("evil"))).error).toBe(EPERM);
+    expect((await ask(op.unlink, volume, names("renamed"))).error).toBe(EPERM);
+    expect((await ask(op.rename2, volume, longs(volume, 0n), names("renamed", "evil"))).error).toBe(EPERM);
+    expect((await ask(op.setattr, node, Buffer.alloc(88, 1))).error).toBe(EPERM);
+    const set = [numbers([1, 0]), names("user.a"), Buffer.from("b")];
+    expect((await ask(op.setxattr, node, ...set)).error).toBe(EPERM);
+  });
+  expect(lstatSync(path)).toEqual(before);
+  expect(readFileSync(path, "utf8")).toBe("one/0/filemore");
+  // What a program has written to a map, the kernel hands over in the name of who has it given up.
+  const fromCache = Buffer.concat([longs(handle, 0n), numbers([4, 1, 0, 0, 0, 0])]);
+  expect((await asAgent(() => ask(op.write, node, fromCache, Buffer.from("maps")))).error).toBe(0);
+  expect(readFileSync(path, "utf8")).toBe("maps0/filemore");
 });
