@@ -22,6 +22,9 @@ export function imagesAtHand(images = process.env.RUNV_TEST_IMAGES ?? ""): strin
   return [join(project, "dist/image"), ...images.split(":").filter(Boolean)];
 }
 
+/** How the names of Debian's kernels for this machine end: others, for machines of another architecture, may lie beside them. */
+const ownKind = process.arch === "arm64" ? "-arm64" : "-amd64";
+
 /** One of each release, the tests' own first. */
 export function kernelsAtHand(): KernelAtHand[] {
   const made = imagesAtHand().map(ofImage);
@@ -45,7 +48,7 @@ function ofImage(directory: string): KernelAtHand | undefined {
 
 function ofTree(name: string): KernelAtHand[] {
   const release = /^linux-image-([^_]+)_/.exec(name)?.[1];
-  if (release === undefined) return [];
+  if (release === undefined || !release.endsWith(ownKind)) return [];
   const { kernel, modules } = findKernelFiles(join(cache, name), release);
   if (kernel === undefined || modules === undefined) return [];
   const flags = (directory: string) => {
