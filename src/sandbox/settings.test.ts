@@ -2,7 +2,9 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { imageSettings } from "./settings";
+import type { GlobalOptions } from "../base/settings";
+import { architectureWords } from "../linux/syscalls";
+import { imageSettings, settings } from "./settings";
 
 const checkout = mkdtempSync(join(tmpdir(), "runv-settings-"));
 afterAll(() => rmSync(checkout, { recursive: true }));
@@ -35,4 +37,19 @@ test("the image: the flags', else config.toml's, else beside the executable, els
     imageFrom: "the command line",
   });
   expect(imageSettings({ kernel: "/K", initrd: undefined }, nothing, undefined, executable).initrd).toBe(usual.initrd);
+});
+
+test("who says this machine's own architecture means the same as who says none; another has its own image", () => {
+  const names = ["arm64", "amd64"] as const;
+  const [own, other] = (process.arch === "arm64" ? names : names.toReversed()) as [string, string];
+  const of = (arch?: string) => {
+    const global = { ...none, driverOptions: arch === undefined ? {} : { arch } } as unknown as GlobalOptions;
+    return settings(global, { driverOptions: { qemu: "/q" } });
+  };
+  expect(of(own)).toEqual(of());
+  expect(of().driverOptions).toEqual({ qemu: "/q" });
+  const foreign = of(other);
+  expect(foreign.architecture).toBe(architectureWords[other]!);
+  expect(foreign.driverOptions).toEqual({ qemu: "/q", arch: architectureWords[other] });
+  expect(foreign.kernel).toEndWith(`/${other}/kernel`);
 });

@@ -17,8 +17,10 @@ const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserv
 export function settings(global: GlobalOptions, config: Config = readConfig(driverKeys)): Settings {
   const driver = global.driver ?? config.driver ?? "auto";
   const templates = global.noTemplate ? undefined : templateSettings(global, config);
-  const driverOptions = { ...config.driverOptions, ...global.driverOptions };
-  const guests = architectureWords[driverOptions.arch ?? ""];
+  const { arch, ...others } = { ...config.driverOptions, ...global.driverOptions };
+  const guests = architectureWords[arch ?? ""];
+  // Who says this machine's own, and who says nothing, mean the same machine.
+  const driverOptions = guests === architecture || arch === undefined ? others : { ...others, arch: guests ?? arch };
   return {
     ...imageSettings(global, config, guests),
     architecture: guests === architecture ? undefined : guests,
