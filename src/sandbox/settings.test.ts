@@ -50,6 +50,6 @@ test("who says this machine's own architecture means the same as who says none; 
   expect(of().driverOptions).toEqual({ qemu: "/q" });
   const foreign = of(other);
   expect(foreign.architecture).toBe(architectureWords[other]!);
-  expect(foreign.driverOptions).toEqual({ qemu: "/q", arch: architectureWords[other] });
+  expect(foreign.driverOptions).toEqual({ qemu: "/q", arch: architectureWords[other]! });
   expect(foreign.kernel).toEndWith(`/${other}/kernel`);
 });
