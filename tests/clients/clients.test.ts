@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Compared, compare, problem } from "./support/compare";
 import { Daemons } from "./support/daemons";
-import { importImage, passOn, passOnToCri } from "./support/images";
+import { importHost, importImage, passOn, passOnToCri } from "./support/images";
 import { formatMatrix } from "./support/matrix";
 import { tables } from "./support/tables";
 import { World } from "./support/world";
@@ -16,6 +16,8 @@ beforeAll(async () => {
   await daemons.start();
   await importImage(world, "busybox");
   await passOn(world, "busybox");
+  await importHost(world);
+  await passOn(world, "host");
   await passOnToCri(world, "busybox");
   // The first pod has podman build an image for all.
   await world.must("podman pod create --name first && podman pod rm first");
@@ -37,11 +39,13 @@ afterAll(async () => {
 for (const { client, title, rows, alone } of tables) {
   describe(`${client}: ${title}`, () => {
     for (const row of rows) {
-      test(row.name, async () => {
-        const compared = await compare(world, row, alone ? "alone" : "parallel");
-        results.push(compared);
-        expect(problem(compared)).toBeUndefined();
-      });
+      const compared = async () => {
+        const result = await compare(world, row, alone ? "alone" : "parallel");
+        results.push(result);
+        expect(problem(result)).toBeUndefined();
+      };
+      if (row.slow) test(row.name, compared, 900_000);
+      else test(row.name, compared);
     }
   });
 }

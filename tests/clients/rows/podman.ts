@@ -1,4 +1,5 @@
 import { table } from "../support/row";
+import { started, units } from "./systems";
 
 /** podman with this row's runtime. */
 const p = 'p() { podman --runtime $RT "$@"; };';
@@ -115,6 +116,23 @@ export const podman = table("podman", "containers and pods", [
     "run --pid container:, --ipc container:",
     `${p} p run -d --name $N busybox sleep 12345 >/dev/null; p run --rm --pid container:$N --network none busybox sh -c 'ps -o args | grep -c ^sleep; ls /sys/class/net'; p run --rm --ipc container:$N busybox ls /sys/class/net${gone}`,
     "1\nlo\neth0\nlo",
+  ],
+  [
+    "run -v :O",
+    `${p} mkdir -p /tmp/$N; echo below > /tmp/$N/f; echo > /tmp/$N/g; p run --rm -v /tmp/$N:/v:O busybox sh -c 'echo above > /v/f; mkdir /v/d; mv /v/g /v/d; cat /v/f; cd /v; find . | sort'; cat /tmp/$N/f; ls /tmp/$N; rm -r /tmp/$N`,
+    "above\n.\n./d\n./d/g\n./f\nbelow\nf\ng",
+  ],
+  [
+    "run --mount type=image",
+    `${p} p run --rm --mount type=image,src=localhost/busybox,dst=/i busybox sh -c 'cat /i/etc/group; echo > /i/f'; p run --rm --mount type=image,src=localhost/busybox,dst=/i,rw=true busybox sh -c 'echo written > /i/f; cat /i/f'`,
+    "daemon:x:1:\nwritten\nsh: can't create /i/f: Read-only file system",
+  ],
+  [
+    "run --systemd always, exec, healthcheck run, stop",
+    `${p} ${units}; p run -d --name $N --systemd always --stop-signal RTMIN+13 --health-cmd 'systemctl is-active told' --health-interval disable $flags host /lib/systemd/systemd >/dev/null
+    p exec $N ${started}; p exec $N sh -c 'cat /proc/1/comm; systemctl is-active told'; p healthcheck run $N; echo $?; p stop -t 60 $N >/dev/null; p wait $N; rm -r /tmp/$N${gone}`,
+    "systemd\nactive\n0\n0",
+    { slow: true },
   ],
   [
     "play kube",

@@ -25,9 +25,9 @@ export async function compare(world: World, row: Row, side: "parallel" | "alone"
   return { row, outcomes: { runc, runv } };
 }
 
-async function runRow(world: World, { script }: Row, runtime: Runtime, name: string): Promise<Outcome> {
+async function runRow(world: World, { script, slow }: Row, runtime: Runtime, name: string): Promise<Outcome> {
   const env = { RT: runtime, N: `${name}${runtime}` };
-  const { code, output } = await world.run(`${prelude}\n${script}`, env, 100_000);
+  const { code, output } = await world.run(`${prelude}\n${script}`, env, slow ? 600_000 : 100_000);
   await world.run(cleanUp, env);
   return { code, output: normal(output, env.N) };
 }

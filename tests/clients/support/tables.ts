@@ -9,6 +9,7 @@ import { podman } from "../rows/podman";
 import { pods } from "../rows/pods";
 import { run } from "../rows/run";
 import { swarm } from "../rows/swarm";
+import { systems } from "../rows/systems";
 import { volumes } from "../rows/volumes";
 import type { Table } from "./row";
 
@@ -20,6 +21,7 @@ export const tables: readonly Table[] = [
   limits,
   volumes,
   network,
+  systems,
   podman,
   pods,
   containerd,
