@@ -327,9 +327,10 @@ void execute_program(const struct program *program, int init)
 {
 	static struct machine m;
 
-	m.program = program;
-	m.init = init;
-	m.size = program->head.data + program->head.zeroed;
+	/* What has executed one before, as a QEMU that was forked from one that was forked, left its words there. */
+	if (m.size > program->head.data)
+		memset(memory + program->head.data, 0, m.size - program->head.data);
+	m = (struct machine){ .program = program, .init = init, .size = program->head.data + program->head.zeroed };
 	load_memory(program);
 	while (m.next < program->head.instructions) {
 		uint32_t index = m.next++;
