@@ -14,6 +14,7 @@ export const AT_REMOVEDIR = 0x200;
 export const O_RDONLY = 0;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
+export const O_ACCMODE = 0o3;
 export const O_APPEND = 0o2000;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
@@ -152,6 +153,7 @@ export const MSG_DONTWAIT = 0x40;
 export const SOL_SOCKET = 1;
 export const SO_REUSEADDR = 2;
 export const SO_REUSEPORT = 15;
+export const SO_RCVTIMEO = 20;
 export const SO_PEERCRED = 17;
 export const SCM_RIGHTS = 1;
 
