@@ -13,6 +13,10 @@
  * - before, the clone runs a program of system calls that it is sent over the connection (guest/program.c), with descriptors: that
  *   gives it sockets and files of its own, and a jail. docs/templates.md and src/hypervisor/qemu/fork.ts tell what is in it.
  *
+ * A clone has such a thread too, for branches (docs/branch.md). Nobody connects to it: its monitor sends it connections over a socket that
+ * only the two of them have, with the numbers that are free. Its filter would kill it for the fork; the monitor suspends that, for
+ * this thread and as long as it takes.
+ *
  * As long as it may be parent or clone, nothing here calls the C library, whose locks some thread may hold; the program does, by
  * which time there is no other thread.
  */
@@ -26,6 +30,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -36,10 +41,12 @@
 #include "thread.h"
 
 enum {
-	/* As src/hypervisor/qemu/child.ts and fork-descriptors.ts have them. */
+	/*
+	 * As src/hypervisor/qemu/child.ts and fork-notes.ts have them: where those come who want clones, and which number a clone's connection
+	 * gets unless its monitor says another one. What it is sent comes behind that.
+	 */
 	LISTENER = 11,
 	CONNECTION = 64,
-	FIRST_SENT = 65,
 	MOST_SENT = 16,
 	/* The most that a program has; a packet of a socket holds no more by default. */
 	MOST_BYTES = 192 << 10,
@@ -84,9 +91,11 @@ static struct thread threads[MOST_THREADS];
 static int thread_count;
 static uint32_t stopped; /* changes when a thread has stopped; a futex */
 static uint32_t round; /* how often they have gone on again; a futex */
+static bool stopping; /* threads are to stop: one that the signal reaches late goes on */
 /* Whether a clone has all its threads; a futex of theirs. */
 uint32_t fork_complete __attribute__((visibility("hidden"), used));
 static bool serves;
+static char own_name[16]; /* what the process is called whose thread has another name */
 static uint8_t request[MOST_BYTES];
 
 __asm__(".text\n"
@@ -145,7 +154,8 @@ static void stop_here(int number, siginfo_t *info, void *context)
 		__atomic_store_n(&threads[i].context, context, __ATOMIC_SEQ_CST);
 		__atomic_add_fetch(&stopped, 1, __ATOMIC_SEQ_CST);
 		CALL(futex, &stopped, FUTEX_WAKE_PRIVATE_, 1);
-		while (__atomic_load_n(&round, __ATOMIC_SEQ_CST) == now)
+		while (__atomic_load_n(&stopping, __ATOMIC_SEQ_CST) &&
+		       __atomic_load_n(&round, __ATOMIC_SEQ_CST) == now)
 			CALL(futex, &round, FUTEX_WAIT_PRIVATE_, now);
 		return;
 	}
@@ -227,6 +237,7 @@ static bool stop_threads(void)
 	int found, left = 0;
 
 	thread_count = 0;
+	__atomic_store_n(&stopping, true, __ATOMIC_SEQ_CST);
 	CALL(rt_sigaction, STOP_SIGNAL, &action, 0, 8);
 	do {
 		found = stop_unlisted(process, self);
@@ -242,6 +253,7 @@ static bool stop_threads(void)
 
 static void go_on(void)
 {
+	__atomic_store_n(&stopping, false, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&round, 1, __ATOMIC_SEQ_CST);
 	CALL(futex, &round, FUTEX_WAKE_PRIVATE_, INT32_MAX);
 }
@@ -294,8 +306,8 @@ static noreturn void resume_threads(int main, long id_offset)
 	fork_resume(own->context);
 }
 
-/* Takes a request: a program, and descriptors, which get the numbers from FIRST_SENT on. Returns its length; 0 if it is none. */
-static size_t take_request(int connection)
+/* Takes a request: a program, and descriptors, which get the numbers from `first` on. Returns its length; 0 if it is none. */
+static size_t take_request(int connection, int first)
 {
 	struct iovec packet = { request, sizeof(request) };
 	_Alignas(8) char control[CMSG_SPACE(MOST_SENT * sizeof(int))];
@@ -314,57 +326,121 @@ static size_t take_request(int connection)
 		int sent;
 
 		memcpy(&sent, CMSG_DATA(header) + i * sizeof(int), sizeof(sent));
-		if (CALL(dup3, sent, FIRST_SENT + i, O_CLOEXEC) < 0)
+		if (CALL(dup3, sent, first + i, O_CLOEXEC) < 0)
 			return 0;
 		CALL(close, sent);
 	}
 	return (size_t)length;
 }
 
-/* The other side of the fork, with this thread alone. @main: the parent's process id */
-static noreturn void become_clone(int main, int connection)
+static noreturn void fork_for_all(void);
+
+/* The other side of the fork, with this thread alone. @main: the parent's process id @number: that its connection gets */
+static noreturn void become_clone(int main, int connection, int number)
 {
 	const struct action none = { 0 };
 	struct program program;
 	long id_offset = find_id_offset();
 	size_t length;
 	int error = errno;
+	int type;
+	socklen_t type_length = sizeof(type);
 
+	fork_complete = 0;
+	if (own_name[0])
+		CALL(prctl, PR_SET_NAME, own_name);
 	CALL(rt_sigaction, STOP_SIGNAL, &none, 0, 8);
 	CALL(close, LISTENER);
-	length = id_offset < 0 || CALL(dup3, connection, CONNECTION, O_CLOEXEC) < 0 ? 0 : take_request(connection);
+	length = id_offset < 0 || CALL(dup3, connection, number, O_CLOEXEC) < 0 ? 0 : take_request(connection, number + 1);
 	CALL(close, connection);
 	if (!parse_program(request, length, &program))
 		CALL(exit_group, EXIT_FAILED);
-	execute_program(&program, CONNECTION);
-	CALL(close, CONNECTION);
+	execute_program(&program, number);
+	CALL(close, number);
 	for (int i = 0; i < renewal_count; i++)
 		renewals[i]();
 	fs_start();
+	if (CALL(getsockopt, LISTENER, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0)
+		start_thread(STACK, fork_for_all);
 	/* The thread that this was knows nothing of what has happened. */
 	errno = error;
 	resume_threads(main, id_offset);
+}
+
+/* Whether those who want clones connect to this process. */
+static bool is_connected_to(void)
+{
+	int listens = 0;
+	socklen_t length = sizeof(listens);
+
+	return CALL(getsockopt, LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0 && listens;
+}
+
+/* Takes a connection of the monitor's, and the number that a clone is to give it. Returns its descriptor, or an error. */
+static int take_connection(int *number)
+{
+	struct iovec packet = { number, sizeof(*number) };
+	_Alignas(8) char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr message = {
+		.msg_iov = &packet,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	long length = CALL(recvmsg, LISTENER, &message, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int connection;
+
+	if (length == -EINTR)
+		return -EINTR;
+	if (length != sizeof(*number) || !header || header->cmsg_type != SCM_RIGHTS)
+		return -EBADMSG;
+	memcpy(&connection, CMSG_DATA(header), sizeof(connection));
+	return connection;
+}
+
+/* Forks. Returns the clone's process id, or an error, when all goes on. */
+static int fork_once(int process, int connection, int number)
+{
+	int clone = -ETIMEDOUT;
+
+	if (stop_threads()) {
+		clone = (int)CALL(clone, SIGCHLD);
+		if (clone == 0)
+			become_clone(process, connection, number);
+	}
+	go_on();
+	CALL(close, connection);
+	return clone;
 }
 
 /* The thread that waits for those who want clones. */
 static noreturn void fork_for_all(void)
 {
 	int process = (int)CALL(getpid);
+	bool is_template = is_connected_to();
 
+	/* By this name its monitor finds it. */
+	if (!is_template) {
+		CALL(prctl, PR_GET_NAME, own_name);
+		CALL(prctl, PR_SET_NAME, "runv-fork");
+	}
 	for (;;) {
-		int connection = (int)CALL(accept4, LISTENER, 0, 0, SOCK_CLOEXEC);
+		int number = CONNECTION;
+		int connection = is_template ? (int)CALL(accept4, LISTENER, 0, 0, SOCK_CLOEXEC) : take_connection(&number);
+		int clone;
 
 		if (connection == -EINTR || connection == -ECONNABORTED)
 			continue;
+		/* With its monitor gone a clone ends by itself. */
 		if (connection < 0)
+			is_template ? CALL(exit_group, EXIT_FAILED) : CALL(exit, 0);
+		clone = fork_once(process, connection, number);
+		/* Whoever did not stop may be in the midst of anything, and nobody depends on a template. */
+		if (clone == -ETIMEDOUT && is_template)
 			CALL(exit_group, EXIT_FAILED);
-		/* A thread that has not stopped would stop later, for good. */
-		if (!stop_threads())
-			CALL(exit_group, EXIT_FAILED);
-		if (CALL(clone, SIGCHLD) == 0)
-			become_clone(process, connection);
-		go_on();
-		CALL(close, connection);
+		if (!is_template)
+			CALL(sendto, LISTENER, &clone, sizeof(clone), MSG_NOSIGNAL, 0, 0);
 	}
 }
 
@@ -399,10 +475,8 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 __attribute__((constructor)) static void begin(void)
 {
 	const struct action ignore = { (void *)SIG_IGN, 0, 0, 0 };
-	int listens = 0;
-	socklen_t length = sizeof(listens);
 
-	if (CALL(getsockopt, LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 || !listens)
+	if (!is_connected_to())
 		return;
 	serves = true;
 	/* Nobody waits for clones: their ends are nobody's business here. */

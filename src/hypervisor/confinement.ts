@@ -114,6 +114,10 @@ export function makeJail(
       p.syscall("mount", [p.text(name), p.text(inner), p.text("tmpfs"), flags, p.text("mode=700,size=64k")]);
       continue;
     }
+    if ("processes" in entry) {
+      mountProcesses(p, inner, made);
+      continue;
+    }
     if (entry.kind === "directory") makeDirectories(p, inner, made);
     else p.syscall("mknodat", [AT_FDCWD, p.text(inner), S_IFREG | 0o600, 0]);
     const tree = trees[index]!;
@@ -128,6 +132,28 @@ export function makeJail(
   p.syscall("umount2", [p.text("."), MNT_DETACH]);
   p.syscall("chdir", [p.text("/")]);
   p.syscall("mount", [0, p.text("/"), 0, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, 0]);
+}
+
+/**
+ * Mounts a proc(5) in which each process finds itself, and no other that it could not trace anyway. Where that is refused, there are the descriptors of
+ * this process alone.
+ */
+function mountProcesses(p: Assembler, path: string, made: Set<string>): void {
+  makeDirectories(p, path, made);
+  const [refused, done] = [p.label(), p.label()];
+  const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
+  const mount = [p.text("proc"), p.text(path), p.text("proc"), flags, p.text("subset=pid,hidepid=ptraceable")];
+  p.syscall("mount", mount, { accept: "any", otherwise: refused });
+  p.jump(done);
+  p.place(refused);
+  const descriptors = p.value("open_tree", [
+    ...[AT_FDCWD, p.text("/proc/self/fd")],
+    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC,
+  ] as const);
+  makeDirectories(p, `${path}/self/fd`, made);
+  p.syscall("move_mount", [descriptors, p.text(""), AT_FDCWD, p.text(`${path}/self/fd`), MOVE_MOUNT_F_EMPTY_PATH]);
+  p.syscall("close", [descriptors]);
+  p.place(done);
 }
 
 /**

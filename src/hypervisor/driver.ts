@@ -126,8 +126,8 @@ export interface MemoryFile {
 
 /** A machine from which others are forked. */
 export interface ForkParent {
-  /** The path of the socket over which. */
-  socket: string;
+  /** The path of the socket over which; or of one that runs and is paused, a connection to what was forked from it, as a descriptor of the driver's. */
+  socket: string | number;
   /** What its `Machine.forkNotes` returned. */
   notes: unknown;
 }
@@ -240,6 +240,14 @@ export interface Machine {
    * @throws RunvError VM_FORK or UNSUPPORTED
    */
   forkNotes(): Promise<unknown>;
+  /**
+   * Forks another one from this machine (undefined: it cannot be), which runs, is paused meanwhile and has nothing under way.
+   * @param connection the one end of a socket of packets, the caller's, of whose other end a `ForkParent` is made
+   * @param share where the directory is now that it shares
+   * @returns what the driver must know of it, which can be said in JSON
+   * @throws RunvError VM_FORK, BRANCH_REFUSED
+   */
+  fork?(connection: number, share: string): Promise<unknown>;
   /** Adds a network interface to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */

@@ -6,10 +6,11 @@ import { lstatSync, readlinkSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { MachineSpec } from "./driver";
 
-/** Something of the host in the jail, or an empty directory to write small files to. */
+/** Something of the host in the jail, an empty directory to write small files to, or a proc(5) that shows a process itself and nothing else. */
 export type JailEntry =
   | { path: string; link: string }
   | { path: string; scratch: true }
+  | { path: string; processes: true }
   | { path: string; source: string; kind: "directory" | "file"; recursive: boolean; writable: boolean };
 
 /** Where QEMU finds in the jail what the machine is made of. */
@@ -35,8 +36,9 @@ export function jailEntries(
   const home = programHome(realpathSync(binary));
   const places = [...system, ...(home === undefined ? [] : [home])];
   const entries = places.flatMap((path) => hostEntry(path, root));
-  // By these names 9p changes modes and extended attributes.
-  entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
+  // By names in /proc/self/fd 9p changes modes and extended attributes. Who is branched off stays in this jail, and must find its own there.
+  if (spec.fork !== undefined) entries.push({ path: "/proc", processes: true });
+  else entries.push(bind("/proc/self/fd", "/proc/self/fd", "directory"));
   // By these, whoever is forked from it gets all its threads: preload/fork.c.
   if (spec.forks !== undefined) entries.push(bind("/proc/self/task", "/proc/self/task", "directory"));
   entries.push(...devices.map((path) => bind(path, path, "file", true)));

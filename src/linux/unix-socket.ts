@@ -87,10 +87,16 @@ function byDirectory<T>(path: string, action: (short: string) => T): T {
   }
 }
 
-/** Two sockets that are connected with each other. @param flags SOCK_NONBLOCK, or 0 @returns their descriptors @throws SystemError */
-export function socketPair(flags = SOCK_NONBLOCK): [number, number] {
+/**
+ * Two sockets that are connected with each other.
+ * @param flags SOCK_NONBLOCK, or 0
+ * @param type SOCK_STREAM or SOCK_SEQPACKET
+ * @returns their descriptors
+ * @throws SystemError
+ */
+export function socketPair(flags = SOCK_NONBLOCK, type = SOCK_STREAM): [number, number] {
   const two = new Int32Array(2);
-  syscall("socketpair", AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, bytesOf(two));
+  syscall("socketpair", AF_UNIX, type | SOCK_CLOEXEC | flags, 0, bytesOf(two));
   return [two[0]!, two[1]!];
 }
 

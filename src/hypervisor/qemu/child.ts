@@ -38,6 +38,10 @@ export interface Child {
   qmp: number;
   agent: number;
   exited: Promise<MachineExit>;
+  /** Of one that was forked: this process's end of the socket over which it is asked for branches. */
+  forks?: number;
+  /** Its number of the socket that ties it to its monitor. */
+  life?: number;
   /** Sends SIGKILL; nothing happens when it has gone. */
   kill(): void;
 }

@@ -1,9 +1,11 @@
 /** What descriptors a QEMU has from which others are forked, and what each of those must have in their place. */
-import { readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { RunvError } from "../../base/error";
-import { O_NONBLOCK, TUNGETVNETHDRSZ } from "../../linux/constants";
+import { openBeneath } from "../../linux/beneath";
+import { O_DIRECTORY, O_NONBLOCK, O_PATH, TUNGETVNETHDRSZ } from "../../linux/constants";
 import { syscall } from "../../linux/local";
 import { takeDescriptor } from "../../linux/take-descriptor";
+import { inside } from "../jail";
 import { inherited } from "./child";
 import { connection, type GivenKind } from "./fork-notes";
 
@@ -22,6 +24,31 @@ export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {
   frameHeader?: number;
 }
 
+/** A file that a running machine has open on its share. */
+export interface SharedFile {
+  fd: number;
+  /** Below the share; its name, or that which it had. */
+  path: string;
+  /** It has no name any more, or another file has that: its mode and owner, and what tells it from others. */
+  unnamed?: { mode: number; uid: number; gid: number; file: string };
+  /** As open(2) has them. */
+  flags: number;
+  position: bigint;
+}
+
+/** The descriptors of a machine that runs. */
+export interface RunningDescriptors extends ForkDescriptors {
+  files: readonly SharedFile[];
+  /** The highest number. */
+  last: number;
+}
+
+/** What is known of the descriptors of one that was forked, and runs. */
+export interface RunningFiles extends ForkFiles {
+  /** That of the socket which ties it to its monitor. */
+  life: number;
+}
+
 /** The files by which some are known. */
 export interface ForkFiles {
   /** The inode of the console's pipe. */
@@ -33,13 +60,88 @@ export interface ForkFiles {
 }
 
 /** What a clone is sent comes with the lowest numbers that are free, and must be below those that it gets then. */
-const mostReceived = 17;
+export const mostReceived = 17;
 
 /**
  * Sorts the descriptors of a process.
  * @throws RunvError VM_FORK when there is one that clones could only have together
  */
-export function forkDescriptorsOf(pid: number, { console, share, memory, served }: ForkFiles): ForkDescriptors {
+export function forkDescriptorsOf(pid: number, files: ForkFiles): ForkDescriptors {
+  return sort(pid, files, (fd, link) => {
+    if (fd >= connection - mostReceived)
+      throw refused(`qemu has more descriptors than machines forked from it can have: ${fd} is ${link}`);
+    return false;
+  });
+}
+
+/**
+ * The same of a machine that was forked, and runs.
+ * @throws RunvError BRANCH_REFUSED
+ */
+export function runningDescriptorsOf(pid: number, known: RunningFiles): RunningDescriptors {
+  const open: SharedFile[] = [];
+  let last = 0;
+  const share = openSync(known.share!, O_PATH | O_DIRECTORY);
+  try {
+    const descriptors = sort(pid, known, (fd, link, info) => {
+      last = Math.max(last, fd);
+      if (fd === known.life || link === inside.memory) return true;
+      // That of a branch is none of its jail's.
+      const place = [inside.share, known.share!].find((path) => link.startsWith(`${path}/`));
+      if (place === undefined) return false;
+      open.push(sharedFile(pid, fd, link.slice(place.length + 1), info, share));
+      return true;
+    });
+    return { ...descriptors, files: open, last };
+  } finally {
+    closeSync(share);
+  }
+}
+
+/** What Linux says behind the name of a file that has none any more. */
+const deleted = " (deleted)";
+
+function sharedFile(pid: number, fd: number, link: string, info: string, share: number): SharedFile {
+  const own = statSync(`/proc/${pid}/fd/${fd}`);
+  const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8);
+  const position = BigInt(/^pos:\s+(\d+)/m.exec(info)?.[1] ?? 0);
+  const file = { fd, path: link, flags, position };
+  if (same(own, statBeneath(share, link))) return file;
+  const path = link.endsWith(deleted) ? link.slice(0, -deleted.length) : link;
+  if (!own.isFile() || (flags & O_PATH) !== 0) {
+    const message = `it has ${path.slice(path.indexOf("/"))} open, which has no name any more and cannot be copied`;
+    throw new RunvError("BRANCH_REFUSED", message);
+  }
+  return {
+    ...file,
+    path,
+    unnamed: { mode: own.mode & 0o7777, uid: own.uid, gid: own.gid, file: `${own.dev}:${own.ino}` },
+  };
+}
+
+function statBeneath(directory: number, path: string): Stats | undefined {
+  try {
+    const fd = openBeneath(directory, path, O_PATH);
+    try {
+      return fstatSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+function refused(message: string): RunvError {
+  return new RunvError("VM_FORK", message);
+}
+
+/** @param special whether a descriptor is seen to otherwise */
+function sort(
+  pid: number,
+  { console, share, memory, served }: ForkFiles,
+  special: (fd: number, link: string, info: string) => boolean,
+): ForkDescriptors {
   const files = { share: statOf(share), memory: statOf(memory) };
   const qmp = statOf(`/proc/${pid}/fd/${inherited.qmp}`);
   const agent = statOf(`/proc/${pid}/fd/${inherited.agent}`);
@@ -56,13 +158,9 @@ export function forkDescriptorsOf(pid: number, { console, share, memory, served 
   };
   for (const fd of readdirSync(`/proc/${pid}/fd`).map(Number)) {
     const link = readlinkSync(`/proc/${pid}/fd/${fd}`);
-    if (fd >= connection - mostReceived)
-      throw new RunvError(
-        "VM_FORK",
-        `qemu has more descriptors than machines forked from it can have: ${fd} is ${link}`,
-      );
     const stat = statOf(`/proc/${pid}/fd/${fd}`);
     const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1");
+    if (special(fd, link, info)) continue;
     const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8) & O_NONBLOCK;
     if (fd === inherited.listener || /^\/dev\/null$|^\/memfd:runv-/.test(link) || same(stat, files.memory)) continue;
     if (fd === 2) found.stderr.push(fd);
@@ -79,11 +177,7 @@ export function forkDescriptorsOf(pid: number, { console, share, memory, served 
     else if (link === "anon_inode:[eventpoll]" && !/^tfd:/m.test(info)) found.epolls.push(fd);
     else if (link === "anon_inode:[signalfd]") {
       found.signals.push({ fd, mask: /^sigmask:\s+([0-9a-f]+)/m.exec(info)?.[1] ?? "0", flags });
-    } else
-      throw new RunvError(
-        "VM_FORK",
-        `qemu has a descriptor that machines forked from it cannot have: ${fd} is ${link}`,
-      );
+    } else throw refused(`qemu has a descriptor that machines forked from it cannot have: ${fd} is ${link}`);
   }
   return found;
 }

@@ -1,18 +1,18 @@
 /** What is known of a QEMU from which others are forked: written by its template's process, read by the monitors of the others. */
 
-/** As preload/fork.c has them: a clone's connection, and the first of the descriptors that it is sent. */
-export const [connection, firstSent] = [64, 65];
+/** As preload/fork.c has it: the number of a clone's connection. What it is sent has those behind it. */
+export const connection = 64;
 
 /** What a clone is given of its own, each for all of the parent's descriptors of that kind. */
 export const givenKinds = ["qmp", "agent", "console", "stderr", "share", "tap"] as const;
 
 export type GivenKind = (typeof givenKinds)[number];
 
-/** What it is sent, in this order: that, this process's namespaces and root, and a socket that closes with this process. */
-export const sentKinds = [
-  ...givenKinds.filter((kind) => kind !== "share"),
-  ...(["mounts", "root", "network", "life"] as const),
-] as const;
+/**
+ * What it is sent, in this order: that (a clone of a template opens the share itself), this process's namespaces and root, a socket that closes
+ * with this process, and another one over which it is asked for branches.
+ */
+export const sentKinds = [...givenKinds, "mounts", "root", "network", "life", "forks"] as const;
 
 export type SentKind = (typeof sentKinds)[number];
 
@@ -38,7 +38,7 @@ export interface Hole {
 export interface ForkTemplate {
   /** In base64. */
   program: string;
-  holes: Record<keyof ForkValues, Hole>;
+  holes: Partial<Record<keyof ForkValues, Hole>>;
   /** What its instructions are for, and how many in a row. */
   notes: readonly (readonly [string, number])[];
 }
@@ -47,6 +47,12 @@ export interface ForkNotes extends ForkTemplate {
   freePageReporting: boolean;
   /** Which of `sentKinds` it takes. */
   sent: readonly SentKind[];
+  /** The number of its connection. */
+  connection: number;
+  /** That of the socket which ties it to its monitor, where that is not the one with which it was sent. */
+  life?: number;
+  /** How long its machine's name is, of which there is a trace in the parent's memory. */
+  nameLength: number;
 }
 
 /** Fills a program's holes. @throws RangeError when something is too long for its own */

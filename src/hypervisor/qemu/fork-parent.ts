@@ -36,7 +36,7 @@ export function memoryProblem(maps: string): string | undefined {
 }
 
 /** Where a process has its machine's name (proc_pid_stat(5), arg_start). */
-function titleOf(pid: number, name: string): ForkTitle {
+export function titleOf(pid: number, name: string): ForkTitle {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const start = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[45]);
   return { at: start + readFileSync(`/proc/${pid}/cmdline`).indexOf(`\0${name}\0`) + 1, name };

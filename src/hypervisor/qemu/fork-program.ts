@@ -29,8 +29,9 @@ import { type Address, Assembler } from "../../program/assembler";
 import type { Note } from "../../program/program";
 import { dropPrivileges, makeJail, setLimits, toServe } from "../confinement";
 import { inside, jailEntries } from "../jail";
+import { inherited } from "./child";
 import type { ForkDescriptors } from "./fork-descriptors";
-import { type ForkNotes, type ForkTemplate, firstSent, type GivenKind, type SentKind, sentKinds } from "./fork-notes";
+import { connection, type ForkNotes, type ForkTemplate, type GivenKind, type SentKind, sentKinds } from "./fork-notes";
 import { sandboxFilter } from "./sandbox-filter";
 
 /** Where in a process's memory its machine's name is, as an argument of its program. */
@@ -56,9 +57,9 @@ const [PATH_MAX, affinityBytes] = [4096, 1024];
 const own = { directory: "the sandbox's directory", share: "the machine's share" };
 
 /** Writes the program, which first says its process id, as four bytes. */
-export function forkProgram({ descriptors, title, binary }: ForkProgram): ForkTemplate & Pick<ForkNotes, "sent"> {
-  const sent = sentKinds.filter((kind) => kind !== "tap" || descriptors.tap.length > 0);
-  const numberOf = (kind: SentKind): number => firstSent + sent.indexOf(kind);
+export function forkProgram({ descriptors, title, binary }: ForkProgram): Omit<ForkNotes, "freePageReporting"> {
+  const sent = sentKinds.filter((kind) => kind !== "share" && (kind !== "tap" || descriptors.tap.length > 0));
+  const numberOf = (kind: SentKind): number => connection + 1 + sent.indexOf(kind);
   const p = new Assembler();
   const sizes = {
     ...{ directory: PATH_MAX, share: PATH_MAX, name: Buffer.byteLength(title.name) + 1 },
@@ -97,11 +98,21 @@ export function forkProgram({ descriptors, title, binary }: ForkProgram): ForkTe
   dropPrivileges(p, "qemu", toServe);
   tieTo(p, numberOf("life"));
   p.doing("close what qemu must not have");
+  p.syscall("dup3", [numberOf("forks"), inherited.listener, O_CLOEXEC]);
   for (const kind of sent) if (kind !== "life") p.syscall("close", [numberOf(kind)]);
   loadSeccomp(p, sandboxFilter());
+  return { ...templateOf(p, sizes, places), sent, connection, nameLength: title.name.length };
+}
+
+/** The program that was written, with its holes. @param places where in its data they are */
+export function templateOf<K extends keyof ForkNotes["holes"]>(
+  p: Assembler,
+  sizes: Record<K, number>,
+  places: Record<K, Address>,
+): ForkTemplate {
   const program = p.assemble();
   const holes = mapValues(sizes, (size, name) => ({ at: program.dataAt + places[name].offset, size }));
-  return { program: Buffer.from(program.bytes).toString("base64"), holes, notes: runsOf(program.notes), sent };
+  return { program: Buffer.from(program.bytes).toString("base64"), holes, notes: runsOf(program.notes) };
 }
 
 function mapValues<K extends string, V, W>(values: Record<K, V>, map: (value: V, key: K) => W): Record<K, W> {
@@ -122,15 +133,22 @@ function runsOf(notes: readonly Note[]): [string, number][] {
   return runs;
 }
 
-/** What the kernel keeps for these must not be what the parent's and all its clones' have. */
-function renew(p: Assembler, { events, epolls, signals, served, server }: ForkDescriptors): void {
+/**
+ * What the kernel keeps for these must not be what the parent's and all its clones' have.
+ * @param count what events begin with: 1 wakes whoever waits, once, in vain maybe
+ */
+export function renew(
+  p: Assembler,
+  { events, epolls, signals, served, server }: ForkDescriptors,
+  count: 0 | 1 = 0,
+): void {
   p.doing("make qemu descriptors of its own");
   const replace = (fd: number, made: ReturnType<Assembler["value"]>) => {
     p.syscall("dup3", [made, fd, O_CLOEXEC]);
     p.syscall("close", [made]);
     p.release(made);
   };
-  for (const { fd, flags } of events) replace(fd, p.value("eventfd2", [0, flags | O_CLOEXEC]));
+  for (const { fd, flags } of events) replace(fd, p.value("eventfd2", [count, flags | O_CLOEXEC]));
   for (const fd of epolls) replace(fd, p.value("epoll_create1", [O_CLOEXEC]));
   for (const { fd, mask, flags } of signals) {
     const set = p.bytes(new Uint8Array(new BigUint64Array([BigInt(`0x${mask}`)]).buffer));
@@ -148,7 +166,7 @@ function renew(p: Assembler, { events, epolls, signals, served, server }: ForkDe
 }
 
 /** Gives a descriptor that was sent the numbers by which QEMU knows it. */
-function give(p: Assembler, kind: GivenKind, sent: number, descriptors: ForkDescriptors): void {
+export function give(p: Assembler, kind: GivenKind, sent: number, descriptors: ForkDescriptors): void {
   p.doing(`give qemu its ${kind}`);
   if (kind === "tap") {
     // As QEMU has set up its parent's.
@@ -160,17 +178,18 @@ function give(p: Assembler, kind: GivenKind, sent: number, descriptors: ForkDesc
 }
 
 /** Writes the machine's name over its parent's, which is as long, where ps(1) finds it. */
-function rename(p: Assembler, { at, name }: ForkTitle, own: Address): void {
+export function rename(p: Assembler, { at, name }: ForkTitle, own: Address): void {
   p.doing("name the process");
-  const vector = (address: bigint) =>
-    p.bytes(new Uint8Array(new BigUint64Array([address, BigInt(name.length)]).buffer));
-  const [from, to] = [vector(0n), vector(BigInt(at))];
-  p.pointer(from, own);
-  p.syscall("process_vm_writev", [p.value("getpid", []), from, 1, to, 1, 0], { accept: "any" });
+  const ends = p.zeroed(8);
+  p.syscall("pipe2", [ends, O_CLOEXEC]);
+  const [reading, writing] = [p.load(ends, 4), p.load(ends.plus(4), 4)];
+  p.syscall("write", [writing, own, name.length]);
+  p.syscall("read", [reading, BigInt(at), name.length], { accept: "any" });
+  for (const end of [reading, writing]) p.syscall("close", [end]);
 }
 
 /** The process gets SIGKILL when the other end of a socket is closed, to which nobody writes (fcntl(2), F_SETSIG). */
-function tieTo(p: Assembler, life: number): void {
+export function tieTo(p: Assembler, life: number): void {
   p.doing("tie qemu to its monitor");
   p.syscall("fcntl", [life, F_SETSIG, SIGKILL]);
   p.syscall("fcntl", [life, F_SETOWN, p.value("getpid", [])]);

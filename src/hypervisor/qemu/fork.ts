@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { getPriority } from "node:os";
 import { messageOf, RunvError } from "../../base/error";
 import { followCgroups } from "../../linux/cgroups";
-import { O_DIRECTORY, O_PATH } from "../../linux/constants";
+import { O_DIRECTORY, O_PATH, O_RDONLY, SOCK_SEQPACKET } from "../../linux/constants";
 import { errnoText } from "../../linux/errno";
 import { type Identity, identityOf } from "../../linux/identity";
 import { syscall } from "../../linux/local";
@@ -38,7 +38,8 @@ export async function forkChild(
   console: number,
 ): Promise<Child> {
   const notes = given as ForkNotes;
-  const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair() };
+  const forks = socketPair(0, SOCK_SEQPACKET);
+  const sockets = { qmp: socketPair(), agent: socketPair(), stderr: socketPair(), life: socketPair(), forks };
   const own: number[] = [];
   try {
     const keep = (fd: number): number => {
@@ -50,6 +51,7 @@ export async function forkChild(
       mounts: keep(openSync("/proc/thread-self/ns/mnt", "r")),
       root: keep(openSync("/", O_PATH | O_DIRECTORY)),
       network: keep(openSync("/proc/thread-self/ns/net", "r")),
+      share: spec.share && keep(openSync(spec.share.path, O_RDONLY | O_DIRECTORY)),
     };
     const theirs = Object.fromEntries(Object.entries(sockets).map(([kind, [, their]]) => [kind, their]));
     const available: Partial<Record<SentKind, number | undefined>> = {
@@ -64,11 +66,13 @@ export async function forkChild(
       ...{
         directory: spec.directory,
         share: spec.share?.path ?? "",
-        name: spec.name.slice(0, notes.holes.name.size - 1),
+        name: spec.name.slice(0, notes.nameLength),
       },
       ...{ umask: BigInt(process.umask()), nice: BigInt(getPriority()), affinity: affinity() },
     });
-    return childOf(await request(socket, notes, program, sent), sockets);
+    const identity = await request(socket, notes, program, sent);
+    const life = notes.life ?? notes.connection + 1 + notes.sent.indexOf("life");
+    return { ...childOf(identity, sockets), forks: forks[0], life };
   } catch (error) {
     for (const [ours] of Object.values(sockets)) closeSync(ours);
     throw error instanceof RunvError
@@ -82,12 +86,12 @@ export async function forkChild(
 
 /** Asks for a process, and waits until it is what it is to be. */
 async function request(
-  path: string,
+  parent: ForkParent["socket"],
   notes: ForkTemplate,
   program: Uint8Array,
   fds: readonly number[],
 ): Promise<Identity> {
-  const socket = connectForPackets(path);
+  const socket = typeof parent === "number" ? parent : connectForPackets(parent);
   const { promise, resolve, reject } = Promise.withResolvers<Identity>();
   promise.catch(() => {});
   let identity: Identity | undefined;
@@ -133,7 +137,7 @@ function adopt(pid: number): void {
 /** The process, of which this one is not the parent. */
 function childOf(
   identity: Identity,
-  { qmp, agent, stderr, life }: Record<"qmp" | "agent" | "stderr" | "life", [number, number]>,
+  { qmp, agent, stderr, life, forks }: Record<"qmp" | "agent" | "stderr" | "life" | "forks", [number, number]>,
 ): Child {
   const said = lastWords(Bun.file(stderr[0]).stream());
   const { promise: gone, resolve } = Promise.withResolvers<void>();
@@ -143,6 +147,7 @@ function childOf(
     // It has let go of the socket: because it ended, or because it is not QEMU any more.
     signalProcess(identity, SIGKILL);
     waitForEnd(identity, endTimeoutMs);
+    closeSync(forks[0]);
     return { code: null, signal: null, stderr: await said };
   });
   return { pid: identity.pid, qmp: qmp[0], agent: agent[0], exited, kill: () => void signalProcess(identity, SIGKILL) };

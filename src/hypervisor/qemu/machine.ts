@@ -44,6 +44,9 @@ export interface QemuMachineOptions {
   added?: readonly string[];
 }
 
+const branchHint =
+  "machines that can be branched are emulated, share their files over 9p, and are forked from their template's process (runv template ls)";
+
 /** When the server of a share ends with QEMU, so much lies between them at most. */
 const endsTogetherMs = 500;
 
@@ -161,6 +164,23 @@ export class QemuMachine implements Machine {
     const parent = { pid: this.pid, name, binary: this.#binary, freePageReporting };
     const files = { console: this.#console.inode, share: share?.path, memory: memory?.path, served: this.#served };
     return describeParent(parent, files);
+  }
+
+  async fork(connection: number, share: string): Promise<ForkNotes> {
+    const { forks, life } = this.#child;
+    const { name } = this.#spec;
+    if (forks === undefined || life === undefined) {
+      throw new RunvError("BRANCH_REFUSED", "its virtual machine was not forked itself", { hint: branchHint });
+    }
+    if (this.#sharesMemory) {
+      throw new RunvError("BRANCH_REFUSED", "its files are served by runv itself (--share fuse)", { hint: branchHint });
+    }
+    if (this.#modules > 0)
+      throw new RunvError("BRANCH_REFUSED", "its virtual machine has been given memory since it started");
+    const { forkRunning } = await import("./branch");
+    const known = { console: this.#console.inode, share, memory: undefined, life };
+    const { freePageReporting } = this.capabilities;
+    return forkRunning({ pid: this.pid, name, forks, freePageReporting }, known, connection);
   }
 
   async addNic(nic: Nic): Promise<void> {
