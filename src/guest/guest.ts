@@ -1,7 +1,14 @@
 import { RunvError } from "../base/error";
+import { SIGKILL } from "../linux/signals";
 import { Program } from "../program/program";
 import { decodeU32, type Frame, FrameType } from "../wire/frame";
 import { GuestProcess, type ProcessListener } from "./process";
+
+/** The handles of processes that were begun and have not ended, and the last that was taken. */
+export interface KnownProcesses {
+  next: number;
+  handles: readonly number[];
+}
 
 /** Sends a frame towards the guest. */
 export type Send = (type: number, process: number, payload?: Uint8Array, stream?: number) => void;
@@ -56,6 +63,21 @@ export class Guest {
     if (at !== "done")
       throw new RunvError("GUEST_CALL_FAILED", `${program.notes[0]?.doing}: its process ended early (${at})`);
     return output;
+  }
+
+  /** What it knows of processes, for who goes on with a copy of this guest. */
+  get known(): KnownProcesses {
+    return { next: this.#next, handles: [...this.#processes.keys()] };
+  }
+
+  /** This guest is a copy of another one, whose processes it has: they are ended, and their handles not taken before. */
+  inherit({ next, handles }: KnownProcesses): void {
+    this.#next = next;
+    for (const handle of handles) {
+      const process = this.adopt(handle, {});
+      process.signal(SIGKILL);
+      for (const output of [1, 2]) process.end(output);
+    }
   }
 
   /** Takes a frame of the guest. Frames of processes that nobody waits for are dropped. */

@@ -1,4 +1,4 @@
-/** Pieces of programs that speak rtnetlink. */
+/** Pieces of programs that speak netlink. */
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_RAW } from "../linux/constants";
 import { type ErrnoName, errnoOf } from "../linux/errno";
 import { NETLINK_ROUTE } from "../linux/netlink/constants";
@@ -12,18 +12,21 @@ const bufferSize = 1 << 16;
 const errorAt = 16;
 const two32 = 1n << 32n;
 
-/** A program's rtnetlink socket. */
+/** A program's netlink socket. */
 export class ProgramNetlink {
   readonly #p: Assembler;
   readonly #buffer: Address;
   readonly #socket: Register;
   readonly #result: Register;
 
-  /** @param groups RTMGRP_* of events that are to come as well */
-  constructor(p: Assembler, groups = 0) {
+  /**
+   * @param groups RTMGRP_* of events that are to come as well
+   * @param protocol NETLINK_*
+   */
+  constructor(p: Assembler, groups = 0, protocol = NETLINK_ROUTE) {
     this.#p = p;
     this.#buffer = p.zeroed(bufferSize);
-    this.#socket = p.value("socket", [AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE]);
+    this.#socket = p.value("socket", [AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol]);
     this.#result = p.register();
     if (groups === 0) return;
     const address = sockaddrNetlink(groups);
