@@ -15,6 +15,7 @@ const keys = {
   templates: "path",
   templates_size: "count",
   template_idle: "number",
+  branches: "path",
   pool: "path",
   pool_size: "count",
   pool_reserve: "count",

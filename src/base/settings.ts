@@ -36,6 +36,8 @@ export interface Settings {
   /** Undefined: boot each VM. */
   templates: TemplateSettings | undefined;
   pool: PoolSettings;
+  /** Where the root file systems of branches are copied to. */
+  branches: string;
   /** For a container that asks for none. */
   defaultCpus: number;
   /** In MiB, likewise. */

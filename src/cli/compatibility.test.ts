@@ -7,6 +7,7 @@ import { globalFlags } from "./global";
 
 /** Commands that are neither runc's nor runV 1.0's. */
 const own = new Set([
+  "branch",
   "check",
   "console",
   "containerd",

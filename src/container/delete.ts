@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
@@ -65,6 +65,7 @@ async function removeLocked(root: string, id: string, force: boolean): Promise<v
   const [heir] = othersIn(root, record);
   if (heir === undefined) await removeSandboxOf(root, record);
   else await leaveMachine(root, record, heir);
+  if (record.branch?.directory !== undefined) rmSync(record.branch.directory, { recursive: true, force: true });
   removeContainerDirectory(root, id);
   const { pid: _, ...state } = stateOf(root, record);
   await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });

@@ -17,7 +17,7 @@ import type { State } from "../oci/state";
 import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
-import type { MachineInfo } from "../sandbox/messages";
+import type { LaunchRequest, MachineInfo } from "../sandbox/messages";
 import {
   controlSocket,
   makeSandbox,
@@ -65,6 +65,16 @@ export interface Lowered extends ContainerPrograms {
   settings: SharedSettings;
 }
 
+/** What a container is made of that is a copy of a running one. */
+export interface BranchParts {
+  /** Has its monitor fork the machine. @throws RunvError VM_FORK, BRANCH_REFUSED */
+  fork(sandbox: SandboxClient, machine: Omit<LaunchRequest, "op">): Promise<MachineInfo>;
+  /** The handle of its first process. */
+  init: number;
+  /** What is on disk of it. */
+  record: NonNullable<ContainerRecord["branch"]>;
+}
+
 /** What a container does with its machine, while that starts and when it has started. */
 export interface ContainerParts {
   /**
@@ -81,6 +91,8 @@ export interface ContainerParts {
   seal(sandbox: SandboxClient): Promise<void>;
   /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
   addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
+  /** It is a copy of another one that runs: its machine is forked from that one's, and its processes are there. */
+  branch?: BranchParts;
   view: RootView;
 }
 
@@ -95,7 +107,7 @@ export interface MakingPlan {
 interface Launched {
   client: SandboxClient;
   /** Fulfilled when the machine is there. */
-  ready: Promise<MachineInfo>;
+  ready: Promise<MachineInfo> | undefined;
   /** As `ContainerParts.lower` takes it. */
   network: number | undefined;
 }
@@ -119,6 +131,7 @@ export class Making {
   #client: SandboxClient | undefined;
   /** Fulfilled when the monitor has been asked for the machine, or has let the container into it. */
   #launched: Promise<unknown> | undefined;
+  #branch: BranchParts | undefined;
   /** What the pool had for it. */
   #claimed: ClaimedMachine | undefined;
   #shim: ShimHandle | undefined;
@@ -171,7 +184,7 @@ export class Making {
   }
 
   async #make(
-    { lower, share, shareMemory, seal, addDisks, view }: ContainerParts,
+    { lower, share, shareMemory, seal, addDisks, branch, view }: ContainerParts,
     { detach, complete }: MakingPlan,
   ): Promise<Created> {
     const { global, attended } = this.#options;
@@ -180,6 +193,7 @@ export class Making {
     // Everything is recorded before it is made, so that it can be removed whenever this command is killed.
     const cgroup = this.#cgroupRequest();
     this.#cgroup = planHostCgroup(cgroup);
+    this.#branch = branch;
     let record = this.#record();
     writeRecord(root, record);
     makeHostCgroup(cgroup);
@@ -206,7 +220,10 @@ export class Making {
       await runHooks("prestart", hooks.prestart, hookState);
       await runHooks("createRuntime", hooks.createRuntime, hookState);
     });
-    const machine = await span("wait for the machine", () => ready);
+    const machine = await span(
+      "wait for the machine",
+      () => ready ?? branch!.fork(client, this.#machine(network.kind)),
+    );
     await span("network", () => client.network(this.#options.id, complete));
     await span("shared memory", () => shareMemory(client));
     const { main, outer } = await span("disks", () => addDisks(client, lowered));
@@ -219,7 +236,9 @@ export class Making {
       attended,
       view,
     };
-    const { handle } = await span("wait for the container", () => shim.begin(begin, main, outer));
+    const { handle } = await span("wait for the container", () =>
+      branch === undefined ? shim.begin(begin, main, outer) : shim.takeOver(begin, branch.init),
+    );
     await span("seal", () => seal(client));
     limitHostCgroup({ ...cgroup, memoryMiB: cgroup.memoryMiB + machine.ownMemoryMiB });
     if (machine.pid !== undefined) scoreMachine(machine.pid, process.oomScoreAdj, this.#member !== undefined);
@@ -228,10 +247,10 @@ export class Making {
     record = {
       ...record,
       ...(!complete && { templateProcess }),
-      phase: "created",
+      phase: branch === undefined ? "created" : "running",
       machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,
-      afterStop: notesAfterStop(main),
+      afterStop: branch === undefined ? notesAfterStop(main) : undefined,
     };
     writeRecord(root, record);
     announce(shim.identity.pid, this.#options);
@@ -251,6 +270,7 @@ export class Making {
       const { machine, network } = await client.join(this.#options.id, fd);
       return { client, ready: Promise.resolve(machine), network };
     }
+    if (this.#branch !== undefined) return { client, ready: undefined, network: undefined };
     const ready = client.launch(this.#machine(kind));
     ready.catch(() => {});
     return { client, ready, network: undefined };
@@ -278,7 +298,8 @@ export class Making {
     const { namespaces } = this.#bundle.config.linux;
     const wanted = findNamespace(namespaces, "network");
     const { pool, templates } = this.#vm;
-    const isPooled = this.#member === undefined && wanted !== undefined && templates !== undefined;
+    const isPooled =
+      this.#branch === undefined && this.#member === undefined && wanted !== undefined && templates !== undefined;
     // A new one need not be made where a machine brings one.
     const named = isPooled && wanted.path === undefined ? undefined : NetworkNamespace.open(namespaces);
     this.#network = named;
@@ -398,6 +419,7 @@ export class Making {
       settings: {},
       hooks: config.hooks,
       resources: config.linux.resources,
+      ...(this.#branch !== undefined && { branch: this.#branch.record }),
     };
   }
 }

@@ -15,7 +15,7 @@ const readSize = 32 << 10;
  * cannot be made non-blocking.
  */
 export class InputPump {
-  #credit = stdinWindow;
+  #credit: number;
   #reading = false;
   #ended = false;
   #finishing = false;
@@ -23,10 +23,14 @@ export class InputPump {
   #ours = 0;
   #held: Uint8Array = new Uint8Array();
 
+  /** @param window so many bytes may be sent at first */
   constructor(
     private readonly fd: number,
     private readonly process: GuestProcess,
-  ) {}
+    window = stdinWindow,
+  ) {
+    this.#credit = window;
+  }
 
   start(): void {
     if (this.#reading || this.#ended || this.#credit === 0) return;
@@ -110,17 +114,19 @@ export class OutputPump {
   #owed = 0;
   #idle: (() => void) | undefined;
 
+  /** @param most so many bytes may be under way */
   constructor(
     private readonly fd: number,
     private readonly stream: number,
     private readonly process: GuestProcess,
+    private readonly most = outputCredit,
   ) {}
 
   /** Takes bytes, which are good only now. A guest that sends more than it has credit for is heard no more. */
   push(bytes: Uint8Array): void {
     if (this.#broken) return;
     this.#held += bytes.length;
-    if (this.#held > outputCredit) {
+    if (this.#held > this.most) {
       this.stop();
       this.process.end(this.stream);
       return;

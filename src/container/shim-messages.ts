@@ -37,6 +37,8 @@ export interface Begin {
   id: string;
   /** The sandbox's directory. */
   sandbox: string;
+  /** The process is there, and has this handle: there is no program. */
+  running?: number;
   /** What the program's instructions are for: each note with how many instructions it holds for. */
   notes: [count: number, note: Note][];
   /** What is to be done for the process when it stops for the first time, before it goes on: a program in base64, with its notes. */

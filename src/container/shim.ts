@@ -7,20 +7,20 @@ import { packError, RunvError } from "../base/error";
 import { formatTime, now } from "../base/time";
 import { mark, span, traceAs } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
-import { exitCode, type GuestProcess } from "../guest/process";
+import { exitCode, type GuestProcess, type ProcessListener } from "../guest/process";
 import { endingSignals, SIGKILL } from "../linux/signals";
 import { rawTermios, setTermios, takeTerminal, termiosOf, windowSizeOf } from "../linux/terminal";
 import { Program } from "../program/program";
 import { SandboxClient } from "../sandbox/client";
 import { controlSocket } from "../sandbox/paths";
 import { whileItAnswers } from "../sandbox/silence";
-import { type Frame, FrameType, maxToGuest } from "../wire/frame";
+import { type Frame, FrameType, maxToGuest, stdinWindow } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import { type Attended, isFifo, listenForDaemon, openStreams } from "./attended";
 import type { LateOutput } from "./late-output";
 import type { MemoryWatch } from "./memory-watch";
-import { InputPump, OutputPump } from "./pump";
+import { InputPump, OutputPump, outputCredit } from "./pump";
 import { enterRootView, HeldDirectory } from "./root-view";
 import { type Begin, type Ready, type ShimContainer, ShimType, shimSocket, unpackNotes } from "./shim-messages";
 import { onSignals } from "./signals";
@@ -102,7 +102,7 @@ class Shim {
     }
     if (begin.attended !== undefined) this.#descriptors = this.#beAttended(begin.attended);
     const [stdin, stdout, stderr] = this.#descriptors;
-    const process = sandbox.guest.run(program, {
+    const listener: ProcessListener = {
       data: (stream, bytes) => {
         if (!this.#spoken) mark("the first output");
         this.#spoken = true;
@@ -120,11 +120,19 @@ class Shim {
         mark("guest: all is said");
         void this.#close();
       },
-    });
+    };
+    const { running } = begin;
+    const process =
+      running === undefined ? sandbox.guest.run(program, listener) : await sandbox.takeOver(running, listener);
+    if (process === undefined) throw new RunvError("GUEST_LOST", "the container's process has ended");
     this.#process = process;
-    this.#input = new InputPump(stdin, process);
-    this.#outputs = [new OutputPump(stdout, 1, process), new OutputPump(stderr, 2, process)];
+    // How much of its credit another shim has used, nobody knows: half of stdin's is granted again as soon as it is, and outputs have it once more.
+    const [window, most] = running === undefined ? [stdinWindow, outputCredit] : [stdinWindow / 2, 2 * outputCredit];
+    this.#input = new InputPump(stdin, process, window);
+    this.#outputs = [new OutputPump(stdout, 1, process, most), new OutputPump(stderr, 2, process, most)];
+    if (running !== undefined) for (const output of [1, 2]) process.credit(output, outputCredit);
     const { at } = await whileItAnswers(sandbox, async () => {
+      if (running !== undefined) return { at: "execed" as const };
       if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
       return await span("guest: the container's program", () => process.next());
     });

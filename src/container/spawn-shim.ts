@@ -60,6 +60,13 @@ export class ShimHandle {
     return await this.#outcome;
   }
 
+  /** Has the shim stand for a process that is in the guest already. @throws RunvError */
+  async takeOver(begin: Omit<Begin, "notes" | "outer" | "running">, running: number): Promise<Ready> {
+    this.#stream.sendJson(ShimType.begin, { ...begin, running, notes: [] } satisfies Begin);
+    this.#stream.send(FrameType.run, 0);
+    return await this.#outcome;
+  }
+
   /** Lets the shim live on by itself. */
   release(): void {
     this.#stream.send(ShimType.release, 0);

@@ -53,8 +53,20 @@ export interface ContainerRecord {
   /** What every further process of the container shares with its first. */
   settings: SharedSettings;
   hooks: Hooks;
+  /** It is a copy of another container that ran. */
+  branch?: BranchRecord | undefined;
   /** Its limits now. */
   resources?: Resources | undefined;
+}
+
+/** What there is of a branch on the host beside what every container has. */
+export interface BranchRecord {
+  /** The id of the container that it is a copy of. */
+  of: string;
+  /** What its trees are called on the share: the id of the first of those. */
+  share: string;
+  /** Where the copy of the root file system is; undefined: the caller gave one. */
+  directory?: string | undefined;
 }
 
 /** Its name in the container's directory. */

@@ -8,9 +8,11 @@ import { decodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, type SocketSource } from "../wire/frame-socket";
 import { decodeJson, type FrameStream } from "../wire/frame-stream";
 import {
+  type BranchRequest,
   type ClaimRequest,
   ControlType,
   type DiskRequest,
+  type Forked,
   type GoResult,
   type Joined,
   type LaunchRequest,
@@ -20,6 +22,7 @@ import {
   type Reply,
   type Request,
   type ShareRequest,
+  type Stood,
 } from "./messages";
 
 /** A connection to a monitor: its guest, and requests to the monitor itself. */
@@ -82,6 +85,26 @@ export class SandboxClient {
   /** Starts the machine, and waits until its guest is ready for containers. @throws RunvError VM_… */
   async launch(machine: Omit<LaunchRequest, "op">): Promise<MachineInfo> {
     return (await this.#request({ op: "launch", ...machine })) as MachineInfo;
+  }
+
+  /** Forks the machine from another one that stands still. @throws RunvError VM_FORK, BRANCH_REFUSED */
+  async branch(machine: Omit<BranchRequest, "op">): Promise<MachineInfo> {
+    return (await this.#request({ op: "branch", ...machine })) as MachineInfo;
+  }
+
+  /** Has the machine stand still, with nothing under way, until others were forked from it, `goOn`, or the end of this connection. @throws RunvError CONTAINER_BUSY */
+  async still(container: string, forks: number): Promise<void> {
+    await this.#request({ op: "still", container, forks });
+  }
+
+  /** Has it go on. @returns how long it has stood */
+  async goOn(): Promise<Stood> {
+    return (await this.#request({ op: "go-on" })) as Stood;
+  }
+
+  /** Forks the machine, which stands still. @param fd a connection, of this process @throws RunvError VM_FORK, BRANCH_REFUSED */
+  async fork(fd: number): Promise<Forked> {
+    return (await this.#request({ op: "fork", pid: process.pid, fd })) as Forked;
   }
 
   /** Starts the machine for the pool, and keeps it there until this connection ends. @throws RunvError VM_… */

@@ -111,10 +111,10 @@ async function clone(
   try {
     // The boot that its console would have shown.
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
-    const { send, guest } = await connect(machine, spec, handlers);
+    const { agent, send, guest } = await connect(machine, spec, handlers);
     await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(plan))));
     follow(guest, plan);
-    return { machine, send, guest, architecture: spec.architecture, cloned: true, ...(template.notes as Notes) };
+    return { machine, agent, send, guest, architecture: spec.architecture, cloned: true, ...(template.notes as Notes) };
   } catch (error) {
     await machine.kill();
     throw error;

@@ -24,7 +24,9 @@ export const shareTag = "share";
 /** A machine whose guest is ready for containers. */
 export interface Sandbox {
   machine: Machine;
-  /** Sends a frame to the guest's agent. */
+  /** The channel to the guest's agent. */
+  agent: FrameStream;
+  /** Sends a frame over it. */
   send: Send;
   /** Runs the monitor's own programs in the guest. */
   guest: Guest;
@@ -88,6 +90,7 @@ export function follow(guest: Guest, { driver }: BootPlan): void {
 
 /** The channel to a guest. */
 export interface Connection {
+  agent: FrameStream;
   send: Send;
   guest: Guest;
   /** What the guest says first; undefined when it ended before, or says something else. */
@@ -131,7 +134,7 @@ export async function connect(
     close: () => agent.end(),
   });
   agent.attach(channel);
-  return { send, guest, greeted };
+  return { agent, send, guest, greeted };
 }
 
 /** Waits until the agent has said hello. @throws RunvError VM_…, IMAGE_PROTOCOL */

@@ -9,6 +9,7 @@
 import type { PackedError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
+import type { Hello, KnownProcesses } from "../guest/guest";
 import type { SharedMemory } from "../guest/memory";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
@@ -61,6 +62,60 @@ export interface ClaimRequest {
   log: LogOptions;
   /** The timeline to write to. */
   trace?: string | undefined;
+}
+
+/** The machine is to be forked from another one, which has been asked to stand still (`still`). */
+export interface BranchRequest extends Omit<LaunchRequest, "op"> {
+  op: "branch";
+  /** The address of the other one's control socket. */
+  from: string;
+  /** The handle of the process that is to be taken over. */
+  init: number;
+  /** The container's name, which the other one has as `of`. */
+  container: string;
+  of: string;
+  /** The host name that it has from now on. */
+  hostname: string;
+}
+
+/** The machine stands still, with nothing under way, until `go-on` or the end of this connection. The container is frozen. */
+export interface StillRequest {
+  op: "still";
+  container: string;
+  /** It goes on by itself when so many were forked. */
+  forks: number;
+}
+
+/** The machine goes on. Answers with `Stood`. */
+export interface GoOnRequest {
+  op: "go-on";
+}
+
+/** For how long the machine's container stood still. */
+export interface Stood {
+  ms: number;
+}
+
+/**
+ * Forks the machine, which stands still: `fd` of process `pid` is the connection to what was forked. Answers with `Forked`. What was forked goes its own
+ * way when this connection ends.
+ */
+export interface ForkRequest {
+  op: "fork";
+  pid: number;
+  fd: number;
+}
+
+/** What the monitor of a machine must know that was forked from a running one. */
+export interface Forked {
+  /** The driver's. */
+  notes: unknown;
+  size: MachineSize;
+  hello: Hello;
+  hiddenNic: string | undefined;
+  /** The processes of the monitor itself, and of its clients. */
+  own: KnownProcesses;
+  processes: readonly number[];
 }
 
 /** The processes of a machine of the pool, in the answers to pool and claim. */
@@ -188,6 +243,10 @@ export interface InfoRequest {
 export type Request =
   | LaunchRequest
   | PoolRequest
+  | BranchRequest
+  | StillRequest
+  | GoOnRequest
+  | ForkRequest
   | ClaimRequest
   | HoldRequest
   | JoinRequest

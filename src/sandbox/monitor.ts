@@ -31,10 +31,13 @@ import { keepTime } from "./keep-time";
 import { manifestFor } from "./manifest-for";
 import type { Memories } from "./memory";
 import {
+  type BranchRequest,
   type ClaimRequest,
   ControlType,
   type DiskRequest,
   type Envelope,
+  type Forked,
+  type ForkRequest,
   type Joined,
   type JoinRequest,
   type LaunchRequest,
@@ -45,10 +48,13 @@ import {
   type Reply,
   type Request,
   type ShareRequest,
+  type StillRequest,
+  type Stood,
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
 import { shareModules } from "./share-modules";
+import type { StandStill } from "./stand-still";
 import { type Client, FrameSwitch } from "./switch";
 import { writeBack } from "./write-back";
 
@@ -85,6 +91,8 @@ class Monitor {
   #keeper: MonitorClient | undefined;
   /** The machine stands still, as it does in the pool. */
   #parked = false;
+  /** The machine stands still for others to be forked from it, as one client wants it. */
+  #stood: { client: MonitorClient; stood: StandStill; forks: number; forking: Set<MonitorClient> } | undefined;
 
   constructor(directory: string, share: Share) {
     this.#directory = directory;
@@ -131,6 +139,14 @@ class Monitor {
     switch (request.op) {
       case "launch":
         return await this.#start(request);
+      case "branch":
+        return await this.#branch(request);
+      case "still":
+        return await this.#still(client, request);
+      case "go-on":
+        return await this.#goOn();
+      case "fork":
+        return await this.#fork(client, request);
       case "pool":
         return await this.#park(client, request);
       case "claim":
@@ -196,6 +212,59 @@ class Monitor {
     networks.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
     void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
     return this.#info();
+  }
+
+  /** Goes on with a copy of another machine. */
+  async #branch(request: BranchRequest): Promise<MachineInfo> {
+    const driver = await chooseDriver(request.driver, request.driverOptions);
+    const networks = new Networks(request.network, driver.nics);
+    this.#networks = networks;
+    this.#initrd = request.initrd;
+    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
+    shareModules(this.#share, request.initrd, kernelRelease);
+    const { branch } = await import("./branch");
+    const { sandbox, processes } = await branch(request, driver, networks.firstNic(), this.#directory, {
+      started: (machine) => {
+        this.#machine = machine;
+      },
+      frame: (frame) => this.#switch.fromGuest(frame),
+      close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
+    });
+    this.#sandbox = sandbox;
+    this.#switch.adopt(processes, request.init);
+    trimWhenSettled();
+    networks.attach(sandbox.machine, sandbox.guest, sandbox.hiddenNic);
+    void sandbox.machine.exited.then(() => this.#end("it ended by itself"));
+    keepTime(sandbox.guest);
+    giveBackMemory(sandbox, this.#initrd);
+    return this.#info();
+  }
+
+  async #still(client: MonitorClient, { container, forks }: StillRequest): Promise<void> {
+    if (this.#sandbox === undefined) throw starting();
+    if (this.#stood !== undefined) throw new RunvError("CONTAINER_BUSY", "others are being branched off just now");
+    const { StandStill } = await import("./stand-still");
+    const stood = new StandStill(this.#sandbox, this.#switch, container);
+    this.#stood = { client, stood, forks, forking: new Set() };
+    try {
+      await stood.begin();
+    } catch (error) {
+      await this.#goOn();
+      throw error;
+    }
+  }
+
+  async #goOn(): Promise<Stood> {
+    return { ms: (await this.#stood?.stood.end()) ?? 0 };
+  }
+
+  async #fork(client: MonitorClient, { pid, fd }: ForkRequest): Promise<Forked> {
+    if (this.#sandbox === undefined || this.#stood === undefined) throw starting();
+    this.#stood.forking.add(client);
+    const { machine, guest, hello, hiddenNic } = this.#sandbox;
+    const connection = takeDescriptor(pid, fd);
+    const notes = await forkOf(machine, connection, `${this.#directory}/share`).finally(() => closeSync(connection));
+    return { notes, size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#switch.processes };
   }
 
   async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
@@ -317,8 +386,19 @@ class Monitor {
 
   #leave(client: MonitorClient): void {
     this.#clients.delete(client.number);
+    this.#leaveStill(client);
     this.#switch.abandon(client);
     if (!this.#held()) void this.#end();
+  }
+
+  /** A client has gone for whom the machine stands still, or whose fork is done. */
+  #leaveStill(client: MonitorClient): void {
+    const still = this.#stood;
+    if (still === undefined) return;
+    if (still.forking.delete(client)) still.forks--;
+    if (still.client !== client && still.forks > 0) return;
+    this.#goOn().catch((error) => log.warn(`go on after branches: ${messageOf(error)}`));
+    if (still.client === client) this.#stood = undefined;
   }
 
   #held(): boolean {
@@ -352,6 +432,13 @@ class Monitor {
 function wordsOf({ code, signal, stderr }: MachineExit): string {
   const how = signal ?? (code === null ? "not known" : `exit code ${code}`);
   return stderr === "" ? how : `${how}: ${stderr}`;
+}
+
+async function forkOf(machine: Machine, connection: number, share: string): Promise<unknown> {
+  if (machine.fork !== undefined) return await machine.fork(connection, share);
+  throw new RunvError("BRANCH_REFUSED", `the driver ${machine.driver} cannot fork a machine that runs`, {
+    hint: "--driver tcg can, with --share 9p and templates",
+  });
 }
 
 function starting(): RunvError {

@@ -9,6 +9,7 @@ import { defaultMemoryMiB, memorySource } from "./default-memory";
 
 const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
+const defaultBranches = "/var/lib/runv/branches";
 const defaultTemplatesMiB = 2048;
 const defaultTemplateIdle = 300;
 const defaultPool: PoolSettings = { directory: "/run/runv-pool", size: 2, reserveMiB: 512 };
@@ -27,6 +28,7 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
     driver,
     templates,
     pool: poolSettings(global, config),
+    branches: config.branches ?? defaultBranches,
     defaultCpus: global.defaultCpus ?? config.default_cpus ?? 1,
     defaultMemory:
       global.defaultMemory ??

@@ -19,6 +19,11 @@ export class FrameSwitch {
   /** The processes that the guest knows, with their owners; undefined for those whose client has gone. */
   readonly #owners = new Map<number, Client | undefined>();
   readonly #waiting = new Map<number, ((result: GoResult) => void)[]>();
+  /** Processes that came with the guest, to be taken over. */
+  readonly #orphans = new Set<number>();
+  /** What clients send while nothing is passed on. */
+  #held: (() => void)[] | undefined;
+  #frames = 0;
 
   constructor(toGuest: (type: number, process: number, payload?: Uint8Array, stream?: number) => void) {
     this.#toGuest = toGuest;
@@ -30,8 +35,46 @@ export class FrameSwitch {
     return false;
   }
 
+  /** The processes that the guest knows. */
+  get processes(): number[] {
+    return [...this.#owners.keys()];
+  }
+
+  /** How many frames the guest has sent. */
+  get frames(): number {
+    return this.#frames;
+  }
+
+  /** The guest has these processes of another monitor's clients. @param kept which is to be taken over; what others say, nobody hears */
+  adopt(processes: readonly number[], kept: number): void {
+    for (const process of processes) {
+      this.#owners.set(process, undefined);
+      if (process === kept) this.#orphans.add(process);
+      else for (const stream of [0, 1, 2]) this.#toGuest(FrameType.eof, process, undefined, stream);
+    }
+  }
+
+  /** Passes nothing on to the guest until `release`. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const pass of held) pass();
+  }
+
   /** Takes a frame of a client. */
-  fromClient(client: Client, { type, process, payload, stream }: Frame): void {
+  fromClient(client: Client, frame: Frame): void {
+    if (this.#held === undefined) this.#fromClient(client, frame);
+    else {
+      const kept = { ...frame, payload: frame.payload.slice() };
+      this.#held.push(() => this.#fromClient(client, kept));
+    }
+  }
+
+  #fromClient(client: Client, { type, process, payload, stream }: Frame): void {
     const begun = process >>> 16 === client.number;
     if (!(begun || this.#owners.get(process) === client) || !towardsGuest(type)) return;
     if (type === FrameType.run && begun) this.#owners.set(process, client);
@@ -41,6 +84,7 @@ export class FrameSwitch {
 
   /** Takes a frame of the guest, which is not to be trusted. */
   fromGuest({ type, process, payload, stream }: Frame): void {
+    this.#frames++;
     if (!this.#owners.has(process) || !towardsHost(type)) return;
     this.#tell(type, process, payload);
     const owner = this.#owners.get(process);
@@ -65,9 +109,9 @@ export class FrameSwitch {
    */
   takeOver(client: Client, process: number): boolean {
     const owner = this.#owners.get(process);
-    if (owner === undefined) return false;
+    if (owner === undefined && !this.#orphans.delete(process)) return false;
     this.#owners.set(process, client);
-    owner.stream.send(FrameType.closed, process);
+    owner?.stream.send(FrameType.closed, process);
     return true;
   }
 

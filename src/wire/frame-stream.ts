@@ -31,6 +31,7 @@ export class FrameStream {
   #channel: ByteChannel | undefined;
   #unsent: Uint8Array[] = [];
   #unsentBytes = 0;
+  #held = false;
   #closing = false;
   #closed = false;
 
@@ -54,11 +55,22 @@ export class FrameStream {
   send(type: number, process: number, payload?: Uint8Array, stream?: number): void {
     if (this.#closed || this.#closing) return;
     const bytes = encodeFrame(type, process, payload, stream);
-    const sent = this.#unsent.length > 0 ? 0 : this.#write(bytes);
+    const sent = this.#held || this.#unsent.length > 0 ? 0 : this.#write(bytes);
     if (sent === bytes.length) return;
     this.#unsent.push(bytes.subarray(sent));
     this.#unsentBytes += bytes.length - sent;
     if (this.#unsentBytes > this.#mostUnsent) this.#break(new RunvError("WIRE_STUCK", "the other side takes nothing"));
+  }
+
+  /** Keeps what is sent from now on, until `release`. */
+  hold(): void {
+    this.#held = true;
+  }
+
+  /** Sends what was kept. */
+  release(): void {
+    this.#held = false;
+    this.drain();
   }
 
   /** Sends a frame about no process, with a payload in JSON. */
@@ -86,6 +98,7 @@ export class FrameStream {
 
   /** Goes on sending: the channel takes bytes again. */
   drain(): void {
+    if (this.#held) return;
     let index = 0;
     for (; index < this.#unsent.length; index++) {
       const bytes = this.#unsent[index]!;

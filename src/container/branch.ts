@@ -1,0 +1,328 @@
+/** `runv branch`: running copies of a running container. */
+import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { anyway } from "../base/anyway";
+import { RunvError } from "../base/error";
+import { log } from "../base/log";
+import type { GlobalOptions } from "../base/settings";
+import { freeze } from "../guest/freeze";
+import { killInit } from "../guest/signal";
+import { O_DIRECTORY } from "../linux/constants";
+import { architecture } from "../linux/syscalls";
+import { type Bundle, loadBundle } from "../oci/bundle";
+import { findNamespace } from "../oci/namespaces";
+import { Program } from "../program/program";
+import type { SandboxClient } from "../sandbox/client";
+import { controlSocket, newSandbox, sandboxDirectory } from "../sandbox/paths";
+import { settings } from "../sandbox/settings";
+import { TreeCopies } from "../share/copy-tree";
+import { closeTrees, openTrees, prepareIdMaps, rootPath, shareTrees, viewOf } from "./bundle-mounts";
+import { checkConsole } from "./console";
+import { remove } from "./delete";
+import { disksOf } from "./disks";
+import { withLock } from "./lock";
+import { Making } from "./making";
+import { initOf, openContainer, withSandbox } from "./open";
+import { othersIn } from "./pod";
+import { type ContainerRecord, makeContainerDirectory } from "./store";
+
+export interface BranchOptions {
+  global: GlobalOptions;
+  /** The container that is copied. */
+  id: string;
+  /** What the copies are called. */
+  ids: readonly string[];
+  /** Of the one copy: a bundle of the caller's, whose root file system is taken as it is. */
+  bundle: string | undefined;
+  /** A signal for the first process of each copy; 0: none. */
+  signal: number;
+  consoleSocket: string | undefined;
+  pidFile: string | undefined;
+}
+
+/** `runv branch`. @returns the exit code */
+export async function branchContainer(options: BranchOptions): Promise<number> {
+  const { global, id } = options;
+  await withLock(global.root, id, async () => {
+    const { record, status } = openContainer(global.root, id);
+    if (status !== "running")
+      throw refused(`the container is ${status}`, "what is branched off is a container that runs");
+    await branchAll(options, record);
+  });
+  return 0;
+}
+
+/** Makes all of them, or none. */
+async function branchAll(options: BranchOptions, record: ContainerRecord): Promise<void> {
+  const { global, ids } = options;
+  const original = checked(global.root, record);
+  const own = options.bundle === undefined ? undefined : loadBundle(options.bundle);
+  const directories = own === undefined ? ids.map(() => `${settings(global).branches}/${newSandbox()}`) : [];
+  let copies: TreeCopies | undefined;
+  try {
+    if (directories.length > 0) copies = prepareCopies(record.rootfs, directories);
+    // The first of them that is recorded, which all are by then, has it done for all.
+    let copied: Promise<void> | undefined;
+    const copy = () => {
+      copied ??= Promise.resolve().then(() => copies?.sync());
+      return copied;
+    };
+    const branches = ids.map((id, index) => new Branch(options, record, own ?? original, id, copy, directories[index]));
+    const made = branches.map((branch) => branch.make());
+    for (const promise of made) promise.catch(() => {});
+    await forkAll(global.root, record, branches, copies);
+    const results = await Promise.allSettled(made);
+    const rejected = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
+    // One that failed by itself, if there is one.
+    const failed = rejected.find((reason) => reason !== givenUp) ?? rejected[0];
+    try {
+      if (failed !== undefined) throw failed;
+      for (const branch of branches) await branch.begin();
+    } catch (error) {
+      for (const [index, { status }] of results.entries()) {
+        if (status === "fulfilled") await anyway(() => remove(global.root, ids[index]!, true));
+      }
+      throw error;
+    }
+  } catch (error) {
+    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+    throw error;
+  } finally {
+    copies?.close();
+  }
+}
+
+/** Makes the directories for copies of the original's root file system. */
+function prepareCopies(rootfs: string, directories: readonly string[]): TreeCopies {
+  for (const directory of directories) {
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o711 });
+    mkdirSync(directory, { mode: 0o711 });
+    mkdirSync(rootOf(directory));
+  }
+  const from = openSync(rootfs, O_DIRECTORY);
+  try {
+    return new TreeCopies(from, directories.map(rootOf));
+  } finally {
+    closeSync(from);
+  }
+}
+
+function rootOf(directory: string): string {
+  return `${directory}/rootfs`;
+}
+
+/** Why those are not made that could be. */
+const givenUp = refused("another one cannot be made");
+
+/** Has the original stand still as soon as all the others are ready for it, and until they are forked. */
+async function forkAll(
+  root: string,
+  record: ContainerRecord,
+  branches: readonly Branch[],
+  copies: TreeCopies | undefined,
+): Promise<void> {
+  await Promise.all(branches.map(({ ready }) => ready));
+  const waiting = branches.filter(({ failed }) => !failed);
+  try {
+    if (waiting.length < branches.length) throw givenUp;
+    await withSandbox(root, record, async (client) => {
+      await client.still(record.id, waiting.length);
+      try {
+        copies?.sync();
+        for (const branch of waiting) branch.stands();
+        await Promise.all(waiting.map(({ forked }) => forked));
+      } finally {
+        const { ms } = await client.goOn();
+        log.debug(`${record.id} stood still for ${ms.toFixed(1)} ms`);
+      }
+    });
+  } catch (error) {
+    for (const branch of waiting) branch.stands(error);
+  }
+}
+
+/** The original's bundle, if branches of it can be made. @throws RunvError BRANCH_REFUSED, … */
+function checked(root: string, record: ContainerRecord): Bundle {
+  const bundle = loadBundle(record.bundle);
+  const [other] = othersIn(root, record);
+  if (other !== undefined) throw refused(`${other.id} runs in the same virtual machine`);
+  if (findNamespace(record.namespaces, "network") === undefined) throw refused("it is in the host's network");
+  if (disksOf(bundle).length > 0) throw refused("it has disks, which two machines cannot write to");
+  return bundle;
+}
+
+function refused(why: string, hint?: string): RunvError {
+  return new RunvError("BRANCH_REFUSED", `cannot branch: ${why}`, hint === undefined ? {} : { hint });
+}
+
+/** One of them, in the making. */
+class Branch {
+  /** Fulfilled when all is there but the machine, or it has failed. */
+  readonly ready: Promise<void>;
+  /** Fulfilled when the machine is forked, or that has failed. */
+  readonly forked: Promise<void>;
+  failed = false;
+  readonly #options: BranchOptions;
+  readonly #original: ContainerRecord;
+  readonly #id: string;
+  readonly #share: string;
+  readonly #bundle: Bundle;
+  readonly #directory: string | undefined;
+  readonly #copy: () => Promise<void>;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #stands = Promise.withResolvers<void>();
+  readonly #forked = Promise.withResolvers<void>();
+  #release = () => {};
+
+  /**
+   * @param bundle the caller's for it; or the original's, with the directory that the copy of its root file system is in
+   * @param copy has that copied
+   */
+  constructor(
+    options: BranchOptions,
+    original: ContainerRecord,
+    bundle: Bundle,
+    id: string,
+    copy: () => Promise<void>,
+    directory?: string,
+  ) {
+    this.ready = this.#ready.promise;
+    this.forked = this.#forked.promise;
+    this.#stands.promise.catch(() => {});
+    this.#options = options;
+    this.#original = original;
+    this.#id = id;
+    this.#share = original.branch?.share ?? original.id;
+    this.#copy = copy;
+    this.#directory = directory;
+    this.#bundle =
+      directory === undefined
+        ? { ...bundle, config: { ...bundle.config, process: original.process } }
+        : { ...bundle, rootfs: rootOf(directory), config: ownConfig(bundle, original, id) };
+  }
+
+  /** Makes it, up to where its processes are to go on. @throws RunvError; nothing is left behind then */
+  async make(): Promise<void> {
+    try {
+      await this.#make();
+    } catch (error) {
+      this.failed = true;
+      throw error;
+    } finally {
+      this.#ready.resolve();
+      this.#forked.resolve();
+    }
+  }
+
+  async #make(): Promise<void> {
+    const { global, consoleSocket, pidFile } = this.#options;
+    const { config } = this.#bundle;
+    const create = { global, id: this.#id, bundle: this.#bundle.bundle, consoleSocket, pidFile };
+    const arch = this.#original.settings.architecture ?? architecture;
+    const vm = settings({ ...global, driverOptions: { ...global.driverOptions, arch } });
+    const making = new Making({ ...create, pidfdSocket: undefined, preserveFds: 0 }, vm, this.#bundle, undefined);
+    checkConsole(config.process, consoleSocket, true);
+    makeContainerDirectory(global.root, this.#id);
+    try {
+      const trees = openTrees(this.#share, this.#bundle);
+      try {
+        await prepareIdMaps(trees);
+        const { shim } = await making.make(
+          {
+            lower: () => ({ main: new Program(new Uint8Array(), []), settings: this.#original.settings }),
+            share: async (sandbox) => {
+              await this.#copy();
+              await shareTrees(sandbox, trees);
+            },
+            shareMemory: async () => {},
+            seal: async (sandbox) => {
+              if (config.root.readonly) await sandbox.seal(rootPath(this.#share));
+            },
+            addDisks: async (_, programs) => programs,
+            view: viewOf(this.#bundle, trees),
+            branch: {
+              init: initOf(this.#original),
+              record: { of: this.#original.id, share: this.#share, directory: this.#directory },
+              fork: (sandbox, machine) => this.#fork(sandbox, machine),
+            },
+          },
+          { detach: true, complete: true },
+        );
+        this.#release = () => shim.release();
+      } finally {
+        closeTrees(trees);
+      }
+    } catch (error) {
+      await making.undo();
+      throw error;
+    }
+  }
+
+  async #fork(sandbox: SandboxClient, machine: Parameters<SandboxClient["launch"]>[0]) {
+    this.#ready.resolve();
+    await this.#stands.promise;
+    const { root } = this.#options.global;
+    try {
+      return await sandbox.branch({
+        ...machine,
+        from: controlSocket(sandboxDirectory(root, this.#original.sandbox)),
+        init: initOf(this.#original),
+        container: this.#id,
+        of: this.#original.id,
+        hostname: (this.#bundle.config.hostname ?? this.#id).slice(0, longestName),
+      });
+    } finally {
+      this.#forked.resolve();
+    }
+  }
+
+  /** The original stands still, or will not. */
+  stands(error?: unknown): void {
+    if (error === undefined) this.#stands.resolve();
+    else this.#stands.reject(error);
+  }
+
+  /** Lets its processes go on. */
+  async begin(): Promise<void> {
+    const { global, signal } = this.#options;
+    const { record } = openContainer(global.root, this.#id);
+    this.#release();
+    await withSandbox(global.root, record, async ({ guest }) => {
+      if (signal > 0) await guest.call(killInit(initOf(record), signal));
+      await guest.call(freeze(this.#id, false));
+    });
+  }
+}
+
+/** HOST_NAME_MAX (limits.h) */
+const longestName = 64;
+
+/** The original's configuration, as it is another container's: with its own network namespace, cgroup and name, and no hooks of whoever made that. */
+function ownConfig({ config }: Bundle, { process, resources }: ContainerRecord, id: string): Bundle["config"] {
+  const { linux } = config;
+  const path = cgroupsPathFor(linux.cgroupsPath, id);
+  const namespaces = linux.namespaces.map((namespace) =>
+    namespace.type === "network" ? { type: namespace.type } : namespace,
+  );
+  const none = {
+    prestart: [],
+    createRuntime: [],
+    createContainer: [],
+    startContainer: [],
+    poststart: [],
+    poststop: [],
+  };
+  return {
+    ...config,
+    process,
+    hostname: id,
+    hooks: none,
+    linux: { ...linux, namespaces, ...(resources && { resources }), ...(path !== undefined && { cgroupsPath: path }) },
+  };
+}
+
+/** Beside the original's. */
+function cgroupsPathFor(path: string | undefined, id: string): string | undefined {
+  if (path === undefined || path === "") return path;
+  return path.replace(/[^/:]*$/, id);
+}
