@@ -66,7 +66,8 @@ export const lifecycle = table("docker", "the life of a container", [
     "exec: no such command",
     "up --name $N busybox sleep 100; docker exec $N missing",
     "executable file not found",
-    { code: 126 },
+    // Of Docker 20.10, and of 28.
+    { code: [126, 127] },
   ],
   [
     "exec: a command that cannot be executed",

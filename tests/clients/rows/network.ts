@@ -114,7 +114,8 @@ export const network = table("docker", "networks", [
   ],
   [
     "run --sysctl net.*",
-    "run --sysctl net.ipv4.conf.eth0.forwarding=1 --sysctl net.core.somaxconn=77 busybox cat /proc/sys/net/core/somaxconn",
+    // Since Docker 28 an interface's are the network's.
+    `forwarding="--sysctl net.ipv4.conf.eth0.forwarding=1"; case $(docker version -f '{{.Server.Version}}') in 2[0-7].*) ;; *) forwarding=--network=name=bridge,driver-opt=com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.forwarding=1 ;; esac; run $forwarding --sysctl net.core.somaxconn=77 busybox cat /proc/sys/net/core/somaxconn`,
     "77",
   ],
   ["network create --driver macvlan", onParent("macvlan"), "inet 10.98.\n1"],

@@ -74,7 +74,8 @@ export const observe = table("docker", "what is known of a container", [
   ],
   [
     "events: what is done to it",
-    "up --name $N busybox sleep 100; id=$(docker inspect -f '{{.Id}}' $N); docker pause $N; docker unpause $N; docker rename $N $N-new; docker kill -s WINCH $N-new; docker stop -t 0 $N-new; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$id --format '{{.Action}}'",
+    // Docker tells that it has stopped and that it has ended in either order.
+    "up --name $N busybox sleep 100; id=$(docker inspect -f '{{.Id}}' $N); docker pause $N; docker unpause $N; docker rename $N $N-new; docker kill -s WINCH $N-new; docker stop -t 0 $N-new; sleep 1; docker events --since 1m --until $(date +%s) --filter container=$id --format '{{.Action}}' | sed -z 's/stop\\ndie/die\\nstop/'",
     "pause\nunpause\nrename\nkill\nkill\n",
   ],
   [

@@ -53,7 +53,7 @@ function normal(output: string, name: string): string {
 export function problem({ row, outcomes: { runc, runv } }: Compared): string | undefined {
   const { code = 0, says, differs, host, machine } = row;
   const meets = (outcome: Outcome) =>
-    outcome.code === code &&
+    [code].flat().includes(outcome.code) &&
     (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));
   const same = runv.code === runc.code && runv.output === runc.output;
   const both = `runc: ${tell(runc)}\nrunv: ${tell(runv)}`;

@@ -5,8 +5,8 @@ export interface Row {
   name: string;
   /** A shell script. $RT is the runtime's name, $N a name that is the run's own. */
   script: string;
-  /** The exit code that runc gives; 0 if undefined. */
-  code?: number;
+  /** The exit code that runc gives, or those that it gives with one client's version and another; 0 if undefined. */
+  code?: number | readonly number[];
   /** What must be in what runc says, so that a row cannot pass because it does nothing. */
   says?: string | RegExp;
   /** Why runv differs. Without it the two outcomes must be the same. */
