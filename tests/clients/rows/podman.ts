@@ -136,7 +136,7 @@ export const podman = table("podman", "containers and pods", [
   ],
   [
     "play kube",
-    `${p} printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: %s}\\nspec:\\n  containers:\\n  - {name: one, image: localhost/busybox, command: [sh, -c, "echo played; sleep 100"]}\\n' $N > /tmp/$N; p play kube /tmp/$N >/dev/null 2>&1; eventually sh -c "podman logs $N-one | grep played"; p logs $N-one; p pod rm -f -t 0 $N >/dev/null 2>&1; rm /tmp/$N`,
+    `${p} printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: %s}\\nspec:\\n  containers:\\n  - {name: one, image: busybox, imagePullPolicy: Never, command: [sh, -c, "echo played; sleep 100"]}\\n' $N > /tmp/$N; p play kube /tmp/$N >/dev/null 2>&1; eventually sh -c "podman logs $N-one | grep played"; p logs $N-one; p pod rm -f -t 0 $N >/dev/null 2>&1; rm /tmp/$N`,
     "played",
   ],
 ]);

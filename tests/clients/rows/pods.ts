@@ -157,7 +157,7 @@ const rows: readonly (readonly [string, string, (string | RegExp)?, Partial<Row>
   ],
   [
     "play kube: two containers, volumes, environment, limits",
-    `printf '%s\\n' 'apiVersion: v1' 'kind: Pod' "metadata: {name: $N}" 'spec:' '  hostname: box'  '  volumes:' "  - {name: host, hostPath: {path: /tmp/$N, type: DirectoryOrCreate}}" '  containers:' '  - {name: one, image: localhost/busybox, command: [sh, -c, "echo $WORD > /host/g; sleep 1000"], env: [{name: WORD, value: told}], volumeMounts: [{name: host, mountPath: /host}], resources: {limits: {memory: 64Mi}}}' '  - {name: two, image: localhost/busybox, command: [sleep, "1000"], securityContext: {runAsUser: 1000, readOnlyRootFilesystem: true}, volumeMounts: [{name: host, mountPath: /host}]}' > /tmp/$N.yaml
+    `printf '%s\\n' 'apiVersion: v1' 'kind: Pod' "metadata: {name: $N}" 'spec:' '  hostname: box'  '  volumes:' "  - {name: host, hostPath: {path: /tmp/$N, type: DirectoryOrCreate}}" '  containers:' '  - {name: one, image: busybox, imagePullPolicy: Never, command: [sh, -c, "echo $WORD > /host/g; sleep 1000"], env: [{name: WORD, value: told}], volumeMounts: [{name: host, mountPath: /host}], resources: {limits: {memory: 64Mi}}}' '  - {name: two, image: busybox, imagePullPolicy: Never, command: [sleep, "1000"], securityContext: {runAsUser: 1000, readOnlyRootFilesystem: true}, volumeMounts: [{name: host, mountPath: /host}]}' > /tmp/$N.yaml
 p play kube /tmp/$N.yaml >/dev/null 2>&1; eventually p exec $N-two test -s /host/g; p exec $N-two sh -c 'cat /host/g; id -u; hostname; touch /x'; podman pod rm -f -t 0 $N >/dev/null 2>&1; rm -r /tmp/$N /tmp/$N.yaml`,
     "told\n1000\nbox",
   ],
