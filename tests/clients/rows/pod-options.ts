@@ -83,7 +83,7 @@ ${criRow(
   [
     "Attach",
     criRow(
-      `${options("stdin")}box one 0 sh -c 'read word; echo got $word; sleep 2'; (echo word; sleep 1) | cri attach $C | grep -o 'got word'`,
+      `${options("stdin")}box one 0 sh -c 'read word; echo got $word; sleep 2'; (echo word; sleep 1) | cri attach $C | grep -o 'got word'; until cri status $C | grep -q exited; do sleep 0.1; done`,
     ),
     "got word",
   ],
