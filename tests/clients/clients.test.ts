@@ -40,7 +40,7 @@ for (const { client, title, rows, alone } of tables) {
   describe(`${client}: ${title}`, () => {
     for (const row of rows) {
       const compared = async () => {
-        const result = await compare(world, row, alone ? "alone" : "parallel");
+        const result = await compare(world, row, alone || row.alone ? "alone" : "parallel");
         results.push(result);
         expect(problem(result)).toBeUndefined();
       };

@@ -15,6 +15,8 @@ export interface Row {
   host?: string;
   /** Why neither works on this machine, with runc either. */
   machine?: string;
+  /** With one runtime after the other: both would make what the machine has one of. */
+  alone?: boolean;
   /** It starts a whole system: it may take minutes on a busy machine. */
   slow?: boolean;
 }
