@@ -95,8 +95,9 @@ async function branchAll(options: BranchOptions, record: ContainerRecord): Promi
 /** Makes the directories for copies of the original's root file system. */
 function prepareCopies(rootfs: string, directories: readonly string[]): TreeCopies {
   for (const directory of directories) {
-    mkdirSync(dirname(directory), { recursive: true, mode: 0o711 });
-    mkdirSync(directory, { mode: 0o711 });
+    // No other user of the host gets at what is set-uid in it.
+    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { mode: 0o700 });
     mkdirSync(rootOf(directory));
   }
   const from = openSync(rootfs, O_DIRECTORY);

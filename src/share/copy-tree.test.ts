@@ -99,3 +99,30 @@ test("a link in the tree is copied, and leads the copy nowhere", () => {
   expect(readdirSync(`${directory}/outside`)).toEqual([]);
   expect(readlinkSync(`${directory}/one/d`)).toBe(`${directory}/outside`);
 });
+
+test("what comes, goes and becomes something else meanwhile fails nothing, and is right the second time", async () => {
+  const churn =
+    "while [ ! -e ../enough ]; do echo x > f; rm f; mkdir f; rmdir f; ln -s /nowhere f; rm f; mkfifo f; rm f; done";
+  for (let round = 0; round < 5; round++) {
+    const busy = Bun.spawn(["sh", "-c", churn], { cwd: from(), stdout: "ignore", stderr: "ignore" });
+    // What is copied takes a while, so that much happens in it.
+    for (let i = 0; i < 50; i++) writeFileSync(`${from()}/${round}-${i}`, "content");
+    const fd = openSync(from(), "r");
+    const own = new TreeCopies(fd, targets());
+    closeSync(fd);
+    own.sync();
+    writeFileSync(`${directory}/enough`, "");
+    await busy.exited;
+    rmSync(`${directory}/enough`);
+    rmSync(`${from()}/f`, { recursive: true, force: true });
+    writeFileSync(`${from()}/f`, "at last");
+    own.sync();
+    own.close();
+    for (const to of targets()) {
+      expect(readdirSync(to).sort()).toEqual(readdirSync(from()).sort());
+      expect(readFileSync(`${to}/f`, "utf8")).toBe("at last");
+      rmSync(to, { recursive: true });
+      mkdirSync(to);
+    }
+  }
+});

@@ -17,11 +17,11 @@ import {
   symlinkSync,
 } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from "../linux/constants";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 import { copyData } from "../linux/memory-file";
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants;
 /** linux/fs.h: the file has another one's blocks until either is written to. */
 const FICLONE = 0x4004_9409;
 /** Two changes within a tick of the kernel's clock have one time. */
@@ -89,11 +89,15 @@ export class TreeCopies {
         changed = true;
         for (const fd of to) rmSync(pathIn(fd, name), { recursive: true, force: true });
         if (isNew) delete child.children;
-        this.#one(path, to, name, now, below);
+        if (!this.#copy(path, to, name, now, below)) {
+          known.delete(name);
+          continue;
+        }
         child.stat = now;
       }
       if (!now.isDirectory()) continue;
-      const inner = openDirectory(path);
+      const inner = this.#opened(path);
+      if (inner === undefined) continue;
       const copies = to.map((fd) => openDirectory(pathIn(fd, name)));
       try {
         child.children ??= new Map();
@@ -122,11 +126,33 @@ export class TreeCopies {
       const path = pathIn(from, name);
       const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
       if (stat === undefined) continue;
-      this.#one(path, to, name, stat, below);
+      if (!this.#copy(path, to, name, stat, below)) continue;
       known.set(name, { stat });
       added.add(name);
     }
     return added;
+  }
+
+  /** Copies one. @returns false when it has gone meanwhile: then there is none, and the second time tells what has its name */
+  #copy(from: Buffer, to: readonly number[], name: string, stat: BigIntStats, below: string): boolean {
+    try {
+      this.#one(from, to, name, stat, below);
+      return true;
+    } catch (error) {
+      if (this.#since > 0n || !isReplaced(error)) throw error;
+      for (const fd of to) rmSync(pathIn(fd, name), { recursive: true, force: true });
+      return false;
+    }
+  }
+
+  /** Opens a directory; undefined when it has gone meanwhile. */
+  #opened(path: Buffer): number | undefined {
+    try {
+      return openDirectory(path);
+    } catch (error) {
+      if (this.#since > 0n || !isReplaced(error)) throw error;
+      return undefined;
+    }
   }
 
   /** Copies one, of a directory what is not in it. */
@@ -199,18 +225,31 @@ function link(first: Buffer, to: Buffer): boolean {
   }
 }
 
-function content(from: Buffer, to: Buffer, { size }: BigIntStats): void {
-  const source = openSync(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-  const target = openSync(to, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+/** Copies a file's content. What has its name by now may be a device of this host, which is not even opened. */
+function content(from: Buffer, to: Buffer, stat: BigIntStats): void {
+  const opened = [openSync(from, O_PATH | O_NOFOLLOW)];
   try {
-    if (size === 0n || clone(source, target)) return;
+    if (!sameFile(fstatSync(opened[0]!, { bigint: true }), stat)) throw new Replaced();
+    const source = openSync(proc(opened[0]!), O_RDONLY);
+    opened.push(source);
+    const target = openSync(to, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    opened.push(target);
+    if (stat.size === 0n || clone(source, target)) return;
     const now = fstatSync(source).size;
     ftruncateSync(target, now);
     if (now > 0) copyData(source, target);
   } finally {
-    closeSync(source);
-    closeSync(target);
+    for (const fd of opened) closeSync(fd);
   }
+}
+
+/** Another file has the name of one that was to be copied. */
+class Replaced extends Error {}
+
+/** Whether something failed because its name has gone, or is another's, since it was looked at. */
+function isReplaced(error: unknown): boolean {
+  const { code = "" } = error as { code?: string };
+  return error instanceof Replaced || ["ENOENT", "ENOTDIR", "ELOOP", "EINVAL", "ENODATA"].includes(code);
 }
 
 /** Has a file share another one's blocks, where their file system can. */
