@@ -1,15 +1,12 @@
-import { closeSync, linkSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, linkSync, rmSync, writeFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { Settings } from "../base/settings";
 import { span } from "../base/trace";
-import type { ContainerPrograms } from "../guest/lower/container";
-import type { SharedSettings } from "../guest/lower/settings";
 import { endOrphan } from "../hypervisor/orphans";
 import { type Identity, identityOf } from "../linux/identity";
-import { findUser } from "../linux/passwd";
 import { waitForEnd, withDescendants } from "../linux/processes";
 import type { Bundle } from "../oci/bundle";
 import { findNamespace } from "../oci/namespaces";
@@ -17,7 +14,7 @@ import type { State } from "../oci/state";
 import type { Program } from "../program/program";
 import { type Background, startBackground } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
-import type { LaunchRequest, MachineInfo } from "../sandbox/messages";
+import type { MachineInfo } from "../sandbox/messages";
 import {
   controlSocket,
   makeSandbox,
@@ -34,6 +31,7 @@ import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
 import { type ClaimedMachine, claimMachine } from "./claim";
 import { openStdio } from "./console";
+import { firstRecord } from "./first-record";
 import { runHooks } from "./hooks";
 import {
   type HostCgroupRequest,
@@ -46,63 +44,13 @@ import {
 import { NetworkNamespace } from "./network-namespace";
 import { scoreMachine } from "./oom-score";
 import type { CreateOptions } from "./options";
+import type { BranchParts, ContainerParts, Created, MakingPlan } from "./parts";
 import { machineResources } from "./pod";
-import type { RootView } from "./root-view";
 import type { ShimContainer } from "./shim-messages";
 import { ShimHandle } from "./spawn-shim";
 import { stateOf } from "./status";
 import { whileItRuns } from "./stopped";
 import { type ContainerRecord, containerDirectory, removeContainerDirectory, writeRecord } from "./store";
-
-/** A container that was made and waits to be started; its shim waits to be released. */
-export interface Created {
-  record: ContainerRecord;
-  shim: ShimHandle;
-}
-
-/** What a container's configuration becomes. */
-export interface Lowered extends ContainerPrograms {
-  settings: SharedSettings;
-}
-
-/** What a container is made of that is a copy of a running one. */
-export interface BranchParts {
-  /** Has its monitor fork the machine. @throws RunvError VM_FORK, BRANCH_REFUSED */
-  fork(sandbox: SandboxClient, machine: Omit<LaunchRequest, "op">): Promise<MachineInfo>;
-  /** The handle of its first process. */
-  init: number;
-  /** What is on disk of it. */
-  record: NonNullable<ContainerRecord["branch"]>;
-}
-
-/** What a container does with its machine, while that starts and when it has started. */
-export interface ContainerParts {
-  /**
-   * Writes its programs: while the machine starts.
-   * @param network the handle of a process whose network namespace in the guest is the container's, where that is not the guest's own
-   * @throws RunvError what cannot be
-   */
-  lower(network: number | undefined): Lowered;
-  /** Puts its trees into the sandbox. */
-  share(sandbox: SandboxClient): Promise<void>;
-  /** Has the machine make the memory that it shares with others. */
-  shareMemory(sandbox: SandboxClient): Promise<void>;
-  /** Takes from them what they were only needed to be prepared with. */
-  seal(sandbox: SandboxClient): Promise<void>;
-  /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
-  addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
-  /** It is a copy of another one that runs: its machine is forked from that one's, and its processes are there. */
-  branch?: BranchParts;
-  view: RootView;
-}
-
-/** What comes after a container is made. */
-export interface MakingPlan {
-  /** The command returns while the container runs. */
-  detach: boolean;
-  /** It is started at once: its network namespace is as its callers want it, and what they change from now on is followed. */
-  complete: boolean;
-}
 
 interface Launched {
   client: SandboxClient;
@@ -399,28 +347,12 @@ export class Making {
   }
 
   #record(): ContainerRecord {
-    const { bundle, config, rootfs } = this.#bundle;
-    return {
-      ociVersion: config.ociVersion,
-      id: this.#options.id,
-      bundle,
-      rootfs,
-      created: new Date().toISOString(),
-      owner: owner(),
-      annotations: config.annotations,
-      phase: "creating",
-      paused: false,
-      creator: identified(process.pid),
-      byDaemon: this.#options.attended !== undefined,
+    return firstRecord(this.#options, this.#bundle, {
       sandbox: this.#sandbox,
       cgroup: this.#cgroup,
-      process: config.process,
-      namespaces: config.linux.namespaces,
-      settings: {},
-      hooks: config.hooks,
-      resources: config.linux.resources,
-      ...(this.#branch !== undefined && { branch: this.#branch.record }),
-    };
+      creator: identified(process.pid),
+      branch: this.#branch?.record,
+    });
   }
 }
 
@@ -433,14 +365,4 @@ function identified(pid: number): Identity {
 /** What the instructions after the last `stop` are for. */
 function notesAfterStop(program: Program): ContainerRecord["afterStop"] {
   return { from: program.stop + 1, notes: program.notes.slice(program.stop + 1) };
-}
-
-/** The name of the user who calls; its id when it has none. */
-function owner(): string {
-  const uid = process.getuid?.() ?? 0;
-  try {
-    return findUser(readFileSync("/etc/passwd", "utf8"), uid)?.name ?? String(uid);
-  } catch {
-    return String(uid);
-  }
 }

@@ -4,7 +4,6 @@
  * What few monitors need is loaded by those, for there are as many monitors as machines.
  */
 
-import { closeSync } from "node:fs";
 import { messageOf, packError, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
 import { span, traceAs, traceOn } from "../base/trace";
@@ -15,7 +14,7 @@ import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { withDescendants } from "../linux/processes";
 import { architecture } from "../linux/syscalls";
-import { takeDescriptor } from "../linux/take-descriptor";
+import { withDescriptor } from "../linux/take-descriptor";
 import { Networks } from "../network/networks";
 import { Share } from "../share/share";
 import { restrictTree } from "../share/tree";
@@ -23,7 +22,8 @@ import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
 import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
 import { boot } from "./boot";
-import { monitorNumber, type Sandbox } from "./connect";
+import type { Branching } from "./branching";
+import { monitorNumber, type Sandbox, type SandboxHandlers } from "./connect";
 import { Disks } from "./disks";
 import { giveBackMemory } from "./give-back";
 import { grow } from "./grow";
@@ -36,8 +36,6 @@ import {
   ControlType,
   type DiskRequest,
   type Envelope,
-  type Forked,
-  type ForkRequest,
   type Joined,
   type JoinRequest,
   type LaunchRequest,
@@ -48,13 +46,10 @@ import {
   type Reply,
   type Request,
   type ShareRequest,
-  type StillRequest,
-  type Stood,
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
 import { shareModules } from "./share-modules";
-import type { StandStill } from "./stand-still";
 import { type Client, FrameSwitch } from "./switch";
 import { writeBack } from "./write-back";
 
@@ -91,8 +86,8 @@ class Monitor {
   #keeper: MonitorClient | undefined;
   /** The machine stands still, as it does in the pool. */
   #parked = false;
-  /** The machine stands still for others to be forked from it, as one client wants it. */
-  #stood: { client: MonitorClient; stood: StandStill; forks: number; forking: Set<MonitorClient> } | undefined;
+  /** For who wants others to be forked from the machine. */
+  #branching: Promise<Branching> | undefined;
 
   constructor(directory: string, share: Share) {
     this.#directory = directory;
@@ -142,11 +137,11 @@ class Monitor {
       case "branch":
         return await this.#branch(request);
       case "still":
-        return await this.#still(client, request);
+        return await (await this.#branchingOf()).begin(client, request);
       case "go-on":
-        return await this.#goOn();
+        return await (await this.#branchingOf()).goOn();
       case "fork":
-        return await this.#fork(client, request);
+        return await (await this.#branchingOf()).fork(client, request);
       case "pool":
         return await this.#park(client, request);
       case "claim":
@@ -195,76 +190,55 @@ class Monitor {
   }
 
   async #launch(request: LaunchRequest | PoolRequest): Promise<MachineInfo> {
-    this.#initrd = request.initrd;
-    const driver = await chooseDriver(request.driver, request.driverOptions);
-    const networks = new Networks(request.network, driver.nics);
-    this.#networks = networks;
-    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
-    shareModules(this.#share, request.initrd, kernelRelease);
-    this.#sandbox = await boot(request, driver, networks.firstNic(), this.#directory, {
-      started: (machine) => {
-        this.#machine = machine;
-      },
-      frame: (frame) => this.#switch.fromGuest(frame),
-      close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
-    });
-    trimWhenSettled();
-    networks.attach(this.#sandbox.machine, this.#sandbox.guest, this.#sandbox.hiddenNic);
-    void this.#sandbox.machine.exited.then(() => this.#end("it ended by itself"));
+    const { driver, networks, handlers } = await this.#prepare(request);
+    this.#adopt(await boot(request, driver, networks.firstNic(), this.#directory, handlers), networks);
     return this.#info();
   }
 
   /** Goes on with a copy of another machine. */
   async #branch(request: BranchRequest): Promise<MachineInfo> {
-    const driver = await chooseDriver(request.driver, request.driverOptions);
-    const networks = new Networks(request.network, driver.nics);
-    this.#networks = networks;
-    this.#initrd = request.initrd;
-    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
-    shareModules(this.#share, request.initrd, kernelRelease);
+    const { driver, networks, handlers } = await this.#prepare(request);
     const { branch } = await import("./branch");
-    const { sandbox, processes } = await branch(request, driver, networks.firstNic(), this.#directory, {
-      started: (machine) => {
-        this.#machine = machine;
-      },
-      frame: (frame) => this.#switch.fromGuest(frame),
-      close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
-    });
-    this.#sandbox = sandbox;
+    const { sandbox, processes } = await branch(request, driver, networks.firstNic(), this.#directory, handlers);
     this.#switch.adopt(processes, request.init);
-    trimWhenSettled();
-    networks.attach(sandbox.machine, sandbox.guest, sandbox.hiddenNic);
-    void sandbox.machine.exited.then(() => this.#end("it ended by itself"));
+    this.#adopt(sandbox, networks);
     keepTime(sandbox.guest);
     giveBackMemory(sandbox, this.#initrd);
     return this.#info();
   }
 
-  async #still(client: MonitorClient, { container, forks }: StillRequest): Promise<void> {
+  /** What a machine needs before it is there. */
+  async #prepare(request: Omit<LaunchRequest, "op">) {
+    this.#initrd = request.initrd;
+    const driver = await chooseDriver(request.driver, request.driverOptions);
+    const networks = new Networks(request.network, driver.nics);
+    this.#networks = networks;
+    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
+    shareModules(this.#share, request.initrd, kernelRelease);
+    const handlers: SandboxHandlers = {
+      started: (machine) => {
+        this.#machine = machine;
+      },
+      frame: (frame) => this.#switch.fromGuest(frame),
+      close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
+    };
+    return { driver, networks, handlers };
+  }
+
+  #adopt(sandbox: Sandbox, networks: Networks): void {
+    this.#sandbox = sandbox;
+    trimWhenSettled();
+    networks.attach(sandbox.machine, sandbox.guest, sandbox.hiddenNic);
+    void sandbox.machine.exited.then(() => this.#end("it ended by itself"));
+  }
+
+  #branchingOf(): Promise<Branching> {
     if (this.#sandbox === undefined) throw starting();
-    if (this.#stood !== undefined) throw new RunvError("CONTAINER_BUSY", "others are being branched off just now");
-    const { StandStill } = await import("./stand-still");
-    const stood = new StandStill(this.#sandbox, this.#switch, container);
-    this.#stood = { client, stood, forks, forking: new Set() };
-    try {
-      await stood.begin();
-    } catch (error) {
-      await this.#goOn();
-      throw error;
-    }
-  }
-
-  async #goOn(): Promise<Stood> {
-    return { ms: (await this.#stood?.stood.end()) ?? 0 };
-  }
-
-  async #fork(client: MonitorClient, { pid, fd }: ForkRequest): Promise<Forked> {
-    if (this.#sandbox === undefined || this.#stood === undefined) throw starting();
-    this.#stood.forking.add(client);
-    const { machine, guest, hello, hiddenNic } = this.#sandbox;
-    const connection = takeDescriptor(pid, fd);
-    const notes = await forkOf(machine, connection, `${this.#directory}/share`).finally(() => closeSync(connection));
-    return { notes, size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#switch.processes };
+    const sandbox = this.#sandbox;
+    this.#branching ??= import("./branching").then(
+      ({ Branching }) => new Branching(sandbox, this.#switch, `${this.#directory}/share`),
+    );
+    return this.#branching;
   }
 
   async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
@@ -386,19 +360,9 @@ class Monitor {
 
   #leave(client: MonitorClient): void {
     this.#clients.delete(client.number);
-    this.#leaveStill(client);
+    void this.#branching?.then((branching) => branching.leave(client));
     this.#switch.abandon(client);
     if (!this.#held()) void this.#end();
-  }
-
-  /** A client has gone for whom the machine stands still, or whose fork is done. */
-  #leaveStill(client: MonitorClient): void {
-    const still = this.#stood;
-    if (still === undefined) return;
-    if (still.forking.delete(client)) still.forks--;
-    if (still.client !== client && still.forks > 0) return;
-    this.#goOn().catch((error) => log.warn(`go on after branches: ${messageOf(error)}`));
-    if (still.client === client) this.#stood = undefined;
   }
 
   #held(): boolean {
@@ -434,23 +398,6 @@ function wordsOf({ code, signal, stderr }: MachineExit): string {
   return stderr === "" ? how : `${how}: ${stderr}`;
 }
 
-async function forkOf(machine: Machine, connection: number, share: string): Promise<unknown> {
-  if (machine.fork !== undefined) return await machine.fork(connection, share);
-  throw new RunvError("BRANCH_REFUSED", `the driver ${machine.driver} cannot fork a machine that runs`, {
-    hint: "--driver tcg can, with --share 9p and templates",
-  });
-}
-
 function starting(): RunvError {
   return new RunvError("SANDBOX_STARTING", "the virtual machine has not started yet");
-}
-
-/** Does something with another process's descriptor: what `action` does before its first `await`. */
-function withDescriptor<T>({ pid, fd }: { pid: number; fd: number }, action: (fd: number) => T): T {
-  const own = takeDescriptor(pid, fd);
-  try {
-    return action(own);
-  } finally {
-    closeSync(own);
-  }
 }

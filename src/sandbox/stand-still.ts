@@ -1,4 +1,5 @@
 /** Has a machine stand still so that others can be forked from it: with nothing under way between its guest and the host. */
+import { RunvError } from "../base/error";
 import { freeze } from "../guest/freeze";
 import { ping } from "../guest/ping";
 import { syncShare } from "../guest/prepare";
@@ -12,9 +13,10 @@ export class StandStill {
   readonly #sandbox: Sandbox;
   readonly #frames: FrameSwitch;
   readonly #container: string;
-  #began = 0;
-  #frozen = false;
+  #began: number | undefined;
   #paused = false;
+  /** Fulfilled when it stands, or does not come to that. */
+  #standing: Promise<unknown> = Promise.resolve();
   #ended: Promise<number> | undefined;
 
   /** @param container whose processes are frozen */
@@ -25,23 +27,36 @@ export class StandStill {
   }
 
   /** Fulfilled when it stands still; after `end`, also where this fails, it runs. @throws RunvError GUEST_…, VM_QMP_… */
-  async begin(): Promise<void> {
-    const { guest, machine } = this.#sandbox;
+  begin(): Promise<void> {
+    const begun = this.#begin();
+    this.#standing = begun.catch(() => {});
+    return begun;
+  }
+
+  async #begin(): Promise<void> {
+    const { guest, machine, agent } = this.#sandbox;
     // What can be written back before, need not be while it stands.
     await guest.call(syncShare());
+    this.#proceed();
     this.#began = performance.now();
-    this.#frozen = true;
     await guest.call(freeze(this.#container, true));
+    this.#proceed();
     await guest.call(syncShare());
     this.#frames.hold();
     for (let quiet = 0; quiet < quietPings; quiet++) {
+      this.#proceed();
       const before = this.#frames.frames;
       await ping(guest);
       if (this.#frames.frames !== before) quiet = -1;
     }
-    this.#sandbox.agent.hold();
+    agent.hold();
     this.#paused = true;
     await machine.pause();
+  }
+
+  /** Nobody waits for it any more. */
+  #proceed(): void {
+    if (this.#ended !== undefined) throw new RunvError("CONTAINER_BUSY", "it is to go on already");
   }
 
   /** Has it go on, once. @returns for how long its container stood, in ms @throws RunvError GUEST_…, VM_QMP_… */
@@ -51,11 +66,14 @@ export class StandStill {
   }
 
   async #end(): Promise<number> {
+    // What is under way would be undone before it is done.
+    await this.#standing;
     const { guest, machine, agent } = this.#sandbox;
     if (this.#paused) await machine.resume();
     agent.release();
     this.#frames.release();
-    if (this.#frozen) await guest.call(freeze(this.#container, false));
+    if (this.#began === undefined) return 0;
+    await guest.call(freeze(this.#container, false));
     return performance.now() - this.#began;
   }
 }
