@@ -239,7 +239,7 @@ class Branch {
             seal: async (sandbox) => {
               if (config.root.readonly) await sandbox.seal(rootPath(this.#share));
             },
-            addDisks: async (_, programs) => programs,
+            addDisks: async (_, programs) => ({ programs }),
             view: viewOf(this.#bundle, trees),
             branch: {
               init: initOf(this.#original),

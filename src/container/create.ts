@@ -22,8 +22,8 @@ import {
 } from "./bundle-mounts";
 import { inOneHierarchy } from "./cgroup-mounts";
 import { checkConsole, keepsOnlcr } from "./console";
-import { attachDisks, disksOf } from "./disks";
-import { withEnvironment } from "./environment";
+import { attachDisks, disksOf, readPasswd } from "./disks";
+import { passwdOf, withEnvironment } from "./environment";
 import { Making } from "./making";
 import { assertMemoryPolicy } from "./memory-policy";
 import type { CreateOptions } from "./options";
@@ -67,10 +67,14 @@ async function createWith(
 ): Promise<Created> {
   const { id, global } = options;
   const vm = vmSettings(forItsArchitecture(global, bundle));
-  const disks = disksOf(bundle);
+  const disks = disksOf(bundle, options.rootDisk);
   const isDisk = disks.some(({ root }) => root !== undefined);
   // The record keeps the process as it was: a further one of another user has another HOME.
-  const config = { ...bundle.config, process: withEnvironment(bundle.config.process, bundle.rootfs) };
+  const withHome = (config: Config, passwd: () => string): Config => ({
+    ...config,
+    process: withEnvironment(config.process, passwd),
+  });
+  const config = isDisk ? bundle.config : withHome(bundle.config, passwdOf(bundle));
   const pod = findPod(global.root, config.linux.namespaces);
   if (pod !== undefined) assertSame(vm.architecture, pod.member);
   const plan = {
@@ -97,9 +101,20 @@ async function createWith(
     seal: async (sandbox) => {
       if (config.root.readonly && !isDisk) await sandbox.seal(rootPath(id));
     },
-    // Only then is it known by what numbers the guest knows them.
-    addDisks: async (sandbox, programs) =>
-      disks.length === 0 ? programs : lower(programs.settings, await attachDisks(sandbox, id, disks, config)),
+    // Only then is it known by what numbers the guest knows them, and what is on them.
+    async addDisks(sandbox, programs) {
+      if (disks.length === 0) return { programs };
+      const attached = await attachDisks(sandbox, id, disks, config);
+      if (!isDisk) return { programs: lower(programs.settings, attached) };
+      const passwd = await readPasswd(sandbox, id);
+      return {
+        programs: lower(
+          programs.settings,
+          withHome(attached, () => passwd),
+        ),
+        passwd,
+      };
+    },
     view: viewOf(bundle, trees),
   };
   const making = new Making(options, vm, bundle, pod?.member);

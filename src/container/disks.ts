@@ -3,14 +3,18 @@ import { closeSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
-import type { GuestDisk } from "../guest/disks";
-import { O_CLOEXEC, O_EXCL, O_RDONLY, O_RDWR } from "../linux/constants";
+import { type DiskFileSystem, type GuestDisk, readFromDisk } from "../guest/disks";
+import { MS_RDONLY, O_CLOEXEC, O_EXCL, O_RDONLY, O_RDWR } from "../linux/constants";
 import type { Bundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import type { SandboxClient } from "../sandbox/client";
+import type { RootDisk } from "./options";
 
 /** Annotations that make an image or a block device the root file system: its path, its file system, and the image's format. */
 const annotation = { path: "org.runv.rootfs.block", type: "org.runv.rootfs.fstype", format: "org.runv.rootfs.format" };
+
+/** More of an /etc/passwd than this is not looked at. */
+const mostPasswd = 64 << 10;
 
 /** A disk that a container is to have. */
 export interface WantedDisk {
@@ -21,30 +25,23 @@ export interface WantedDisk {
   device: boolean;
   format: "raw" | "qcow2";
   readOnly: boolean;
-  /** The type of its file system, if it is the root file system. */
-  root?: string;
+  /** Its file system, if it is the root file system. */
+  root?: DiskFileSystem;
   /** Its number on the host, if it is one of `linux.devices`. */
   number?: { major: number; minor: number };
 }
 
 /**
- * The disks that a container is to have: its root file system, if the annotations say so, and the block devices of `linux.devices` that
+ * The disks that a container is to have: its root file system, if its caller or the annotations say so, and the block devices of `linux.devices` that
  * a rule allows by their numbers. (A privileged container lists all that the host has, under one rule for all: it gets none.)
  * @throws RunvError DISK_SOURCE, CONFIG_UNSUPPORTED
  */
-export function disksOf({ bundle, config }: Bundle): WantedDisk[] {
-  return [...rootDisk(bundle, config), ...deviceDisks(config)];
+export function disksOf({ bundle, config }: Bundle, given?: RootDisk): WantedDisk[] {
+  const root = given ?? annotatedRoot(bundle, config);
+  return [...(root === undefined ? [] : [rootDisk(root)]), ...deviceDisks(config)];
 }
 
-function rootDisk(bundle: string, { annotations, root }: Config): WantedDisk[] {
-  const named = annotations[annotation.path];
-  if (named === undefined) return [];
-  const field = `annotations["${annotation.path}"]`;
-  const path = isAbsolute(named) ? named : join(bundle, named);
-  const format = annotations[annotation.format] ?? "raw";
-  if (format !== "raw" && format !== "qcow2") {
-    throw new RunvError("CONFIG_INVALID", `annotations["${annotation.format}"]: must be raw or qcow2`);
-  }
+function rootDisk({ field, path, format, readOnly, fileSystem }: RootDisk): WantedDisk {
   const stat = statOf(path, field);
   if (!stat.isBlockDevice() && !stat.isFile()) throw new RunvError("DISK_SOURCE", `${field}: ${path}: is no image`);
   if (format === "qcow2" && leansOnAnother(path)) {
@@ -52,8 +49,22 @@ function rootDisk(bundle: string, { annotations, root }: Config): WantedDisk[] {
       hint: "qemu-img convert makes one image of both",
     });
   }
+  return { field, path, device: stat.isBlockDevice(), format, readOnly, root: fileSystem };
+}
+
+/** The root file system that annotations name. */
+function annotatedRoot(bundle: string, { annotations, root }: Config): RootDisk | undefined {
+  const named = annotations[annotation.path];
+  if (named === undefined) return undefined;
+  const field = `annotations["${annotation.path}"]`;
+  const path = isAbsolute(named) ? named : join(bundle, named);
+  const format = annotations[annotation.format] ?? "raw";
+  if (format !== "raw" && format !== "qcow2") {
+    throw new RunvError("CONFIG_INVALID", `annotations["${annotation.format}"]: must be raw or qcow2`);
+  }
   const type = annotations[annotation.type] ?? "ext4";
-  return [{ field, path, device: stat.isBlockDevice(), format, readOnly: root.readonly, root: type }];
+  const flags = root.readonly ? MS_RDONLY : 0;
+  return { field, path, format, readOnly: root.readonly, fileSystem: { type, flags, data: "" } };
 }
 
 function deviceDisks({ linux }: Config): WantedDisk[] {
@@ -117,6 +128,11 @@ export async function attachDisks(
     }
   }
   return changed;
+}
+
+/** Reads /etc/passwd of a root file system that is a disk. @throws RunvError GUEST_CALL_FAILED */
+export async function readPasswd(sandbox: SandboxClient, container: string): Promise<string> {
+  return Buffer.from(await sandbox.guest.call(readFromDisk(container, "etc/passwd", mostPasswd))).toString();
 }
 
 /** @param alone what the host has mounted is refused: two kernels would write to one file system */

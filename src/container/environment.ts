@@ -3,17 +3,26 @@ import { findUser } from "../linux/passwd";
 import { lastOfEach } from "../oci/environment";
 import type { Process } from "../oci/process";
 import { readInRoot } from "./read-in-root";
+import type { ContainerRecord } from "./store";
 
-/** The process with each name once in its environment, and HOME set, from the container's /etc/passwd unless it has one that is not empty. */
-export function withEnvironment(process: Process, rootfs: string): Process {
+/**
+ * The process with each name once in its environment, and HOME set, from the container's /etc/passwd unless it has one that is not empty.
+ * @param passwd the text of that file, if it is asked for
+ */
+export function withEnvironment(process: Process, passwd: () => string): Process {
   const env = lastOfEach(process.env).filter((entry) => entry !== "HOME=");
-  if (!env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${homeOf(rootfs, process.user.uid)}`);
+  if (!env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${homeOf(passwd(), process.user.uid)}`);
   return { ...process, env };
 }
 
-/** The home directory of a user as passwd(5) of a root file system has it; / when it does not. */
-function homeOf(rootfs: string, uid: number): string {
-  const home = findUser(readInRoot(rootfs, "/etc/passwd", most).toString(), uid)?.home ?? "";
+/** Reads passwd(5) of a container's root file system; of one that is a disk, it is what it was when that was created. */
+export function passwdOf({ rootfs, passwd }: Pick<ContainerRecord, "rootfs" | "passwd">): () => string {
+  return () => passwd ?? readInRoot(rootfs, "/etc/passwd", most).toString();
+}
+
+/** The home directory of a user as passwd(5) has it; / when it does not. */
+function homeOf(passwd: string, uid: number): string {
+  const home = findUser(passwd, uid)?.home ?? "";
   return home.startsWith("/") && !home.includes("\0") ? home : "/";
 }
 

@@ -7,7 +7,7 @@ import type { Process } from "../oci/process";
 import { announce, refusePreservedFds } from "./announce";
 import { exitCodeOf, passSignals } from "./attend";
 import { checkConsole } from "./console";
-import { withEnvironment } from "./environment";
+import { passwdOf, withEnvironment } from "./environment";
 import { startExec } from "./exec-process";
 import { openRunning } from "./open";
 import type { ExecOptions } from "./options";
@@ -18,7 +18,7 @@ export async function execInContainer(options: ExecOptions): Promise<number> {
   const { global, id, detach, consoleSocket } = options;
   refusePreservedFds(options);
   const record = openRunning(global.root, id, options.ignorePaused);
-  const process = withEnvironment(processOf(options, record), record.rootfs);
+  const process = withEnvironment(processOf(options, record), passwdOf(record));
   checkConsole(process, consoleSocket, detach);
   const termios = detach ? undefined : termiosOf(0);
   try {

@@ -174,7 +174,8 @@ export class Making {
     );
     await span("network", () => client.network(this.#options.id, complete));
     await span("shared memory", () => shareMemory(client));
-    const { main, outer } = await span("disks", () => addDisks(client, lowered));
+    const { programs, passwd } = await span("disks", () => addDisks(client, lowered));
+    const { main, outer } = programs;
     const begin = {
       id: this.#options.id,
       sandbox: this.#directory,
@@ -198,6 +199,7 @@ export class Making {
       phase: branch === undefined ? "created" : "running",
       machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,
+      passwd,
       afterStop: branch === undefined ? notesAfterStop(main) : undefined,
     };
     writeRecord(root, record);

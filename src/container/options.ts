@@ -1,5 +1,6 @@
 /** What the commands of the command line ask for. All paths are absolute. */
 import type { GlobalOptions } from "../base/settings";
+import type { DiskFileSystem } from "../guest/disks";
 import type { AddInterface, UpdateInterface } from "../network/interface-requests";
 import type { Attended } from "./attended";
 
@@ -7,6 +8,16 @@ import type { Attended } from "./attended";
 export interface ContainerOptions {
   global: GlobalOptions;
   id: string;
+}
+
+/** An image or a block device of the host, not mounted there, that is a container's root file system. */
+export interface RootDisk {
+  /** What has it, for errors. */
+  field: string;
+  path: string;
+  format: "raw" | "qcow2";
+  readOnly: boolean;
+  fileSystem: DiskFileSystem;
 }
 
 /** What is needed to make a container. All paths are absolute. */
@@ -18,6 +29,8 @@ export interface CreateOptions {
   pidfdSocket: string | undefined;
   pidFile: string | undefined;
   preserveFds: number;
+  /** A disk that is the root file system in the place of `root.path`. */
+  rootDisk?: RootDisk | undefined;
   /** Of a daemon: the standard streams are files, and the process is looked after by way of a directory. */
   attended?: Attended | undefined;
 }

@@ -42,8 +42,8 @@ export interface ContainerParts {
   shareMemory(sandbox: SandboxClient): Promise<void>;
   /** Takes from them what they were only needed to be prepared with. */
   seal(sandbox: SandboxClient): Promise<void>;
-  /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them */
-  addDisks(sandbox: SandboxClient, programs: Lowered): Promise<ContainerPrograms>;
+  /** Gives its disks to the machine. @returns the programs, with the guest's numbers of them, and /etc/passwd of a root file system that is one */
+  addDisks(sandbox: SandboxClient, programs: Lowered): Promise<{ programs: ContainerPrograms; passwd?: string }>;
   /** It is a copy of another one that runs: its machine is forked from that one's, and its processes are there. */
   branch?: BranchParts;
   view: RootView;

@@ -19,6 +19,7 @@ const shape = {
   ociVersion: isString,
   bundle: isString,
   rootfs: isString,
+  passwd: maybe(isString),
   created: isString,
   owner: isString,
   annotations: isObject,

@@ -20,6 +20,8 @@ export interface ContainerRecord {
   id: string;
   bundle: string;
   rootfs: string;
+  /** /etc/passwd of a root file system that is a disk, as it was when the container was created: the host cannot look into that. */
+  passwd?: string | undefined;
   /** RFC 3339. */
   created: string;
   owner: string;

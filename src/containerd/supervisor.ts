@@ -8,7 +8,7 @@ import type { GlobalOptions } from "../base/settings";
 import type { Attended } from "../container/attended";
 import { create } from "../container/create";
 import { remove } from "../container/delete";
-import { withEnvironment } from "../container/environment";
+import { passwdOf, withEnvironment } from "../container/environment";
 import { startExec } from "../container/exec-process";
 import { openRunning } from "../container/open";
 import { start } from "../container/start";
@@ -193,7 +193,7 @@ export class Supervisor {
     store.write(record);
     try {
       const inside = openRunning(global.root, id, false);
-      const process = withEnvironment(processOf(request, inside.process), inside.rootfs);
+      const process = withEnvironment(processOf(request, inside.process), passwdOf(inside));
       const attended: Attended = { directory: store.directory(record), ...record.stdio };
       const plan = { consoleSocket: undefined, attended, detach: true, cgroups: [] };
       const shim = await startExec(global.root, inside, process, plan);

@@ -1,8 +1,19 @@
 /** The guest's side of disks: finding one by its serial number, mounting it, letting go of it. */
-import { AT_FDCWD, AT_REMOVEDIR, MNT_DETACH, MS_RDONLY, O_CLOEXEC, O_RDONLY } from "../linux/constants";
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  MNT_DETACH,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+} from "../linux/constants";
 import { Assembler } from "../program/assembler";
 import { close } from "../program/files";
 import type { Program } from "../program/program";
+import { howSize, openHow } from "./lower/open-how";
 
 /** Where the guest mounts the disks that are root file systems. */
 const disksPath = "/run/disks";
@@ -57,16 +68,52 @@ export function findDisk(output: Uint8Array, serial: string): GuestDisk | undefi
   return undefined;
 }
 
-/** Mounts a disk as a container's root file system. @param type of its file system */
-export function mountDisk(id: string, { name }: GuestDisk, type: string, readOnly: boolean): Program {
+/** A file system on a disk, as mount(2) takes it. */
+export interface DiskFileSystem {
+  type: string;
+  /** MS_… */
+  flags: number;
+  /** Options of its own, with commas between. */
+  data: string;
+}
+
+/** Mounts a disk as a container's root file system. */
+export function mountDisk(id: string, { name }: GuestDisk, { type, flags, data }: DiskFileSystem): Program {
   const p = new Assembler();
   p.doing("make the place for the root file system's disk");
   for (const path of [disksPath, diskPath(id)]) {
     p.syscall("mkdirat", [AT_FDCWD, p.text(path), 0o700], { accept: ["EEXIST"] });
   }
   p.doing(`mount the root file system's disk (${type})`);
-  const flags = readOnly ? MS_RDONLY : 0;
-  p.syscall("mount", [p.text(`/dev/${name}`), p.text(diskPath(id)), p.text(type), flags, 0]);
+  const options = data === "" ? 0 : p.text(data);
+  p.syscall("mount", [p.text(`/dev/${name}`), p.text(diskPath(id)), p.text(type), flags, options]);
+  return p.assemble();
+}
+
+/**
+ * Puts out the beginning of a file of a root file system that is a disk; nothing when it is not there. No link of it leads out.
+ * @param most how many bytes at most
+ */
+export function readFromDisk(id: string, path: string, most: number): Program {
+  const p = new Assembler();
+  p.doing(`read ${path} of the root file system's disk`);
+  const end = p.label();
+  const missing = { accept: "any", otherwise: end } as const;
+  const content = p.zeroed(most);
+  const root = p.value("openat", [AT_FDCWD, p.text(diskPath(id)), O_PATH | O_DIRECTORY | O_CLOEXEC]);
+  const how = openHow(p, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+  const file = p.value("openat2", [root, p.text(path), how, howSize], missing);
+  const size = p.value("read", [file, content, most], missing);
+  p.output(content, size);
+  p.place(end);
+  return p.assemble();
+}
+
+/** Asks for the disk for itself alone, which fails with EBUSY as long as it is mounted, in whatever namespace (open(2), O_EXCL). */
+export function claimDisk({ name }: GuestDisk): Program {
+  const p = new Assembler();
+  p.doing(`wait for /dev/${name} to be let go`);
+  p.syscall("openat", [AT_FDCWD, p.text(`/dev/${name}`), O_RDONLY | O_EXCL | O_CLOEXEC]);
   return p.assemble();
 }
 

@@ -1,5 +1,5 @@
-import { AT_FDCWD, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY } from "../linux/constants";
-import { Assembler } from "../program/assembler";
+import { AT_FDCWD, FIFREEZE, MS_NODEV, MS_NOEXEC, MS_NOSUID, O_CLOEXEC, O_RDONLY } from "../linux/constants";
+import { Assembler, type Register } from "../program/assembler";
 import { close, tryToWrite, writeFile } from "../program/files";
 import type { Program } from "../program/program";
 import { repeatedly } from "../program/repeat";
@@ -134,16 +134,33 @@ export function syncShare(): Program {
   const p = new Assembler();
   p.doing("write back the share");
   const share = p.value("openat", [AT_FDCWD, p.text(sharePath), O_RDONLY | O_CLOEXEC]);
-  // Their disks are the host's business.
-  p.syscall("fgetxattr", [share, p.text("trusted.runv.flush"), 0, 0], { accept: "any" });
+  flushShare(p, share);
   p.syscall("syncfs", [share]);
   return p.assemble();
 }
 
-/** Has the guest write back all that it holds, of whatever file systems. */
-export function syncAll(): Program {
+/**
+ * Has the guest write back all that it holds, of whatever file systems, before it is ended.
+ * @param frozen where file systems are mounted that are to be left as if they had been unmounted, whoever uses them still: FIFREEZE of linux/fs.h
+ *   empties their journals, which nobody could play back who has them to read only
+ */
+export function syncAll(frozen: readonly string[] = []): Program {
   const p = new Assembler();
   p.doing("write back the share and the disks");
+  const share = p.value("openat", [AT_FDCWD, p.text(sharePath), O_RDONLY | O_CLOEXEC]);
+  flushShare(p, share);
   p.syscall("sync", []);
+  for (const path of frozen) {
+    const next = p.label();
+    const root = p.value("openat", [AT_FDCWD, p.text(path), O_RDONLY | O_CLOEXEC], { accept: "any", otherwise: next });
+    p.syscall("ioctl", [root, FIFREEZE, 0], { accept: "any" });
+    close(p, root);
+    p.place(next);
+  }
   return p.assemble();
+}
+
+/** What the server of the share holds of it. Their disks are the host's business. */
+function flushShare(p: Assembler, share: Register): void {
+  p.syscall("fgetxattr", [share, p.text("trusted.runv.flush"), 0, 0], { accept: "any" });
 }

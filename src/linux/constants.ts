@@ -122,6 +122,9 @@ export const PR_SET_CHILD_SUBREAPER = 36;
 /** linux/capability.h */
 export const LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
+/** linux/fs.h: ioctl(2) of a file system */
+export const FIFREEZE = 0xc0045877;
+
 /** asm-generic/ioctls.h: terminals */
 export const TCGETS = 0x5401;
 export const TCSETS = 0x5402;

@@ -1,24 +1,29 @@
 /** The disks of a machine, and whose they are. */
 import { closeSync } from "node:fs";
 import { RunvError } from "../base/error";
-import { findDisk, type GuestDisk, listDisks, mountDisk, unmountDisk } from "../guest/disks";
+import { claimDisk, diskPath, findDisk, type GuestDisk, listDisks, mountDisk, unmountDisk } from "../guest/disks";
 import type { Guest } from "../guest/guest";
-import { loadModules } from "../guest/prepare";
+import { loadModules, syncAll } from "../guest/prepare";
 import { unsupported } from "../hypervisor/capabilities";
 import type { Machine } from "../hypervisor/driver";
 import { readImageManifest } from "../image/read-manifest";
 import { takeDescriptor } from "../linux/take-descriptor";
+import type { Program } from "../program/program";
 import type { DiskRequest } from "./messages";
 import { modulesFor } from "./modules";
 
 /** How long a guest may take to see a new disk, and how often it is asked. */
 const seenMs = 30_000;
 const pauseMs = 30;
+/** How often it is looked whether a disk is let go of that was unmounted: its container's last process may take a moment to die. */
+const tries = 50;
 
 export class Disks {
   readonly #machine: Machine;
   readonly #guest: Guest;
   readonly #initrd: string;
+  /** Those that are root file systems, by their containers. */
+  readonly #roots = new Map<string, GuestDisk>();
   /** The disks of each container. */
   readonly #owned = new Map<string, string[]>();
   #last = 0;
@@ -43,7 +48,7 @@ export class Disks {
     const modules = modulesFor(readImageManifest(this.#initrd), [
       "virtio_blk",
       "ext4",
-      ...(root === undefined ? [] : [root]),
+      ...(root === undefined ? [] : [root.type]),
     ]);
     if (modules.length > 0) await this.#guest.call(loadModules(modules));
     const id = `runv${++this.#last}`;
@@ -55,7 +60,10 @@ export class Disks {
     }
     this.#owned.set(container, [...(this.#owned.get(container) ?? []), id]);
     const disk = await this.#find(id);
-    if (root !== undefined) await this.#guest.call(mountDisk(container, disk, root, readOnly));
+    if (root !== undefined) {
+      await this.#guest.call(mountDisk(container, disk, root));
+      this.#roots.set(container, disk);
+    }
     return disk;
   }
 
@@ -67,8 +75,29 @@ export class Disks {
     const failures: unknown[] = [];
     const failed = (error: unknown) => failures.push(error);
     await this.#guest.call(unmountDisk(container)).catch(failed);
+    const root = this.#roots.get(container);
+    this.#roots.delete(container);
+    if (root !== undefined) await this.#letGo(root).catch(failed);
     for (const id of disks) await this.#machine.removeDisk(id).catch(failed);
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Has the guest leave the file systems as if they had been unmounted, before it is ended. */
+  writeBack(): Program {
+    return syncAll([...this.#roots.keys()].map(diskPath));
+  }
+
+  /** Waits until nobody has the file system: then it is unmounted, and whole. */
+  async #letGo(disk: GuestDisk): Promise<void> {
+    for (let tried = 1; ; tried++) {
+      try {
+        await this.#guest.call(claimDisk(disk));
+        return;
+      } catch (error) {
+        if (tried === tries) throw error;
+        await Bun.sleep(pauseMs);
+      }
+    }
   }
 
   async #find(id: string): Promise<GuestDisk> {

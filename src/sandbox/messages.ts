@@ -9,6 +9,7 @@
 import type { PackedError } from "../base/error";
 import type { LogOptions } from "../base/log";
 import type { TemplateSettings } from "../base/settings";
+import type { DiskFileSystem } from "../guest/disks";
 import type { Hello, KnownProcesses } from "../guest/guest";
 import type { SharedMemory } from "../guest/memory";
 import type { DriverOptions, MachineSize } from "../hypervisor/driver";
@@ -176,8 +177,8 @@ export interface DiskRequest {
   device: boolean;
   format: "raw" | "qcow2";
   readOnly: boolean;
-  /** The type of its file system, if it is to be mounted as the container's root. */
-  root?: string | undefined;
+  /** Its file system, if it is to be mounted as the container's root. */
+  root?: DiskFileSystem | undefined;
 }
 
 /** Has memory of the machine's, a file system that its containers share: what there is by this name, or else new. */

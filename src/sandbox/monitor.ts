@@ -379,9 +379,7 @@ class Monitor {
     this.#ending = true;
     if (this.#sandbox !== undefined && !this.#parked) {
       const { machine, guest } = this.#sandbox;
-      const written = await span("guest: write back", () =>
-        writeBack(guest, machine.exited, this.#disks !== undefined),
-      );
+      const written = await span("guest: write back", () => writeBack(guest, machine.exited, this.#disks?.writeBack()));
       if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
     }
     const exit = await span("hypervisor: end", () => this.#machine?.kill());

@@ -13,5 +13,5 @@ test("a guest that has gone, or whose machine ends, is not waited for", async ()
 
 test("a guest that is silent is given up", async () => {
   const patience = { restMs: 1, silenceMs: 20, mostMs: 60_000 };
-  expect(await writeBack(new Guest(() => {}), never, false, patience)).toBeFalse();
+  expect(await writeBack(new Guest(() => {}), never, undefined, patience)).toBeFalse();
 });

@@ -1,6 +1,7 @@
 import type { Guest } from "../guest/guest";
 import { ping } from "../guest/ping";
-import { syncAll, syncShare } from "../guest/prepare";
+import { syncShare } from "../guest/prepare";
+import type { Program } from "../program/program";
 
 interface Patience {
   /** How long the guest is left alone before it is asked whether it still lives. */
@@ -14,17 +15,17 @@ interface Patience {
 /**
  * Has a guest write back what it holds of the share, before its machine is ended. It may take long while it answers; one that does not answer
  * would never be done.
- * @param disks whether it has any beside the share
+ * @param program that does it
  * @param ended fulfilled when its machine ends by itself
  * @returns whether all was written
  */
 export async function writeBack(
   guest: Guest,
   ended: Promise<unknown>,
-  disks = false,
+  program: Program = syncShare(),
   { restMs, silenceMs, mostMs }: Patience = { restMs: 1_000, silenceMs: 5_000, mostMs: 60_000 },
 ): Promise<boolean> {
-  const written = guest.call(disks ? syncAll() : syncShare()).then(
+  const written = guest.call(program).then(
     () => true,
     () => false,
   );

@@ -35,7 +35,8 @@ export function unmountAll(directory: string): void {
 function mountOne({ type, source, target, options }: Mount, directory: string): void {
   const { flags, propagation, data } = parsed(options);
   if (target !== "") throw unsupported(`a mount on ${target} in it`);
-  if (data.includes("loop")) throw unsupported(`${type} by a loop device`);
+  if (data.includes("loop"))
+    throw unsupported(`${type} by a loop device, one of several mounts or with a driver that has no disks`);
   if (type.startsWith("fuse")) throw unsupported(type);
   try {
     withShortPaths(data, (text) => syscall("mount", source, directory, type, flags, text));
@@ -49,7 +50,8 @@ function mountOne({ type, source, target, options }: Mount, directory: string): 
   }
 }
 
-function parsed(options: readonly string[]) {
+/** Options of a mount as mount(2) takes them; `data` is what is the file system's own. */
+export function parsed(options: readonly string[]) {
   let flags = 0;
   const propagation: number[] = [];
   const data: string[] = [];
@@ -93,6 +95,6 @@ function commonDirectory([first = "/", ...others]: readonly string[]): string {
 
 function unsupported(what: string): RunvError {
   return new RunvError("UNSUPPORTED", `root file system: ${what}`, {
-    hint: "the snapshotters overlayfs, native and devmapper give what runv mounts",
+    hint: "the snapshotters overlayfs, native, devmapper and blockfile give what runv takes",
   });
 }

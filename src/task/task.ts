@@ -7,7 +7,7 @@ import type { GlobalOptions } from "../base/settings";
 import { formatTime, now } from "../base/time";
 import { create } from "../container/create";
 import { remove } from "../container/delete";
-import { withEnvironment } from "../container/environment";
+import { passwdOf, withEnvironment } from "../container/environment";
 import { startExec } from "../container/exec-process";
 import { killContainer } from "../container/kill";
 import { openRunning } from "../container/open";
@@ -15,6 +15,7 @@ import { start } from "../container/start";
 import { type ExitRecord, readRecord, tryReadRecord } from "../container/store";
 import { SIGKILL } from "../linux/signals";
 import type { Process } from "../oci/process";
+import { settings } from "../sandbox/settings";
 import { atMost, ContainerMachine } from "../supervision/machine";
 import { signalFurther } from "../supervision/signal";
 import { CallRefused, Status } from "../ttrpc/refusal";
@@ -22,6 +23,7 @@ import { type Message, type Received, TaskStatus } from "./messages";
 import { TaskProcess } from "./process";
 import type { EventName, Publisher } from "./publisher";
 import { finished, noProcess, wrongState } from "./refused";
+import { diskOf } from "./root-disk";
 import { mountAll, unmountAll } from "./rootfs";
 import { openStreams, type StreamNames } from "./stdio";
 
@@ -63,16 +65,17 @@ export class Task {
     const { id, bundle, rootfs } = request;
     const { global, publisher } = options;
     const directory = join(bundle, "rootfs");
+    const rootDisk = diskOf(rootfs, settings(global).driver);
     if (rootfs.length > 0) {
       mkdirSync(directory, { recursive: true, mode: 0o711 });
-      mountAll(rootfs, directory);
+      if (rootDisk === undefined) mountAll(rootfs, directory);
     }
     let init: TaskProcess | undefined;
     try {
       init = await newProcess(options, id, "", request);
       const none = { consoleSocket: undefined, pidfdSocket: undefined, pidFile: undefined, preserveFds: 0 };
       const made = await create(
-        { global, id, bundle, attended: init.attended, ...none },
+        { global, id, bundle, rootDisk, attended: init.attended, ...none },
         { detach: true, complete: false },
       );
       made.shim.release();
@@ -152,7 +155,7 @@ export class Task {
         const { root } = this.#options.global;
         const inside = openRunning(root, this.id, false);
         const plan = { consoleSocket: undefined, attended, detach: true, cgroups: [] };
-        const shim = await startExec(root, inside, withEnvironment(spec, inside.rootfs), plan);
+        const shim = await startExec(root, inside, withEnvironment(spec, passwdOf(inside)), plan);
         shim.release();
         const ended = process.run(shim);
         this.#publish("TaskExecStarted", { exec_id: execId, pid: process.pid });

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Config } from "../support/bundle";
 import { command, output } from "../support/command";
-import { fileIn, makeImage, onDisk } from "../support/disk-image";
+import { fileIn, isWhole, makeImage, onDisk } from "../support/disk-image";
 import { runvTest } from "../support/rig";
 import { until } from "../support/until";
 
@@ -22,6 +22,7 @@ runvTest("an image is the root file system, and what was written is there the ne
     });
   }
   expect(await fileIn(image, "/count")).toBe("again\nagain\n");
+  expect(await isWhole(image)).toBeTrue();
 });
 
 runvTest("a container in another's machine has a disk of its own, which goes with it", async (rig) => {
@@ -47,6 +48,7 @@ runvTest("a container in another's machine has a disk of its own, which goes wit
   expect(await rig.runv(["delete", "--force", rig.id("second")])).toMatchObject({ code: 0, stderr: "" });
   await until("the disk to go", async () => !(await disks()).includes("vda"), 60_000);
   expect(await fileIn(image, "/word")).toBe("member\n");
+  expect(await isWhole(image)).toBeTrue();
   expect((await rig.runv(["delete", "--force", rig.id("first")])).code).toBe(0);
 });
 

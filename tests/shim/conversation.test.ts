@@ -8,6 +8,8 @@ import { metricsCodec } from "../../src/task/metrics";
 import { encodeFrame, type Frame, FrameDecoder, FrameType } from "../../src/ttrpc/frame";
 import { requests, responses } from "../../src/ttrpc/messages";
 import { Fifos } from "../containerd/support/fifos";
+import { command, output } from "../support/command";
+import { fileIn, makeImage, putInto } from "../support/disk-image";
 import { runvTest } from "../support/rig";
 import { until } from "../support/until";
 import { bareBundle, TestShim } from "./support/shim";
@@ -120,9 +122,9 @@ describe("calls", () => {
         code: 3,
       });
       await expect(create({ stdout: "http://x" })).rejects.toThrow("the schemes are fifo, file and binary");
-      await expect(create({ rootfs: [{ type: "ext4", source: "/x", options: ["loop"] }] })).rejects.toMatchObject({
-        code: 12,
-      });
+      const image = { type: "ext4", source: "/nowhere", options: ["loop"] };
+      await expect(create({ rootfs: [image] })).rejects.toThrow("rootfs: /nowhere: not found");
+      await expect(create({ rootfs: [image, image] })).rejects.toMatchObject({ code: 12 });
       expect((await create({})).pid).toBeGreaterThan(0);
       expect((await state()).status).toBe(TaskStatus.created);
       await expect(create({})).rejects.toMatchObject({ code: 6 });
@@ -169,6 +171,41 @@ describe("calls", () => {
       await shim.heard("delete");
       expect(shim.events).toEqual([["create"], ["start"], ["exit", id, 0], ["delete", 0]]);
     });
+  });
+
+  runvTest("an image and a block device are disks of the machine, and nothing is mounted on the host", async (rig) => {
+    const image = await makeImage(rig.directory);
+    const script = "grep ' / ' /proc/mounts; echo $HOME; echo kept >> /word; exec sleep 1000";
+    const { bundle } = await bareBundle(rig, ["sh", "-c", script], { readonly: false });
+    await putInto(image, "/etc/passwd", "root:x:0:0::/home/of-root:/bin/sh\n");
+    const task = async (source: string, options: string[]) => {
+      const id = rig.id("task");
+      const fifos = new Fifos(rig.directory).open();
+      const { paths } = fifos;
+      await TestShim.with(rig, id, bundle, async (shim) => {
+        const rootfs = [{ type: "ext4", source, options }];
+        await shim.call("Create", "CreateTaskRequest", { id, bundle, rootfs, ...paths }, "CreateTaskResponse");
+        await shim.call("Start", "StartRequest", { id }, "StartResponse");
+        await fifos.see(/\/home\/of-root\n/);
+        expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(`${bundle}/rootfs `);
+        await shim.call("Kill", "KillRequest", { id, signal: 9 }, "Empty");
+        await shim.call("Wait", "WaitRequest", { id }, "WaitResponse");
+        await shim.call("Delete", "DeleteRequest", { id }, "DeleteResponse");
+        await shim.call("Shutdown", "ShutdownRequest", { id }, "Empty");
+      });
+      fifos.close();
+      return fifos.output;
+    };
+    expect(await task(image, ["loop", "rw", "noatime"])).toMatch(/^\/dev\/vd\w \/ ext4 rw,noatime/);
+    expect(await fileIn(image, "/word")).toBe("kept\n");
+    expect(await task(image, ["loop", "ro"])).toMatch(/^\/dev\/vd\w \/ ext4 ro/);
+    const device = (await output("losetup", "-f", "--show", image)).trim();
+    try {
+      expect(await task(device, ["discard"])).toMatch(/^\/dev\/vd\w \/ ext4 rw.*discard/);
+    } finally {
+      await command("losetup", "-d", device);
+    }
+    expect(await fileIn(image, "/word")).toBe("kept\nkept\n");
   });
 
   runvTest("with the shim its machine goes, and delete tells so", async (rig) => {

@@ -17,6 +17,17 @@ export async function makeImage(directory: string, name = "disk.img"): Promise<s
 /** Reads a file of an image that nobody has open. */
 export const fileIn = (image: string, path: string): Promise<string> => output("debugfs", "-R", `cat ${path}`, image);
 
+/** Whether a file system was left as one that was unmounted: without a journal to be played back, which takes writing. */
+export const isWhole = async (image: string): Promise<boolean> =>
+  !(await output("dumpe2fs", "-h", image)).includes("needs_recovery");
+
+/** Puts a file in the place of one in an image that nobody has open. */
+export async function putInto(image: string, path: string, text: string): Promise<void> {
+  const file = `${image}.put`;
+  writeFileSync(file, text);
+  for (const request of [`rm ${path}`, `write ${file} ${path}`]) await command("debugfs", "-w", "-R", request, image);
+}
+
 /** The options of a bundle whose root file system is an image, or a block device. */
 export const onDisk = (image: string, args: string[], change: (config: Config) => void = () => {}) => ({
   args,

@@ -38,10 +38,12 @@ export class TestShim {
       await shim.run("delete");
       shim.#stopListening();
     }
-    const left = [".shims", namespace].flatMap((name) =>
-      list(join(shim.root, ".containerd", name)).filter((entry) => entry !== ".sandboxes"),
-    );
-    if (left.length > 0) throw new Error(`left of the shim: ${left.join(", ")}`);
+    const left = () =>
+      [".shims", namespace].flatMap((name) =>
+        list(join(shim.root, ".containerd", name)).filter((entry) => entry !== ".sandboxes"),
+      );
+    // Who was told to shut down has answered before it did.
+    await until("nothing to be left of the shim", () => left().length === 0);
   }
 
   /** runv's own root, below which the shim's is. */
@@ -119,11 +121,12 @@ export class TestShim {
 }
 
 /** A bundle as containerd makes one: its root file system comes with the Create request. */
-export async function bareBundle(rig: Rig, args: string[]) {
+export async function bareBundle(rig: Rig, args: string[], { readonly = true } = {}) {
   const bundle = await rig.bundle({
     args,
     change: (config) => {
       config.linux.cgroupsPath = `/${rig.name}`;
+      config.root.readonly = readonly;
     },
   });
   const file = join(bundle, "config.json");
