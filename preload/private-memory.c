@@ -9,12 +9,17 @@
  * - a hole in what was opened for reading is said to be made. QEMU goes on to forget its own copies (madvise, MADV_DONTNEED), and the guest
  *   finds there what its template had. It may find anything: runv's device does not promise that such pages are empty (`page-poison=off`).
  *
+ * A clone whose files are served by this library is told that its memory is shared, for from 11.0 on QEMU tells a vhost-user device of no other
+ * (vhost_user_mem_section_filter). What is opened for reading cannot be mapped so, writable: it is mapped privately. QEMU forgets pages of memory that is
+ * shared, and a file's, in the same two steps.
+ *
  * Where this is not loaded QEMU does not start, and the machine boots without a template.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -49,13 +54,25 @@ static int allocate(int fd, int mode, off_t offset, off_t length)
 	return result;
 }
 
+static void *map(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	const int type = flags & MAP_TYPE;
+	long result = syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+
+	if (result < 0 && errno == EACCES && type == MAP_SHARED && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		result = syscall(SYS_mmap, address, length, protection, (flags & ~MAP_TYPE) | MAP_PRIVATE, fd, offset);
+	return (void *)result;
+}
+
 /* The names under which QEMU calls them: with musl, with glibc, and with glibc's checks. */
 
 int plain_open(const char *path, int flags, ...) __asm__("open");
 int checked_open(const char *path, int flags) __asm__("__open64_2");
 int plain_fallocate(int fd, int mode, off_t offset, off_t length) __asm__("fallocate");
+void *plain_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) __asm__("mmap");
 extern __typeof__(plain_open) large_open __asm__("open64") __attribute__((alias("open")));
 extern __typeof__(plain_fallocate) large_fallocate __asm__("fallocate64") __attribute__((alias("fallocate")));
+extern __typeof__(plain_mmap) large_mmap __asm__("mmap64") __attribute__((alias("mmap")));
 
 static mode_t mode_in(int flags, va_list rest)
 {
@@ -81,4 +98,9 @@ int checked_open(const char *path, int flags)
 int plain_fallocate(int fd, int mode, off_t offset, off_t length)
 {
 	return allocate(fd, mode, offset, length);
+}
+
+void *plain_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset)
+{
+	return map(address, length, protection, flags, fd, offset);
 }

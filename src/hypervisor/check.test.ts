@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { check, checkFails, type Finding, formatCheck } from "./check";
-import { clonesFinding, deviceFindings } from "./qemu/check";
+import { deviceFindings } from "./qemu/check";
 
 const ok: Finding = { status: "ok", subject: "qemu", detail: "7.2" };
 const warning: Finding = { status: "warning", subject: "/dev/kvm", detail: "none\u001b", fix: "modprobe kvm" };
@@ -31,12 +31,6 @@ test("a QEMU without 9p", () => {
     "qemu virtio-net-pci": "ok",
     "qemu virtio-balloon-pci": "warning",
   });
-});
-
-test("a QEMU with which nothing is cloned, where runv serves the files", () => {
-  const of = (major: number, ownServer?: boolean) => clonesFinding([major, 1, 0], ownServer);
-  expect([of(10, true), of(11)]).toEqual([[], []]);
-  expect(of(11, true)).toMatchObject([{ status: "warning", detail: expect.stringContaining("each machine boots") }]);
 });
 
 test("without kernel, initrd or driver the check says what to do", async () => {

@@ -4,8 +4,7 @@ import type { Finding } from "../driver";
 import { identifyQemu, installHint } from "./binary";
 import { kvmProblem } from "./kvm";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
-import type { QemuVersion } from "./version";
-import { changesFor, describeVersion } from "./versions";
+import { describeVersion } from "./versions";
 
 /** What a machine is made of, and what for; `needed` or not. */
 const devices = [
@@ -15,24 +14,13 @@ const devices = [
   { name: "virtio-balloon-pci", purpose: "giving memory back", needed: false },
 ] as const;
 
-interface CheckedOptions extends QemuOptions {
-  /** Files are served by runv in QEMU's process. */
-  ownServer?: boolean;
-}
-
 /** Looks at QEMU's program, its devices and the accelerator. */
-export async function checkQemu(wanted: AcceleratorChoice, options: CheckedOptions): Promise<Finding[]> {
+export async function checkQemu(wanted: AcceleratorChoice, options: QemuOptions): Promise<Finding[]> {
   const accelerator = checkAccelerator(wanted);
   try {
     const { path, version } = await identifyQemu(options.qemu, undefined, options.guests);
     const qemu: Finding = { status: "ok", subject: "qemu", detail: `${path}, ${describeVersion(version)}` };
-    return [
-      qemu,
-      ...clonesFinding(version, options.ownServer),
-      ...deviceFindings(await ask(path, "-device")),
-      ...tcgFinding(await ask(path, "-accel")),
-      accelerator,
-    ];
+    return [qemu, ...deviceFindings(await ask(path, "-device")), ...tcgFinding(await ask(path, "-accel")), accelerator];
   } catch (error) {
     const fix = error instanceof RunvError ? error.hint : undefined;
     return [{ status: "missing", subject: "qemu", detail: messageOf(error), ...(fix && { fix }) }, accelerator];
@@ -47,13 +35,6 @@ export function deviceFindings(list: string): Finding[] {
     const detail = `this QEMU was built without it: ${purpose}`;
     return { status: needed ? "missing" : "warning", subject, detail, fix: `a QEMU that has it: ${installHint}` };
   });
-}
-
-/** What a version of QEMU costs, as files are shared. */
-export function clonesFinding(version: QemuVersion, ownServer = false): Finding[] {
-  if (!ownServer || changesFor(version).ownMemory) return [];
-  const detail = "it tells a server of files nothing of a clone's memory: with --share fuse each machine boots";
-  return [{ status: "warning", subject: "qemu clones", detail }];
 }
 
 function tcgFinding(list: string): Finding[] {

@@ -22,8 +22,8 @@ import { readPreload } from "./preload";
 import { type AcceleratorChoice, chooseAccelerator, type QemuOptions } from "./probe";
 import { Qmp } from "./qmp";
 import { counterKHz } from "./tsc";
-import { formatVersion, type QemuVersion } from "./version";
-import { changesFor, reportsFreePages } from "./versions";
+import type { QemuVersion } from "./version";
+import { reportsFreePages } from "./versions";
 import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
 
 export interface LaunchOptions extends QemuOptions {
@@ -42,11 +42,6 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory, options.guests);
   const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
-  if (options.ownServer === true && spec.memory !== undefined && !changesFor(version).ownMemory) {
-    // It boots instead.
-    const message = `QEMU ${formatVersion(version)} does not show the memory of a clone to runv's server of files`;
-    throw new RunvError("UNSUPPORTED", message, { hint: "--share 9p has clones there; without them machines boot" });
-  }
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
   const server = virtiofs?.server;
   // QEMU's end and the server's.

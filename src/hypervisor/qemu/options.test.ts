@@ -114,6 +114,14 @@ test("a share over virtiofs, and memory that virtiofsd is given", () => {
   expect(given("-device", virtiofs).at(-2)).toBe("vhost-user-fs-pci,id=share,chardev=share,tag=share,queue-size=1024");
 });
 
+test("a clone's memory, which QEMU is told is shared where others serve its files", () => {
+  const share = (change: Partial<QemuMachine>) => /share=(\w+)/.exec(given("-object", change)[0]!)![1];
+  const memory = { path: "/memory", write: false };
+  expect(share({ memory })).toBe("off");
+  expect(share({ memory, sharesMemory: true })).toBe("on");
+  expect(share({ memory: { ...memory, write: true } })).toBe("on");
+});
+
 test("pages are cleared where an emulated processor does not hear who else writes to them", () => {
   const clears = (change: Partial<QemuMachine>) => given("-append", change)[0]!.includes(" init_on_alloc=1 ");
   expect(clears({ accelerator: "tcg", sharesMemory: true })).toBeTrue();

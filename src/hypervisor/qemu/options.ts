@@ -161,12 +161,19 @@ function hasBackend({ memory, sharesMemory }: QemuMachine): boolean {
   return memory !== undefined || sharesMemory === true;
 }
 
+/**
+ * What is not to be written to is mapped privately, whatever QEMU is told (preload/private-memory.c). From 11.0 on it tells devices of vhost-user only of memory
+ * that it takes for shared (findings/vhost-user-private-memory.sh).
+ */
 function memoryOptions(machine: QemuMachine): string[] {
   if (!hasBackend(machine)) return [];
-  const { memory, memoryMiB } = machine;
+  const { memory, memoryMiB, sharesMemory } = machine;
   const size = `id=memory,size=${memoryMiB}M`;
   if (memory === undefined) return ["-object", `memory-backend-memfd,${size},share=on`];
-  return ["-object", `memory-backend-file,${size},mem-path=${value(memory.path)},share=${memory.write ? "on" : "off"}`];
+  return [
+    "-object",
+    `memory-backend-file,${size},mem-path=${value(memory.path)},share=${memory.write || sharesMemory ? "on" : "off"}`,
+  ];
 }
 
 function shareOptions(share: Share | { tag: string }, { accelerator, descriptors }: QemuMachine): string[] {

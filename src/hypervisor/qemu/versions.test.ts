@@ -13,10 +13,6 @@ test.each([
   expect(changesFor(of(text)).stateInSet).toBe(inSet);
 });
 
-test("a clone's memory is shown to the server of files until QEMU 11", () => {
-  expect(["7.2.22", "10.0.13", "11.1.3"].map((text) => changesFor(of(text)).ownMemory)).toEqual([true, true, false]);
-});
-
 test("a version that nobody has seen is told what the newest is, and is said to be new", () => {
   expect(changesFor(of("99.0.0"))).toEqual(changesFor(of(`${newestTried}.0`)));
   expect(describeVersion(of("99.0.0"))).toContain("newer than");

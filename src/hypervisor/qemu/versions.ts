@@ -18,8 +18,6 @@ interface Change {
   device?: string;
   /** A machine's state goes to a file by a set of descriptors; by a descriptor of its own otherwise. */
   stateInSet?: boolean;
-  /** Devices of vhost-user are told of memory that is the process's own, too: a clone's is. */
-  ownMemory?: boolean;
   /** A release note, a page of documentation or a commit of QEMU. */
   source: string;
 }
@@ -44,7 +42,6 @@ const changes: readonly Change[] = [
   },
   // `fd:` of a plain file is refused from 11.0 on.
   { since: "9.1", stateInSet: true, source: "commit 6d3279655ac4; docs/about/removed-features.rst, fd: URI" },
-  { since: "5.0", until: "11.0", ownMemory: true, source: "findings/vhost-user-private-memory.sh" },
 ];
 
 /** The newest version with which runv was tried. */
@@ -68,7 +65,6 @@ export function changesFor(version: QemuVersion, guests: Architecture = architec
     processor: own.flatMap(({ processor = [] }) => processor),
     devices: own.flatMap(({ device = [] }) => device),
     stateInSet: own.some(({ stateInSet }) => stateInSet === true),
-    ownMemory: own.some(({ ownMemory }) => ownMemory === true),
   };
 }
 
