@@ -54,16 +54,28 @@ export interface ServiceOptions extends Omit<TaskOptions, "global"> {
   onShutdown(): void;
 }
 
-/** What serves the calls. It has no task yet. */
-export function taskService(options: ServiceOptions): Serve {
-  const handlers = handlersOf(options, new Map());
-  return (service, method, payload) => {
-    if (!services.includes(service) || !Object.hasOwn(calls, method)) return undefined;
-    return serve(handlers, method as keyof Calls, payload);
+export interface TaskService {
+  serve: Serve;
+  /** Whether it has a task, or makes one: it has none yet. */
+  hasTasks(): boolean;
+}
+
+/** What serves the calls. */
+export function taskService(options: ServiceOptions): TaskService {
+  const tasks = new Map<string, Task>();
+  const making = new Set<string>();
+  const hasTasks = () => tasks.size > 0 || making.size > 0;
+  const handlers = handlersOf(options, tasks, making, hasTasks);
+  return {
+    serve(service, method, payload) {
+      if (!services.includes(service) || !Object.hasOwn(calls, method)) return undefined;
+      return answer(handlers, method as keyof Calls, payload);
+    },
+    hasTasks,
   };
 }
 
-async function serve<N extends keyof Calls>(handlers: Handlers, name: N, payload: Uint8Array): Promise<Uint8Array> {
+async function answer<N extends keyof Calls>(handlers: Handlers, name: N, payload: Uint8Array): Promise<Uint8Array> {
   const [asked, answered] = calls[name];
   let request: Received<Calls[N][0]>;
   try {
@@ -78,10 +90,14 @@ async function serve<N extends keyof Calls>(handlers: Handlers, name: N, payload
   }
 }
 
-function handlersOf(options: ServiceOptions, tasks: Map<string, Task>): Handlers {
+/** @param making ids of tasks that are being made */
+function handlersOf(
+  options: ServiceOptions,
+  tasks: Map<string, Task>,
+  making: Set<string>,
+  hasTasks: () => boolean,
+): Handlers {
   const { global, publisher } = options;
-  /** Ids of tasks that are being made. */
-  const making = new Set<string>();
   const find = (id: string): Task => {
     const task = tasks.get(id);
     if (task === undefined) throw noTask();
@@ -209,7 +225,7 @@ function handlersOf(options: ServiceOptions, tasks: Map<string, Task>): Handlers
 
     Shutdown() {
       // Of a pod there may be others.
-      if (tasks.size === 0 && making.size === 0) options.onShutdown();
+      if (!hasTasks()) options.onShutdown();
       return {};
     },
   };

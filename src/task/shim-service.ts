@@ -10,6 +10,7 @@ import { listen } from "../ttrpc/server";
 import { maxToGuest } from "../wire/frame";
 import { connectFrames } from "../wire/frame-socket";
 import { decodeJson } from "../wire/frame-stream";
+import { whenAbandoned } from "./abandoned";
 import { rootOf, socketOf } from "./places";
 import { Publisher, type PublisherOptions } from "./publisher";
 import { taskService } from "./service";
@@ -75,27 +76,33 @@ function serve(plan: ServiceBegin, end: (code: number) => void): void {
   mkdirSync(root, { recursive: true, mode: 0o711 });
   const publisher = new Publisher(plan);
   let count = 0;
-  const stop = listen(
-    socketOf(directory),
-    taskService({
-      global: { ...global, root, debug: global.debug || debug },
-      namespace,
-      publisher,
-      directory,
-      newDirectory() {
-        const path = `${directory}/p${count++}`;
-        mkdirSync(path, { mode: 0o700 });
-        return path;
-      },
-      onShutdown: () => {
-        // After the answer.
-        void atMost(lastWordsMs, publisher.settled()).then(() => {
-          stop();
-          rmSync(directory, { recursive: true, force: true });
-          end(0);
-        });
-      },
-    }),
+  const onShutdown = () => {
+    // After the answer.
+    void atMost(lastWordsMs, publisher.settled()).then(() => {
+      server.stop();
+      rmSync(directory, { recursive: true, force: true });
+      end(0);
+    });
+  };
+  const service = taskService({
+    global: { ...global, root, debug: global.debug || debug },
+    namespace,
+    publisher,
+    directory,
+    newDirectory() {
+      const path = `${directory}/p${count++}`;
+      mkdirSync(path, { mode: 0o700 });
+      return path;
+    },
+    onShutdown,
+  });
+  const server = listen(socketOf(directory), service.serve);
+  whenAbandoned(
+    () => service.hasTasks() || server.clients > 0,
+    () => {
+      log.warn("containerd has asked for no task: the shim ends");
+      onShutdown();
+    },
   );
 }
 

@@ -5,15 +5,15 @@ import { TtrpcClient } from "./client";
 import { encodeFrame, FrameDecoder, FrameType, mostPayload } from "./frame";
 import { requests, responses } from "./messages";
 import { CallRefused, Status } from "./refusal";
-import { listen } from "./server";
+import { listen, type Server } from "./server";
 
 const directory = mkdtempSync("/tmp/runv-ttrpc-");
 const path = `${directory}/s`;
 const held = Promise.withResolvers<Uint8Array>();
-let stop = () => {};
+let server: Server;
 
 beforeAll(() => {
-  stop = listen(path, (service, method, payload) => {
+  server = listen(path, (service, method, payload) => {
     if (service !== "test") return undefined;
     if (method === "echo") return Promise.resolve(payload);
     if (method === "wait") return held.promise;
@@ -23,7 +23,7 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  stop();
+  server.stop();
   rmSync(directory, { recursive: true });
 });
 
@@ -53,10 +53,10 @@ test("calls are answered, also when others wait", () =>
 
 test("who waits is told when the server goes", async () => {
   const other = `${directory}/other`;
-  const end = listen(other, () => new Promise(() => {}));
+  const going = listen(other, () => new Promise(() => {}));
   const client = await TtrpcClient.connect(other);
   const waiting = client.call("test", "wait", new Uint8Array(), 5_000);
-  end();
+  going.stop();
   await expect(waiting).rejects.toMatchObject({ code: Status.unavailable });
   expect(client.isOpen).toBe(false);
 });
@@ -117,12 +117,12 @@ describe("what no client sends", () => {
 
   test("more calls at once than are taken", async () => {
     const pending = `${directory}/pending`;
-    const end = listen(pending, () => new Promise(() => {}));
+    const going = listen(pending, () => new Promise(() => {}));
     const client = await TtrpcClient.connect(pending);
     const call = () => client.call("test", "wait", new Uint8Array(), 60_000);
     for (let count = 0; count < 4096; count++) call().catch(() => {});
     await expect(call()).rejects.toMatchObject({ code: Status.resourceExhausted });
     client.close();
-    end();
+    going.stop();
   });
 });

@@ -16,24 +16,42 @@ export type Serve = (service: string, method: string, payload: Uint8Array) => Pr
 /** How many calls of one connection may be under way: each task has a Wait or two. */
 const mostCalls = 4096;
 
+/** A socket that is listened on. */
+export interface Server {
+  /** How many clients are connected now. */
+  readonly clients: number;
+  /** Listens no more, and ends all connections. */
+  stop(): void;
+}
+
 /**
- * Listens, until this process ends or the function is called that is returned.
+ * Listens, until this process ends or the server is stopped.
  * @throws Error when the path cannot be listened on
  */
-export function listen(unix: string, serve: Serve): () => void {
+export function listen(unix: string, serve: Serve): Server {
+  const clients = new Set<Connection>();
   const listener = Bun.listen<Connection>({
     unix,
     socket: {
       open(socket) {
         socket.data = new Connection(serve, new Channel(socket));
+        clients.add(socket.data);
       },
       data: (socket, bytes) => socket.data.take(bytes),
       drain: (socket) => socket.data.drain(),
-      close: (socket) => socket.data.closed(),
+      close({ data }) {
+        clients.delete(data);
+        data.closed();
+      },
       error: (socket) => socket.data.closed(),
     },
   });
-  return () => listener.stop(true);
+  return {
+    get clients() {
+      return clients.size;
+    },
+    stop: () => listener.stop(true),
+  };
 }
 
 export class Connection {

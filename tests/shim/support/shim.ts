@@ -57,11 +57,12 @@ export class TestShim {
 
   /** Hears events from now on. */
   listen(): void {
-    this.#stopListening = listen(this.eventsSocket, async (_service, _method, payload) => {
+    const { stop } = listen(this.eventsSocket, async (_service, _method, payload) => {
       const { envelope } = codec("ForwardRequest").decode(payload);
       this.events.push(inShort(envelope!));
       return new Uint8Array();
     });
+    this.#stopListening = stop;
   }
 
   /** Hears no more, as a containerd that is away. */
