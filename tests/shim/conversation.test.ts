@@ -173,6 +173,30 @@ describe("calls", () => {
     });
   });
 
+  runvTest("where there is no socket for events, the program that containerd names is told them", async (rig) => {
+    const { bundle, rootfs } = await bareBundle(rig, ["true"]);
+    const id = rig.id("task");
+    const tells = async (shim: TestShim) => {
+      await shim.call("Create", "CreateTaskRequest", { id, bundle, rootfs }, "CreateTaskResponse");
+      await shim.call("Start", "StartRequest", { id }, "StartResponse");
+      await shim.call("Wait", "WaitRequest", { id }, "WaitResponse");
+      await shim.call("Delete", "DeleteRequest", { id }, "DeleteResponse");
+      await until("all events", () => shim.published.length === 4);
+      const told = shim.published.map((line) =>
+        /^--address \/nowhere publish --topic (\S+) --namespace test (\w+)$/.exec(line)!.slice(1),
+      );
+      expect(told.map(([topic]) => topic)).toEqual(
+        ["create", "start", "exit", "delete"].map((name) => `/tasks/${name}`),
+      );
+      const { type_url, value } = codec("Any").decode(Buffer.from(told[2]![1]!, "hex"));
+      expect(type_url).toBe("containerd.events.TaskExit");
+      expect(codec("TaskExit").decode(value)).toMatchObject({ container_id: id, id, exit_status: 0 });
+      expect(shim.events).toEqual([]);
+      await shim.call("Shutdown", "ShutdownRequest", { id }, "Empty");
+    };
+    await TestShim.with(rig, id, bundle, tells, { TTRPC_ADDRESS: "" });
+  });
+
   runvTest("an image and a block device are disks of the machine, and nothing is mounted on the host", async (rig) => {
     const image = await makeImage(rig.directory);
     const script = "grep ' / ' /proc/mounts; echo $HOME; echo kept >> /word; exec sleep 1000";

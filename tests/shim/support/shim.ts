@@ -27,11 +27,20 @@ export class TestShim {
   ) {}
 
   /** Runs `body` with a shim of a bundle, which is started and ended as containerd does. */
-  static async with(rig: Rig, id: string, bundle: string, body: (shim: TestShim) => Promise<void>): Promise<void> {
+  static async with(
+    rig: Rig,
+    id: string,
+    bundle: string,
+    body: (shim: TestShim) => Promise<void>,
+    env: Record<string, string> = {},
+  ): Promise<void> {
     const shim = new TestShim(rig, id, bundle);
+    writeFileSync(shim.publisher, `#!/bin/sh\necho "$@ $(od -An -v -tx1 | tr -d ' \\n')" >> "$0.log"\n`, {
+      mode: 0o755,
+    });
     try {
       shim.listen();
-      await shim.start();
+      await shim.start(env);
       await body(shim);
     } finally {
       shim.#client?.close();
@@ -55,6 +64,17 @@ export class TestShim {
     return join(this.rig.directory, "events.sock");
   }
 
+  /** The program that publishes events where there is no socket for them: it keeps what it is given in `published`. */
+  get publisher(): string {
+    return join(this.rig.directory, "publish");
+  }
+
+  /** What it was given, with the event's bytes in hexadecimal. */
+  get published(): string[] {
+    const file = `${this.publisher}.log`;
+    return existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+  }
+
   /** Hears events from now on. */
   listen(): void {
     const { stop } = listen(this.eventsSocket, async (_service, _method, payload) => {
@@ -72,7 +92,7 @@ export class TestShim {
 
   /** `containerd-shim-runv-v2 start` or `delete`. @returns its standard output */
   async run(action: "start" | "delete", env: Record<string, string> = {}): Promise<Uint8Array> {
-    const flags = ["-namespace", namespace, "-address", "/nowhere", "-publish-binary", "/bin/false", "-id", this.id];
+    const flags = ["-namespace", namespace, "-address", "/nowhere", "-publish-binary", this.publisher, "-id", this.id];
     const child = Bun.spawn(commandLine(["--root", this.root, "containerd-shim", ...flags, action]), {
       cwd: this.bundle,
       env: { ...process.env, [marker]: this.rig.name, TTRPC_ADDRESS: this.eventsSocket, ...env },
@@ -87,9 +107,10 @@ export class TestShim {
     return answer;
   }
 
-  async start(): Promise<void> {
+  /** @param env of `start` */
+  async start(env: Record<string, string> = {}): Promise<void> {
     mkdirSync(this.root, { recursive: true });
-    const address = Buffer.from(await this.run("start")).toString();
+    const address = Buffer.from(await this.run("start", env)).toString();
     if (readFileSync(join(this.bundle, "address"), "utf8") !== address) throw new Error(`no address file: ${address}`);
     this.#client = await TtrpcClient.connect(this.socket);
   }
