@@ -143,6 +143,8 @@ export const AF_UNIX = 1;
 export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+/** shutdown(2): no more is sent. */
+export const SHUT_WR = 1;
 export const AF_NETLINK = 16;
 export const AF_VSOCK = 40;
 export const SOCK_STREAM = 1;

@@ -4,6 +4,7 @@ import { disassemble } from "../program/disassembler";
 import type { Program } from "../program/program";
 import { serveConnection, serveDatagrams } from "./dns/guest-programs";
 import { configureNetwork, holdNetwork, moveToProcess, watchLinks } from "./guest-programs";
+import { connectToLoopback } from "./loopback/guest-program";
 
 const steps = [{ doing: "set something", request: setLink(2, { up: true }), accept: [] }];
 const place = { ip: "127.0.0.11", port: 53 };
@@ -13,7 +14,8 @@ const programs: [what: string, make: (namespace: number | undefined) => Program]
   ["configures it", (namespace) => configureNetwork(steps, namespace)[0]!],
   ["watches its interfaces", watchLinks],
   ["answers for its resolver over UDP", (namespace) => serveDatagrams({ ...place, namespace }, 1)],
-  ["and over TCP", (namespace) => serveConnection({ ...place, namespace }, 1)],
+  ["and over TCP", (namespace) => serveConnection({ ...place, namespace })],
+  ["connects to its loopback address", (namespace) => connectToLoopback(80, namespace)],
 ];
 
 for (const [what, make] of programs) {

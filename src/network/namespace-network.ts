@@ -15,6 +15,7 @@ import { addressOf, refused } from "./extra-interfaces";
 import type { GuestNamespace } from "./guest-namespace";
 import type { HostNamespace } from "./host-namespace";
 import type { InterfaceInfo, UpdateInterface } from "./interface-requests";
+import type { LoopbackForwarder } from "./loopback/forwarder";
 import type { FirstNetwork } from "./machine-network";
 import type { MachineNics } from "./nics";
 import { Plugs } from "./plugs";
@@ -41,6 +42,7 @@ export class NamespaceNetwork implements FirstNetwork {
   #told = new Map<string, Item>();
   #attached: Attached | undefined;
   #stopWatching: (() => void) | undefined;
+  #loopback: Promise<LoopbackForwarder | undefined> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param own whether the namespace was made for the machine */
@@ -139,6 +141,8 @@ export class NamespaceNetwork implements FirstNetwork {
     this.#stopWatching = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    void this.#loopback?.then((forwarder) => forwarder?.close());
+    this.#loopback = undefined;
   }
 
   async #sync(complete: boolean): Promise<void> {
@@ -152,6 +156,12 @@ export class NamespaceNetwork implements FirstNetwork {
     for (const link of config.links) if (!all.has(link.index)) await this.#plugs.plug(link, machine, guest, hidden);
     await this.#configure(config);
     if (names.update()) this.#plugs.letNamesThrough();
+    if (complete) this.#loopback ??= this.#forwardLoopback(guest);
+  }
+
+  async #forwardLoopback(guest: GuestNamespace): Promise<LoopbackForwarder | undefined> {
+    const { LoopbackForwarder } = await import("./loopback/forwarder");
+    return this.#loopback === undefined ? undefined : LoopbackForwarder.begin(this.#host, guest);
   }
 
   /** Follows the namespace: what changes comes in many pieces. */

@@ -10,12 +10,12 @@ import {
   SOCK_STREAM,
   SOL_SOCKET,
 } from "../../linux/constants";
-import { viewOf } from "../../linux/netlink/message";
-import { parseIp } from "../../linux/netlink/scalars";
-import { type Address, Assembler, type Label, type Register } from "../../program/assembler";
+import { Assembler, type Label, type Register } from "../../program/assembler";
 import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
+import { carryConnection, carryingHead } from "../carried";
 import { enterNetwork } from "../guest-programs";
+import { socketAddress } from "../socket-address";
 
 /**
  * A datagram on its way between guest and host: its length (4 bytes, and 4 that are zero), the guest's struct sockaddr_in, and what is
@@ -66,34 +66,15 @@ export function serveDatagrams(place: Place, credit: number): Program {
 }
 
 /** Waits for a connection, stops, and carries it. */
-export function serveConnection(place: Place, credit: number): Program {
+export function serveConnection(place: Place): Program {
   const p = new Assembler();
   const listener = bound(p, SOCK_STREAM, place);
   p.syscall("listen", [listener, 16]);
   const connection = p.value("accept4", [listener, 0, 0, SOCK_CLOEXEC]);
   p.syscall("close", [listener]);
   p.stop();
-  const buffer = p.zeroed(recordSize);
-  const received = p.register();
-  loop(p, connection, {
-    readable: ({ next, end, pollfd }) => {
-      const ended = p.label();
-      p.syscall("read", [connection, buffer, recordSize], { into: received, accept: "any", otherwise: end });
-      p.jumpIf(received, "=", 0, ended);
-      p.syscall("write", [stdout, buffer, received]);
-      p.jump(next);
-      p.place(ended);
-      // Its other half may go on: from now on only stdin is waited for.
-      p.syscall("close", [stdout]);
-      p.store(pollfd, -1, 4);
-    },
-    stdin: ({ end }) => {
-      p.syscall("read", [stdin, buffer, recordSize], { into: received });
-      p.jumpIf(received, "=", 0, end);
-      p.syscall("write", [connection, buffer, received], { accept: "any", otherwise: end });
-    },
-  });
-  return p.assemble({ ...bothWays, credit });
+  carryConnection(p, connection);
+  return p.assemble(carryingHead);
 }
 
 function bound(p: Assembler, type: number, { ip, port, namespace }: Place): Register {
@@ -103,17 +84,8 @@ function bound(p: Assembler, type: number, { ip, port, namespace }: Place): Regi
   const one = p.bytes(Uint8Array.of(1, 0, 0, 0));
   p.syscall("setsockopt", [socket, SOL_SOCKET, SO_REUSEADDR, one, 4]);
   if (type === SOCK_STREAM) p.syscall("setsockopt", [socket, SOL_SOCKET, SO_REUSEPORT, one, 4]);
-  p.syscall("bind", [socket, p.bytes(sockaddrIn(ip, port)), addressSize]);
+  p.syscall("bind", [socket, p.bytes(socketAddress(ip, port)), addressSize]);
   return socket;
-}
-
-/** struct sockaddr_in. */
-function sockaddrIn(ip: string, port: number): Uint8Array {
-  const address = new Uint8Array(addressSize);
-  viewOf(address).setUint16(0, AF_INET, true);
-  viewOf(address).setUint16(2, port);
-  address.set(parseIp(ip)!, 4);
-  return address;
 }
 
 /** Where the parts of a loop may go. */
@@ -122,8 +94,6 @@ interface Places {
   next: Label;
   /** Out of the loop. */
   end: Label;
-  /** What is waited for. */
-  pollfd: Address;
 }
 
 /** Waits for a descriptor and for stdin, and does what is to be done for each, until one jumps to the end. */
@@ -147,7 +117,7 @@ function loop(p: Assembler, fd: Register, parts: Record<"readable" | "stdin", (p
     const next = p.label();
     p.load(pollfd.plus(6), 2, events);
     p.jumpIf(events, "=", 0, next);
-    part({ next, end, pollfd });
+    part({ next, end });
     p.place(next);
   }
   p.jump(again);
