@@ -3,7 +3,6 @@
  * its own thread-local storage. preload/fork.c tells why.
  */
 #define _GNU_SOURCE
-#ifdef __x86_64__
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -25,11 +24,12 @@ enum {
 	/* How long threads may take to stop, and how often those are looked at that have not. */
 	PATIENCE = 500,
 	LOOK_MILLISECONDS = 10,
-	/* The C library's descriptor of a thread, where its thread pointer shows; that of glibc 2.36 has 2304 bytes. */
+	/*
+	 * How much of the C library's descriptor of a thread is looked at; that of glibc 2.36 has 2304 bytes. The thread pointer shows to its
+	 * beginning, or behind its end.
+	 */
 	DESCRIPTOR = 2048,
-	/* Of the kernel's headers, which musl's compiler has not: asm/prctl.h, asm/signal.h, linux/futex.h. */
-	ARCH_SET_FS_ = 0x1002,
-	ARCH_GET_FS_ = 0x1003,
+	/* Of the kernel's headers, which musl's compiler has not: asm/signal.h, linux/futex.h. */
 	SA_RESTORER_ = 0x04000000,
 	FUTEX_WAIT_PRIVATE_ = 128,
 	FUTEX_WAKE_PRIVATE_ = 129,
@@ -38,7 +38,7 @@ enum {
 struct thread {
 	int id;
 	/* Set by itself when it has stopped. */
-	uintptr_t pointer; /* the thread pointer, FS */
+	uintptr_t pointer; /* the thread pointer */
 	void *context; /* what sigreturn(2) goes on with; this is set last */
 };
 
@@ -50,19 +50,42 @@ static bool stopping; /* threads are to stop: one that the signal reaches late g
 /* Whether a clone has all its threads; a futex of theirs. */
 uint32_t fork_complete __attribute__((visibility("hidden"), used));
 
+/*
+ * fork_restorer: where signal handlers return to.
+ *
+ * fork_resume(context): this thread goes on as the one that has stopped with this context.
+ *
+ * fork_thread(flags, stack, parent_tid, child_tid, tls): clone(2); `stack` is a context, with which the thread goes on when there are
+ * all: before, the C library has wrong ids of some. It waits without a stack, for the context is the end of its own.
+ */
+#if defined(__x86_64__)
+enum {
+	FIRST_OF_DESCRIPTOR = 0,
+	/* asm/prctl.h */
+	ARCH_SET_FS_ = 0x1002,
+	ARCH_GET_FS_ = 0x1003,
+};
+
+static uintptr_t get_thread_pointer(void)
+{
+	uintptr_t pointer;
+
+	CALL(arch_prctl, ARCH_GET_FS_, &pointer);
+	return pointer;
+}
+
+static void set_thread_pointer(uintptr_t pointer)
+{
+	CALL(arch_prctl, ARCH_SET_FS_, pointer);
+}
+
 __asm__(".text\n"
-	/* Where signal handlers return to. */
 	"fork_restorer:\n"
 	"	mov $15, %eax\n" /* rt_sigreturn */
 	"	syscall\n"
-	/* fork_resume(context): this thread goes on as the one that has stopped with this context. */
 	"fork_resume:\n"
 	"	mov %rdi, %rsp\n"
 	"	jmp fork_restorer\n"
-	/*
-	 * fork_thread(flags, stack, parent_tid, child_tid, tls): clone(2); `stack` is a context, with which the thread goes on when there are
-	 * all: before, the C library has wrong ids of some. It waits without a stack, for the context is the end of its own.
-	 */
 	"fork_thread:\n"
 	"	mov %rcx, %r10\n"
 	"	mov $56, %eax\n" /* clone */
@@ -79,6 +102,50 @@ __asm__(".text\n"
 	"	mov $202, %eax\n" /* futex */
 	"	syscall\n"
 	"	jmp 1b\n");
+#elif defined(__aarch64__)
+enum { FIRST_OF_DESCRIPTOR = -DESCRIPTOR };
+
+static uintptr_t get_thread_pointer(void)
+{
+	uintptr_t pointer;
+
+	__asm__ volatile("mrs %0, tpidr_el0" : "=r"(pointer));
+	return pointer;
+}
+
+static void set_thread_pointer(uintptr_t pointer)
+{
+	__asm__ volatile("msr tpidr_el0, %0" ::"r"(pointer));
+}
+
+/* A context lies behind a siginfo_t of 128 bytes, at which the stack pointer shows when a handler is called (arch/arm64/kernel/signal.c). */
+__asm__(".text\n"
+	"fork_restorer:\n"
+	"	mov x8, #139\n" /* rt_sigreturn */
+	"	svc #0\n"
+	"fork_resume:\n"
+	"	sub x0, x0, #128\n"
+	"	mov sp, x0\n"
+	"	b fork_restorer\n"
+	"fork_thread:\n"
+	"	sub x1, x1, #128\n"
+	"	mov x5, x3\n" /* the kernel has the last two the other way round here */
+	"	mov x3, x4\n"
+	"	mov x4, x5\n"
+	"	mov x8, #220\n" /* clone */
+	"	svc #0\n"
+	"	cbz x0, 1f\n"
+	"	ret\n"
+	"1:	adrp x0, fork_complete\n"
+	"	add x0, x0, #:lo12:fork_complete\n"
+	"	ldar w2, [x0]\n"
+	"	cbnz w2, fork_restorer\n"
+	"	mov x1, #128\n" /* FUTEX_WAIT_PRIVATE, while it is 0, for ever */
+	"	mov x3, xzr\n"
+	"	mov x8, #98\n" /* futex */
+	"	svc #0\n"
+	"	b 1b\n");
+#endif
 
 void fork_restorer(void) __attribute__((visibility("hidden")));
 noreturn void fork_resume(void *context) __attribute__((visibility("hidden")));
@@ -95,7 +162,7 @@ static void stop_here(int number, siginfo_t *info, void *context)
 	for (int i = 0; i < thread_count; i++) {
 		if (threads[i].id != id)
 			continue;
-		CALL(arch_prctl, ARCH_GET_FS_, &threads[i].pointer);
+		threads[i].pointer = get_thread_pointer();
 		__atomic_store_n(&threads[i].context, context, __ATOMIC_SEQ_CST);
 		__atomic_add_fetch(&stopped, 1, __ATOMIC_SEQ_CST);
 		CALL(futex, &stopped, FUTEX_WAKE_PRIVATE_, 1);
@@ -124,7 +191,7 @@ static int stop_unlisted(int process, int self)
 		char name[];
 	};
 	static _Alignas(8) char buffer[4096];
-	int directory = (int)CALL(open, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int directory = (int)CALL(openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int found = 0;
 	long length;
 
@@ -208,7 +275,7 @@ long find_id_offset(void)
 {
 	long found = -1;
 
-	for (long offset = 0; offset < DESCRIPTOR; offset += (long)sizeof(int)) {
+	for (long offset = FIRST_OF_DESCRIPTOR; offset < FIRST_OF_DESCRIPTOR + DESCRIPTOR; offset += (long)sizeof(int)) {
 		bool everywhere = true;
 
 		for (int i = 0; i < thread_count && everywhere; i++)
@@ -251,7 +318,6 @@ noreturn void resume_threads(int main, long id_offset)
 		CALL(exit_group, EXIT_FAILED);
 	__atomic_store_n(&fork_complete, 1, __ATOMIC_SEQ_CST);
 	CALL(futex, &fork_complete, FUTEX_WAKE_PRIVATE_, INT32_MAX);
-	CALL(arch_prctl, ARCH_SET_FS_, own->pointer);
+	set_thread_pointer(own->pointer);
 	fork_resume(own->context);
 }
-#endif

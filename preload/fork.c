@@ -21,7 +21,6 @@
  * which time there is no other thread.
  */
 #define _GNU_SOURCE
-#ifdef __x86_64__
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -247,4 +246,3 @@ __attribute__((constructor)) static void begin(void)
 	CALL(rt_sigaction, SIGCHLD, &ignore, 0, 8);
 	start_thread(STACK, fork_for_all);
 }
-#endif

@@ -1,5 +1,4 @@
 /* Threads that are none of the C library's: it knows nothing of them, and they call none of its functions that has a state. */
-#ifdef __x86_64__
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
@@ -9,6 +8,7 @@
 #include "call.h"
 #include "thread.h"
 
+#if defined(__x86_64__)
 __asm__(".text\n"
 	/* enter_thread(flags, stack, function): clone(2); the thread calls the function, which never returns. */
 	"enter_thread:\n"
@@ -24,6 +24,21 @@ __asm__(".text\n"
 	"1:	xor %ebp, %ebp\n"
 	"	call *%r9\n"
 	"	hlt\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+	"enter_thread:\n"
+	"	mov x9, x2\n"
+	"	mov x2, xzr\n"
+	"	mov x3, xzr\n"
+	"	mov x4, xzr\n"
+	"	mov x8, #220\n"
+	"	svc #0\n"
+	"	cbz x0, 1f\n"
+	"	ret\n"
+	"1:	mov x29, xzr\n"
+	"	blr x9\n"
+	"	brk #0\n");
+#endif
 
 long enter_thread(long flags, void *stack, void (*function)(void)) __attribute__((visibility("hidden")));
 
@@ -37,4 +52,3 @@ void start_thread(size_t size, void (*function)(void))
 	enter_thread(CLONE_VM | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM, stack + size, function);
 	CALL(rt_sigprocmask, SIG_SETMASK, &old, 0, 8);
 }
-#endif

@@ -1,5 +1,4 @@
 /* Requests for what is said of a file: its attributes, and the space of its file system. */
-#ifdef __x86_64__
 #include <sys/statfs.h>
 
 #include "fs.h"
@@ -218,4 +217,3 @@ long kill_set_ids(uint64_t id)
 
 	return node ? drop_set_ids(node) : -ESTALE;
 }
-#endif

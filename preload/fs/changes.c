@@ -8,12 +8,11 @@
  * What the guest itself changes is reported too, at once. So the events are taken before each request that changes something, and those after
  * it which it must have caused are its own.
  */
-#ifdef __x86_64__
+#include "fs.h"
+
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
-
-#include "fs.h"
 
 enum {
 	/* Seconds for which the guest keeps what it is told: for ever, that is. */
@@ -458,4 +457,3 @@ long serve_changes(const struct request *request)
 	agent = request->head.pid;
 	return HELD;
 }
-#endif

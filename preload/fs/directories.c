@@ -1,5 +1,4 @@
 /* Requests for what is in directories. */
-#ifdef __x86_64__
 #include "fs.h"
 
 struct host_entry {
@@ -90,4 +89,3 @@ long serve_readdir(struct request *request)
 	}
 	return length < 0 && done == 0 ? length : (long)done;
 }
-#endif

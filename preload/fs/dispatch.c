@@ -1,5 +1,4 @@
 /* What is to be done for a request. */
-#ifdef __x86_64__
 #include "fs.h"
 
 static bool begun;
@@ -138,4 +137,3 @@ long dispatch(struct request *request)
 	changes_end_own();
 	return result;
 }
-#endif

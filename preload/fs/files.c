@@ -1,8 +1,7 @@
 /* Requests for what is in files. */
-#ifdef __x86_64__
-#include <sys/inotify.h>
-
 #include "fs.h"
+
+#include <sys/inotify.h>
 
 enum {
 	RWF_APPEND_ = 0x10,
@@ -272,4 +271,3 @@ long serve_syncfs(struct request *request)
 	}
 	return result;
 }
-#endif

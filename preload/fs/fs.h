@@ -14,6 +14,10 @@
 #ifndef FS_H
 #define FS_H
 
+/* With glibc's headers, which this includes first. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>

@@ -1,5 +1,4 @@
 /* The files that the guest has open, by the numbers that it has for them. */
-#ifdef __x86_64__
 #include <sys/mman.h>
 
 #include "fs.h"
@@ -51,4 +50,3 @@ void handle_close(uint64_t id)
 	handles[id] = (struct handle){ .fd = -1, .next_free = free_list };
 	free_list = (uint32_t)id;
 }
-#endif

@@ -1,5 +1,4 @@
 /* The guest's memory. It is this process's own: QEMU's, mapped as QEMU likes, shared or not. */
-#ifdef __x86_64__
 #include "fs.h"
 
 static struct region regions[MOST_REGIONS];
@@ -50,4 +49,3 @@ bool memory_holds(uint64_t here, uint64_t size)
 	}
 	return false;
 }
-#endif

@@ -1,10 +1,9 @@
 /*
  * Requests for names. A name is one part of a path: it is looked up in a directory that is open, by itself, and nothing of it is followed.
  */
-#ifdef __x86_64__
-#include <sys/inotify.h>
-
 #include "fs.h"
+
+#include <sys/inotify.h>
 
 enum {
 	AT_EMPTY_PATH_ = 0x1000,
@@ -262,4 +261,3 @@ long serve_readlink(struct request *request)
 		return node ? -EINVAL : -ESTALE;
 	return CALL(readlinkat, node->fd, "", request->answer, request->room);
 }
-#endif

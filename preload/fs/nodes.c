@@ -2,10 +2,9 @@
  * The files that the guest knows, by the numbers that it has for them: each is a descriptor that names a file and can do nothing else
  * (O_PATH), so what happens to names on the host leads nowhere. The same file has one number as often as it is found below the same mount.
  */
-#ifdef __x86_64__
-#include <sys/mman.h>
-
 #include "fs.h"
+
+#include <sys/mman.h>
 
 enum {
 	/* As many as a process may have open (src/hypervisor/confinement.ts). */
@@ -268,4 +267,3 @@ long node_open(const struct node *node, int flags)
 		return -ENXIO;
 	return CALL(openat, AT_FDCWD, path.text, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
 }
-#endif

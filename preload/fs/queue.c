@@ -2,7 +2,6 @@
  * The device's queues (Virtual I/O Device 1.2, 2.7 "Split Virtqueues"). All of it is in the guest's memory, and the guest is hostile: each
  * number is read once, and looked at before it is used.
  */
-#ifdef __x86_64__
 #include "fs.h"
 
 struct queue queues[QUEUES];
@@ -309,4 +308,3 @@ void queue_serve(struct queue *queue)
 		changes_tell();
 	}
 }
-#endif

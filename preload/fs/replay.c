@@ -9,10 +9,9 @@
  *	IN_DELETE			unlinkat(2) of a name that is there as long as the agent asks
  *	IN_MOVED_FROM, IN_MOVED_TO	renameat2(2); from and to the top of the share, which nobody watches, where the other directory is not known
  */
-#ifdef __x86_64__
-#include <sys/inotify.h>
-
 #include "fs.h"
+
+#include <sys/inotify.h>
 
 enum {
 	AT_REMOVEDIR_ = 0x200,
@@ -313,4 +312,3 @@ long replay(struct request *request)
 	}
 	return -EPERM;
 }
-#endif

@@ -8,7 +8,6 @@
  * The thread is none of the C library's. It has its own umask and leaves everything alone but the socket, which has a fixed number, what it is sent
  * over it, and the files that it opens below /share.
  */
-#ifdef __x86_64__
 #define _GNU_SOURCE
 #include <poll.h>
 #include <sched.h>
@@ -247,7 +246,7 @@ static noreturn void serve_for_ever(void)
 		for (int i = 0; i < QUEUES; i++)
 			wait[1 + i] = (struct pollfd){ queues[i].enabled ? queues[i].kick : -1, POLLIN, 0 };
 		wait[1 + QUEUES] = (struct pollfd){ changes_fd, POLLIN, 0 };
-		ready = CALL(poll, wait, 2 + QUEUES, -1);
+		ready = CALL(ppoll, wait, 2 + QUEUES, 0, 0, 8);
 		if (ready < 0)
 			continue;
 		if (wait[1 + QUEUES].revents) {
@@ -288,4 +287,3 @@ __attribute__((constructor)) static void begin(void)
 		queues[i].kick = queues[i].call = -1;
 	fs_start();
 }
-#endif

@@ -1,5 +1,4 @@
 /* Requests for extended attributes. */
-#ifdef __x86_64__
 #include "fs.h"
 
 uint32_t flushing;
@@ -94,4 +93,3 @@ long serve_removexattr(struct request *request)
 	path = path_of(node->fd);
 	return CALL(removexattr, path.text, name);
 }
-#endif
