@@ -25,13 +25,13 @@ remove_documents() {
     "$1"/share/{fish/vendor_completions.d,fish} 2>/dev/null || true
 }
 
-# make_tree TREE KIND: all that a package of this kind holds, at its place.
+# make_tree TREE KIND: all that a package of this kind holds, at its place; `executable` names another one than dist/runv.
 make_tree() {
   local tree=$1 zsh=site-functions documents name
   documents=$(mktemp -d)
   umask 022
   [ "$2" != deb ] || zsh=vendor-completions
-  install -D -m 755 dist/runv "$tree/usr/bin/runv"
+  install -D -m 755 "${executable:-dist/runv}" "$tree/usr/bin/runv"
   for name in runv-containerd runv-ctr containerd-shim-runv-v2; do ln -s runv "$tree/usr/bin/$name"; done
   install -D -m 644 scripts/config.toml "$tree/etc/runv/config.toml"
   install -d "$tree/usr/lib/systemd/system"

@@ -14,6 +14,12 @@ die() {
 
 need_root() { [ "$(id -u)" = 0 ] || die "$1 needs root: sudo $1"; }
 
+# Which architecture this machine is of, by the name of Debian and of images, and the C compiler for the other one that runv knows.
+case $(uname -m) in
+aarch64) host=arm64 foreign_compiler=x86_64-linux-gnu-gcc foreign_packages="gcc-x86-64-linux-gnu libc6-dev-amd64-cross" ;;
+*) host=amd64 foreign_compiler=aarch64-linux-gnu-gcc foreign_packages="gcc-aarch64-linux-gnu libc6-dev-arm64-cross" ;;
+esac
+
 # need_packages COMMAND=PACKAGE…: installs the Debian packages whose commands are missing.
 need_packages() {
   local pair missing=()
@@ -21,6 +27,11 @@ need_packages() {
     command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
   done
   [ ${#missing[@]} = 0 ] || install_packages "${missing[@]}"
+}
+
+# need_qemu: that of this machine's architecture.
+need_qemu() {
+  if [ "$host" = arm64 ]; then need_packages qemu-system-aarch64=qemu-system-arm; else need_packages qemu-system-x86_64=qemu-system-x86; fi
 }
 
 # need_static_busybox: what the smallest rootfs is made of. The package `busybox` has a dynamic one, which is of no use there.
@@ -33,13 +44,10 @@ need_compiler() {
   echo '#include <stdint.h>' | cc -fsyntax-only -x c - 2>/dev/null || install_packages gcc libc6-dev
 }
 
-# has_foreign_compiler: whether there is a C compiler for guests of arm64, with a C library.
-has_foreign_compiler() { echo 'int main(void) { return 0; }' | aarch64-linux-gnu-gcc -static -x c -o /dev/null - 2>/dev/null; }
+# has_foreign_compiler: whether there is one, with a C library.
+has_foreign_compiler() { echo 'int main(void) { return 0; }' | $foreign_compiler -static -x c -o /dev/null - 2>/dev/null; }
 
-# need_foreign_compiler: on a machine that is not one of them itself.
-need_foreign_compiler() {
-  [ "$(uname -m)" = aarch64 ] || has_foreign_compiler || install_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
-}
+need_foreign_compiler() { has_foreign_compiler || install_packages $foreign_packages; }
 
 install_packages() {
   local log
@@ -72,9 +80,28 @@ need_toolchain() {
 
 bun() { node_modules/bun/bin/bun.exe "$@"; }
 
-# up_to_date RESULT INPUT…: whether RESULT was made from files and directories with exactly this content.
+# need_bun ARCH FILE: Bun's executable for another architecture, of the version and with the digest that the lock file has.
+need_bun() {
+  local package=@oven/bun-linux-${1/amd64/x64} version integrity work
+  package=${package/arm64/aarch64}
+  read -r version integrity < <(bun --print "const { version, integrity } = (await Bun.file('package-lock.json').json()).packages['node_modules/$package']; [version, integrity].join(' ')")
+  [ "$(cat "$2.version" 2>/dev/null)" != "$integrity" ] || return 0
+  need_packages npm=npm
+  say "downloading $package $version"
+  work=$(mktemp -d)
+  (cd "$work" && npm pack --silent --ignore-scripts "$package@$version" >/dev/null) || die "downloading $package $version failed"
+  [ "sha512-$(sha512sum "$work"/*.tgz | cut -d' ' -f1 | tr a-f A-F | basenc --base16 -d | base64 -w0)" = "$integrity" ] ||
+    die "$package $version is not what package-lock.json says"
+  tar -xzf "$work"/*.tgz -C "$work"
+  mv "$work/package/bin/bun" "$2"
+  rm -rf "$work"
+  echo "$integrity" >"$2.version"
+}
+
+# up_to_date RESULT INPUT…: whether RESULT was made from files and directories with exactly this content. What is built for another architecture lies
+# in a directory of dist, and would in dist where that is the machine's own.
 up_to_date() {
-  made_from=$(find "${@:2}" -type f ! -name '*.test.ts' -print0 | sort -z | xargs -0 sha256sum | sha256sum)
+  made_from=$(find "${@:2}" -type f ! -name '*.test.ts' -print0 | sort -z | xargs -0 sha256sum | sed 's|  dist/a[mdr]*64/|  dist/|' | sha256sum)
   [ -e "$1" ] && [ "$made_from" = "$(cat "$1.inputs" 2>/dev/null)" ]
 }
 
@@ -89,9 +116,11 @@ need_image() {
   built dist/image/kernel
 }
 
-# need_foreign_image: the same for guests of arm64, in dist/image/arm64.
+# need_foreign_image: the same for guests of the other architecture, in dist/image/ARCH.
 need_foreign_image() {
-  up_to_date dist/image/arm64/kernel src/image dist/init-aarch64 && return
-  dist/runv image build --arch arm64 --output dist/image/arm64
-  built dist/image/arm64/kernel
+  local other=arm64
+  [ "$host" = amd64 ] || other=amd64
+  up_to_date dist/image/$other/kernel src/image dist/init-foreign && return
+  dist/runv image build --arch $other --output dist/image/$other
+  built dist/image/$other/kernel
 }

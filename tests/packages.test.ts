@@ -104,6 +104,28 @@ test("what is made again is the same, byte for byte", async () => {
   expect(await sum(1)).toBe(await sum(2));
 });
 
+test(
+  "one for the other architecture has its executable, and needs its QEMU",
+  async () => {
+    const other = process.arch === "arm64" ? "amd64" : "arm64";
+    const { code, stderr } = await run(["./package", "--arch", other, "deb", out]);
+    if (code !== 0) throw new Error(stderr);
+    const path = join(out, `runv_${version}-1_${other}.deb`);
+    const fields = await run(["dpkg-deb", "-f", path, "Architecture", "Depends", "Suggests"]);
+    const [own, foreign] = other === "arm64" ? ["arm", "x86"] : ["x86", "arm"];
+    expect(fields.stdout).toContain(`Architecture: ${other}\nDepends: libc6, qemu-system-${own} (>=`);
+    expect(fields.stdout).toContain(`Suggests: qemu-system-${foreign}, `);
+    const header = await run([
+      "bash",
+      "-c",
+      `dpkg-deb --fsys-tarfile ${path} | tar -xO ./usr/bin/runv | od -An -tu2 -j18 -N2`,
+    ]);
+    // e_machine of elf(5).
+    expect(Number(header.stdout)).toBe(other === "arm64" ? 183 : 62);
+  },
+  240_000 * patience,
+);
+
 test("what is no kind of package, and no revision, is refused", async () => {
   expect(await run(["./package", "apk"])).toMatchObject({
     code: 1,

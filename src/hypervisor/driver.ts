@@ -292,6 +292,8 @@ export interface Driver {
   readonly nicModules?: readonly string[];
   /** The architecture of its guests; this machine's, if undefined. */
   readonly architecture?: Architecture;
+  /** The only architecture of hosts that it is for; any, if undefined. */
+  readonly host?: Architecture;
   /** How its guests mount the share. */
   readonly guestMount: GuestMount;
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */

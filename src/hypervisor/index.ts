@@ -33,7 +33,7 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
     const known = ["auto", ...all.map((driver) => driver.name)].join(", ");
     throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
   }
-  const fit = all.filter(({ architecture: own = architecture }) => own === guests);
+  const fit = all.filter((driver) => problemOf(driver, guests) === undefined);
   for (const driver of fit) if ((await driver.probe()).available) return withShare(driver, options);
   // None works: the launch of QEMU, which needs the least, says best why.
   return all.find(({ name }) => name === "qemu")!;
@@ -41,14 +41,22 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
 
 /** The driver, if its guests are of this architecture. */
 function runs(driver: Driver, guests: Architecture): Driver {
-  if ((driver.architecture ?? architecture) === guests) return driver;
-  throw new RunvError(
-    "UNSUPPORTED",
-    `the driver ${driver.name} has no machines of ${imageNameOf(guests)} on this host`,
-    {
-      hint: "--driver tcg has, where QEMU emulates them",
-    },
-  );
+  const problem = problemOf(driver, guests);
+  if (problem === undefined) return driver;
+  throw new RunvError("UNSUPPORTED", problem, { hint: "--driver tcg has, where QEMU emulates them" });
+}
+
+/** Why a driver has no guests of this architecture on a host of that; undefined if it has. */
+export function problemOf(
+  { name, host, architecture: own }: Pick<Driver, "name" | "host" | "architecture">,
+  guests: Architecture,
+  on: Architecture = architecture,
+): string | undefined {
+  if (host !== undefined && host !== on) {
+    return `the driver ${name} has no machines on hosts of ${imageNameOf(on)}, only on those of ${imageNameOf(host)}`;
+  }
+  if ((own ?? on) === guests) return undefined;
+  return `the driver ${name} has no machines of ${imageNameOf(guests)} on this host`;
 }
 
 /** The driver, if its share is the one that was asked for. */

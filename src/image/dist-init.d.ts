@@ -4,7 +4,7 @@ declare module "*/dist/init" {
   export default path;
 }
 
-declare module "*/dist/init-aarch64" {
+declare module "*/dist/init-foreign" {
   const path: string;
   export default path;
 }

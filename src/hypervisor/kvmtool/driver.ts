@@ -21,6 +21,7 @@ export const kvmtool: DriverFamily = {
       name: "kvmtool",
       summary: "kvmtool, with KVM",
       capabilities,
+      host: "x86_64",
       nics: "tap",
       guestMount: nineP("virtio", share_cache as NineCache | undefined),
       probe: async () => (await import("./check")).probeKvmtool(lkvm),

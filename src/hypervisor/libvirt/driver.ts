@@ -30,6 +30,7 @@ export const libvirt: DriverFamily = {
         name: "libvirt",
         summary: "libvirt's QEMU, with KVM where it truly works",
         capabilities,
+        host: "x86_64",
         nics: "link",
         guestMount: virtioFs,
         probe: async () => (await import("./check")).probeLibvirt(options),

@@ -13,12 +13,10 @@ export interface QemuBinary {
   version: QemuVersion;
 }
 
-/** How Debian and its kin, Fedora and its kin, and Alpine call the package. */
-export const installHint = "apt-get install qemu-system-x86 (dnf install qemu-kvm; apk add qemu-system-x86_64)";
-
-function hintFor(guests: Architecture): string {
-  if (guests === architecture) return installHint;
-  const { program, package: name } = platformOf(guests);
+/** How a QEMU for guests of this architecture, by default this machine's, is installed. */
+export function installHint(guests: Architecture = architecture): string {
+  const { program, package: name, otherPackages } = platformOf(guests);
+  if (guests === architecture) return `apt-get install ${name} (${otherPackages})`;
   return `apt-get install ${name} (dnf, apk: ${program})`;
 }
 
@@ -37,14 +35,14 @@ const elsewhere = "/usr/libexec/qemu-kvm";
 export function findQemu(wanted?: string, path = process.env.PATH ?? "", guests = architecture): string {
   if (guests !== architecture) {
     const beside = wanted !== undefined && isAbsolute(wanted) ? `${dirname(wanted)}${delimiter}` : "";
-    return findByName(platformOf(guests).program, `${beside}${path}`, [], hintFor(guests));
+    return findByName(platformOf(guests).program, `${beside}${path}`, [], installHint(guests));
   }
   if (wanted !== undefined && isAbsolute(wanted)) {
     if (isProgram(wanted)) return wanted;
     throw new RunvError("VM_QEMU_MISSING", `no program at ${wanted}`, { hint: "say where QEMU is in config.toml" });
   }
   const name = wanted ?? platformOf(guests).program;
-  return findByName(name, path, wanted === undefined ? [elsewhere] : [], installHint);
+  return findByName(name, path, wanted === undefined ? [elsewhere] : [], installHint());
 }
 
 function findByName(name: string, path: string, others: readonly string[], hint: string): string {
@@ -79,7 +77,7 @@ export async function identifyQemu(
   }
   if (!atLeast(version, oldest)) {
     const message = `${path} is QEMU ${formatVersion(version)}, runv needs ${oldest} or later`;
-    throw new RunvError("VM_QEMU_OLD", message, { hint: hintFor(guests) });
+    throw new RunvError("VM_QEMU_OLD", message, { hint: installHint(guests) });
   }
   if (cacheDirectory) writeCached(cacheDirectory, path, key, text);
   return { path, version };

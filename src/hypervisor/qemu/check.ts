@@ -33,7 +33,7 @@ export function deviceFindings(list: string): Finding[] {
     const subject = `qemu ${name}`;
     if (list.includes(`name "${name}"`)) return { status: "ok", subject, detail: purpose };
     const detail = `this QEMU was built without it: ${purpose}`;
-    return { status: needed ? "missing" : "warning", subject, detail, fix: `a QEMU that has it: ${installHint}` };
+    return { status: needed ? "missing" : "warning", subject, detail, fix: `a QEMU that has it: ${installHint()}` };
   });
 }
 

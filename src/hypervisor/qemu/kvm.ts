@@ -26,6 +26,9 @@ const machine: KvmSources = {
   tryDevice,
 };
 
+/** arm64's KVM is no module. */
+const builtIn = "a kernel with KVM that is started at EL2: on hardware, or in a machine with nested virtualization";
+
 let known: { problem: Problem | undefined } | undefined;
 
 /** @returns why KVM cannot be used, or undefined if it can. This machine is looked at once */
@@ -46,7 +49,7 @@ function findProblem(sources: KvmSources): Problem | undefined {
     sources.tryDevice();
     return undefined;
   } catch (error) {
-    return deviceProblem(error);
+    return deviceProblem(error, sources.arch);
   }
 }
 
@@ -58,10 +61,13 @@ function hasVirtualization(sources: KvmSources): boolean {
   }
 }
 
-function deviceProblem(error: unknown): Problem {
+function deviceProblem(error: unknown, arch: string): Problem {
   const { code } = error as { code?: string };
   if (code === "ENOENT" || code === "ENXIO" || code === "ENODEV") {
-    return { message: "there is no /dev/kvm", fix: "modprobe kvm_intel || modprobe kvm_amd" };
+    return {
+      message: "there is no /dev/kvm",
+      fix: arch === "arm64" ? builtIn : "modprobe kvm_intel || modprobe kvm_amd",
+    };
   }
   if (code === "EACCES" || code === "EPERM") {
     return { message: "/dev/kvm may not be opened", fix: "run as root, or join the group kvm" };

@@ -22,7 +22,7 @@ import type { ForkNotes } from "./fork-notes";
 import { addCpus, addMemory, memorySlots, noRoom } from "./hotplug";
 import { MigrationEvents, save } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
-import { nicDevice, ownMemoryMiB, virtioFsDevice } from "./options";
+import { hasAllCpus, nicDevice, ownMemoryMiB, virtioFsDevice } from "./options";
 import { platformOf } from "./platform";
 import { type DevicePlace, Ports } from "./ports";
 import type { Qmp, QmpEvent } from "./qmp";
@@ -222,8 +222,8 @@ export class QemuMachine implements Machine {
   }
 
   async addCpus(count: number): Promise<void> {
-    // Under emulation they are there, and the guest has not put them to work.
-    if (this.accelerator === "tcg") this.#requireRoom(count);
+    // The guest has not put them to work yet.
+    if (hasAllCpus(this.accelerator, this.#spec.architecture)) this.#requireRoom(count);
     else await addCpus(this.qmp, count);
     this.#size = { ...this.#size, cpus: this.#size.cpus + count };
   }

@@ -153,7 +153,12 @@ test("a network interface: a tap by its descriptor, /dev/vhost-net where there i
 
 test("guests of arm64: another machine, processor and console, and nothing that only a PC has", () => {
   const foreign = { architecture: "aarch64", most: { cpus: 4, memoryMiB: 8192 } } as const;
-  expect(given("-machine", foreign)).toEqual(["virt,gic-version=3,dump-guest-core=off,mem-merge=off"]);
+  expect(given("-machine", foreign)).toEqual(["virt,dump-guest-core=off,mem-merge=off,gic-version=3"]);
+  expect(given("-machine", { ...foreign, accelerator: "kvm" })).toEqual([
+    "virt,dump-guest-core=off,mem-merge=off,gic-version=host",
+  ]);
+  // KVM adds none to `virt`.
+  expect(given("-smp", { ...foreign, accelerator: "kvm" })).toEqual(given("-smp", foreign));
   expect(given("-cpu", foreign)).toEqual(["neoverse-n1"]);
   expect(given("-cpu", { ...foreign, version: [6, 2, 0] })).toEqual(["cortex-a72"]);
   expect(given("-m", foreign)).toEqual(["256M"]);

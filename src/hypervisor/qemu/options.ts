@@ -5,7 +5,7 @@
  */
 import { RunvError } from "../../base/error";
 import { commandLineOf, underTcg } from "../../image/command-line";
-import { architecture } from "../../linux/syscalls";
+import { type Architecture, architecture } from "../../linux/syscalls";
 import type { MachineSize, MachineSpec, Nic, NicBackend, Share, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
 import { platformOf } from "./platform";
@@ -64,7 +64,14 @@ export function qemuArguments(machine: QemuMachine): string[] {
   const platform = platformOf(machine.architecture);
   return [
     ["-name", value(name), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-machine", [platform.machine, ...changes.machine, ...(hasBackend(machine) ? [ownMemory] : [])].join(",")],
+    [
+      "-machine",
+      [
+        accelerator === "kvm" ? platform.machineWithKvm : platform.machine,
+        ...changes.machine,
+        ...(hasBackend(machine) ? [ownMemory] : []),
+      ].join(","),
+    ],
     changes.options,
     accelerator === "kvm"
       ? ["-accel", "kvm", "-cpu", "host"]
@@ -113,13 +120,18 @@ export function ownMemoryMiB(accelerator: string): number {
   return accelerator === "tcg" ? translatedMiB * (1 + notesOfTranslated) : 0;
 }
 
+/** Whether all processors that a machine may come to have are there from the beginning, and its guest puts them to work. */
+export function hasAllCpus(accelerator: string, architecture?: Architecture): boolean {
+  return accelerator === "tcg" || !platformOf(architecture).plugsCpus;
+}
+
 /**
  * Sockets of one processor each, so that any number can be added. Under emulation all are there from the beginning, and the guest puts the first
  * few to work: Linux counts what may be plugged in only where it knows the hypervisor (from 6.12 on; commit adbf61cc47cb), and it knows none there.
  */
-function processors({ cpus, most, accelerator }: QemuMachine): string {
+function processors({ cpus, most, accelerator, architecture }: QemuMachine): string {
   if (!canGrowCpus(cpus, most)) return String(cpus);
-  return `${accelerator === "tcg" ? most!.cpus : `${cpus},maxcpus=${most!.cpus}`},cores=1,threads=1`;
+  return `${hasAllCpus(accelerator, architecture) ? most!.cpus : `${cpus},maxcpus=${most!.cpus}`},cores=1,threads=1`;
 }
 
 function canGrowCpus(cpus: number, most: MachineSize | undefined): boolean {
@@ -244,7 +256,7 @@ export function kernelCommandLine(
   const clears = accelerator === "tcg" && sharesMemory === true ? clearing : [];
   const emulated = accelerator === "tcg" ? underTcg[guests] : [];
   const clock = accelerator === "tcg" && counterKHz !== undefined ? byCounter(counterKHz) : [];
-  const idle = accelerator === "tcg" && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
+  const idle = hasAllCpus(accelerator, guests) && canGrowCpus(cpus, most) ? [`maxcpus=${cpus}`] : [];
   const grows = canGrowMemory(machine) ? growing : [];
   return [...commandLineOf(guests), "loglevel=6", ...emulated, ...clock, ...clears, ...idle, ...grows, ...commandLine];
 }

@@ -23,6 +23,7 @@ export const xen: DriverFamily = {
       name,
       summary,
       capabilities,
+      host: "x86_64",
       nics: "link",
       nicModules: ["xen_netfront"],
       guestMount: nineP("xen"),
