@@ -36,7 +36,7 @@ export const debian13: LabKind = {
     const modules = join(top, "usr/lib/modules");
     const release = readdirSync(modules)[0];
     if (release === undefined) throw new RunvError("IMAGE_NOT_FOUND", `${top} has no kernel`);
-    return { layers, kernel: { kernel: join(top, "boot", `vmlinuz-${release}`), release, modules } };
+    return { layers, kernel: { kernel: join(top, "boot", `vmlinuz-${release}`), release, modules }, systemd: true };
   },
   async prepare({ kernel, initrd }) {
     const words = [commandLine("ttyS1"), ...masked.map((unit) => `systemd.mask=${unit}`), "systemd.firstboot=off"];

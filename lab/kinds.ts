@@ -1,4 +1,6 @@
 /** The machines that there are. */
+import type { Architecture } from "../src/linux/syscalls";
+import { arm64 } from "./arm64";
 import { debian13 } from "./debian13";
 import { kvm } from "./kvm";
 import type { LabKernel } from "./modules";
@@ -24,19 +26,23 @@ export interface Boot {
 export interface OwnFiles {
   layers: readonly string[];
   kernel: LabKernel;
+  /** Systemd is their first process, not the lab's own. */
+  systemd: boolean;
 }
 
 export interface LabKind {
   name: string;
+  /** Its processor's, where that is not this host's. */
+  architecture?: Architecture;
   /** QEMU's processor. */
   cpu: string;
   /** How many at most; as many as are useful if it is not said. */
   processors?: number;
   memoryMiB: number;
-  /** Of one that has files of its own, which are not this host's: they begin with systemd. */
+  /** Of one that has files of its own, which are not this host's. */
   files?(progress: (line: string) => void): Promise<OwnFiles>;
   /** Gets what it needs and this host has not. */
   prepare(parts: Parts, progress: (line: string) => void): Promise<Boot>;
 }
 
-export const kinds: Readonly<Record<string, LabKind>> = { debian13, kvm, xen };
+export const kinds: Readonly<Record<string, LabKind>> = { arm64, debian13, kvm, xen };

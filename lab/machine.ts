@@ -1,5 +1,6 @@
 /** Runs the outer machine: QEMU with software emulation. */
 import { availableParallelism } from "node:os";
+import { type Architecture, architecture as ours } from "../src/linux/syscalls";
 import type { LabKind } from "./kinds";
 
 /** At most; a guest with one processor of its own and the host's side of it keep two busy. */
@@ -62,14 +63,16 @@ export async function runMachine(kind: LabKind, machine: Machine, seconds: numbe
 }
 
 function qemu(
-  { cpu, processors = mostProcessors, memoryMiB }: LabKind,
+  { architecture = ours, cpu, processors = mostProcessors, memoryMiB }: LabKind,
   { boot, tree, layers, order, results, console, interactive }: Machine,
 ): string[] {
   const cpus = Math.min(processors, mostProcessors, availableParallelism());
+  const { program, machine, terminal } = platforms[architecture];
   return [
-    ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-    ["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", String(cpus), "-m", `${memoryMiB}M`],
-    interactive ? terminal : output,
+    [program, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
+    ["-machine", machine, "-accel", "tcg,thread=multi", "-cpu", cpu, "-smp", String(cpus), "-m", `${memoryMiB}M`],
+    // A PC's first serial port is the terminal's; `virt` has one alone.
+    interactive ? terminal : [...(architecture === "x86_64" ? ["-serial", "null"] : []), ...output],
     ["-serial", `file:${value(console)}`],
     share("host", "/", ",readonly=on"),
     tree === undefined ? [] : share("tree", tree, ",readonly=on"),
@@ -80,11 +83,22 @@ function qemu(
   ].flat();
 }
 
-const terminal = "-chardev stdio,id=terminal,signal=off -serial chardev:terminal".split(" ");
+const terminal = ["-chardev", "stdio,id=terminal,signal=off"];
+
+/** QEMU's program and machine for each architecture, and what a terminal is there. */
+const platforms: Readonly<Record<Architecture, { program: string; machine: string; terminal: string[] }>> = {
+  x86_64: { program: "qemu-system-x86_64", machine: "q35", terminal: [...terminal, "-serial", "chardev:terminal"] },
+  aarch64: {
+    program: "qemu-system-aarch64",
+    // With EL2 KVM works in it.
+    machine: "virt,virtualization=on,gic-version=3",
+    terminal: [...terminal, "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=terminal"],
+  },
+};
 
 /** Standard output, as descriptor 3; one that reads standard input too would be closed at its end. */
 const output = [
-  "-serial null -add-fd set=1,fd=3 -chardev file,id=output,path=/dev/fdset/1,append=on",
+  "-add-fd set=1,fd=3 -chardev file,id=output,path=/dev/fdset/1,append=on",
   "-device virtio-serial-pci -device virtserialport,chardev=output,name=output",
 ].flatMap((options) => options.split(" "));
 

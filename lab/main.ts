@@ -57,9 +57,12 @@ async function run(kind: LabKind, command: string[], seconds: number, wanted: st
     const layers = own?.layers ?? [];
     const kernel = own?.kernel ?? (await findKernel(progress));
     const initrd = join(scratch, "initrd");
-    writeFileSync(initrd, await writeInitrd(kernel));
+    writeFileSync(initrd, await writeInitrd(kernel, layers[0]));
     const { boot, tree } = await kind.prepare({ kernel: kernel.kernel, initrd, scratch }, progress);
-    const files = describe({ kind: kind.name, hasTree: tree !== undefined, layers: layers.length }, command);
+    const files = describe(
+      { kind: kind.name, hasTree: tree !== undefined, layers: layers.length, systemd: own?.systemd ?? false },
+      command,
+    );
     for (const [file, text] of Object.entries(files)) writeFileSync(join(order, file), text);
     const console = join(scratch, "console");
     const interactive = command.length === 0;

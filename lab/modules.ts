@@ -7,9 +7,11 @@ import { pickModules } from "../src/image/module-pick";
 import { readModule, readModuleTree } from "../src/image/module-tree";
 import { defaultCache } from "../src/image/paths";
 import { run } from "../src/image/run";
+import { type Architecture, architecture, imageNameOf } from "../src/linux/syscalls";
 
-/** The same kernel as runv's machines have, ready to be started: `need_image` of scripts/lib.sh has made it. */
-const kernel = join(import.meta.dir, "../dist/image/kernel");
+/** The same kernel as runv's machines have, ready to be started: `need_image` and `need_foreign_image` of scripts/lib.sh have made it. */
+const kernelOf = (wanted: Architecture) =>
+  join(import.meta.dir, "../dist/image", wanted === architecture ? "" : imageNameOf(wanted), "kernel");
 
 /** What it takes to reach the host's files; the rest is loaded from there. */
 const wanted = ["virtio_pci", "9p", "9pnet_virtio", "overlay"];
@@ -22,13 +24,16 @@ export interface LabKernel {
 }
 
 /** Finds the kernel, and has depmod(8) list its modules once. */
-export async function findKernel(progress: (line: string) => void): Promise<LabKernel> {
-  const { release, modules, tree } = await debianKernel(defaultCache, progress);
+export async function findKernel(
+  progress: (line: string) => void,
+  wanted: Architecture = architecture,
+): Promise<LabKernel> {
+  const { release, modules, tree } = await debianKernel(defaultCache, progress, wanted);
   if (!existsSync(join(modules, "modules.dep.bin"))) {
     progress(`listing the modules of ${release}`);
     await run(["depmod", "-b", tree, release]);
   }
-  return { kernel, release, modules: dirname(modules) };
+  return { kernel: kernelOf(wanted), release, modules: dirname(modules) };
 }
 
 /** The modules to reach the host's files, in the order of loading. */

@@ -12,10 +12,11 @@ export function commandLine(console: string): string {
  * The files of the directory: `environment` is read by the shell.
  * @param hasTree there are files over this host's
  * @param layers how many directories there are in the place of this host's files
+ * @param systemd it is their first process
  * @param command none for a shell
  */
 export function describe(
-  { kind, hasTree, layers }: { kind: string; hasTree: boolean; layers: number },
+  { kind, hasTree, layers, systemd }: { kind: string; hasTree: boolean; layers: number; systemd: boolean },
   command: readonly string[],
 ): Record<string, string> {
   const { columns = 80, rows = 24 } = process.stderr;
@@ -23,6 +24,7 @@ export function describe(
     LAB: kind,
     LAB_TREE: hasTree ? "/tree" : "",
     LAB_LAYERS: Array.from({ length: layers }, (_, index) => `layer${index}`).join(" "),
+    LAB_SYSTEMD: systemd ? "yes" : "",
     LAB_PROJECT: project,
     LAB_DIRECTORY: process.cwd(),
     LAB_ROWS: String(rows),

@@ -1,6 +1,7 @@
 /** Debian packages that are not installed, in a directory of the cache: a second root, to be laid over this host's. */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
+import type { Apt } from "../src/image/apt";
 import { defaultCache } from "../src/image/paths";
 import { run } from "../src/image/run";
 import { sha256 } from "../src/image/sha256";
@@ -13,15 +14,45 @@ const links = ["bin", "lib", "lib64", "sbin"];
  * @returns the directory
  */
 export async function unpackPackages(names: readonly string[], progress: (line: string) => void): Promise<string> {
-  const missing = missingPackages(await text("apt-get", "install", "--simulate", "--no-install-recommends", ...names));
+  // As root apt would download as the user _apt, who may not write here.
+  const root = await unpack(names, ["-o", "APT::Sandbox::User=root"], progress, async (tree) => {
+    // The host has them, and they would cover its own.
+    for (const name of links) unlinkSync(join(tree, name));
+  });
+  return root;
+}
+
+/**
+ * A whole system that is unpacked and not configured: packages of another architecture, what they depend on, and those without which there is
+ * no system (Essential, deb-src-control(5)).
+ * @param finish what is left to do in the directory
+ * @returns the directory
+ */
+export async function unpackSystem(
+  names: readonly string[],
+  { options }: Apt,
+  progress: (line: string) => void,
+  finish: (tree: string) => Promise<void>,
+): Promise<string> {
+  return await unpack(["?essential", ...names], options, progress, finish);
+}
+
+/** Only what is whole has its name, which is that of the packages and their versions. */
+async function unpack(
+  names: readonly string[],
+  options: readonly string[],
+  progress: (line: string) => void,
+  finish: (tree: string) => Promise<void>,
+): Promise<string> {
+  const simulation = await text("apt-get", ...options, "install", "--simulate", "--no-install-recommends", ...names);
+  const missing = missingPackages(simulation);
   const root = join(defaultCache, "lab", sha256(Buffer.from(missing.join(" "))).slice(0, 16));
   if (existsSync(root)) return root;
   mkdirSync(join(defaultCache, "lab"), { recursive: true });
   const work = mkdtempSync(`${root}.new-`);
   try {
     progress(`downloading ${missing.length} packages for ${names.join(", ")}`);
-    // As root apt would download as the user _apt, who may not write here.
-    await run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", ...missing], { cwd: work });
+    await run(["apt-get", ...options, "download", "-q", ...missing], { cwd: work });
     const tree = join(work, "tree");
     mkdirSync(tree);
     for (const name of links) {
@@ -32,8 +63,7 @@ export async function unpackPackages(names: readonly string[], progress: (line: 
       const script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink';
       await run(["bash", "-c", script, "unpack", join(work, archive), tree]);
     }
-    // The host has them, and they would cover its own.
-    for (const name of links) unlinkSync(join(tree, name));
+    await finish(tree);
     renameSync(tree, root);
     return root;
   } finally {
