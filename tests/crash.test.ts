@@ -3,7 +3,7 @@
  * nothing else. Each part is killed while the container does nothing, and while it writes as fast as it can.
  */
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { command } from "./support/command";
@@ -240,3 +240,22 @@ function sizeOf(file: string): number {
     return 0;
   }
 }
+
+runvTest("a monitor ends when nobody tells it what it is to be for", async (rig) => {
+  const [program = ""] = rig.command([]);
+  const monitor = Bun.spawn([program], {
+    env: { PATH: process.env.PATH, RUNV_COMMAND: "monitor" },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
+  });
+  closeSync(monitor.stdio[3] as unknown as number);
+  expect([await monitor.exited, await monitor.stdout.text(), await monitor.stderr.text()]).toEqual([0, "", ""]);
+});
+
+runvTest("a container that cannot be made leaves the monitor that was started for it to end", async (rig) => {
+  const bundle = await rig.bundle({ args: ["true"] });
+  const config = JSON.parse(read(join(bundle, "config.json")));
+  config.mounts.push({ destination: "/mnt", type: "bind", source: "/no/such", options: ["bind"] });
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
+  const { code, stderr } = await rig.runv(["run", "-b", bundle, rig.id("refused")]);
+  expect([code, stderr]).toEqual([1, expect.stringContaining("/no/such")]);
+});

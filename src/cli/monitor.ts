@@ -4,13 +4,13 @@ import { command } from "./command";
 export const monitor = command({
   name: "monitor",
   summary: "own a virtual machine",
-  usage: "<sandbox directory>",
+  usage: "",
   hidden: true,
   flags: {},
-  args: [1, 1],
-  async run({ args: [directory = ""] }) {
+  args: [0, 0],
+  async run() {
     const { runMonitor } = await import("../sandbox/monitor");
-    await runMonitor(directory, 3);
+    await runMonitor(3);
     return 0;
   },
 });

@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs";
+import type { Settings } from "../base/settings";
 import { diskPath } from "../guest/disks";
 import { lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import { settings as vmSettings } from "../sandbox/settings";
+import { EarlyMonitor } from "../sandbox/start-monitor";
 import { absentCommands } from "./absent-commands";
 import { refusePreservedFds } from "./announce";
 import { assertSame, forItsArchitecture } from "./architecture";
@@ -28,7 +31,7 @@ import { Making } from "./making";
 import { assertMemoryPolicy } from "./memory-policy";
 import type { CreateOptions } from "./options";
 import type { ContainerParts, Created, MakingPlan } from "./parts";
-import { findPod } from "./pod";
+import { findPod, type Pod } from "./pod";
 import { outputCredit } from "./pump";
 import { makeContainerDirectory } from "./store";
 
@@ -50,23 +53,38 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   const bundle = { ...loaded, config: inOneHierarchy(loaded.config) };
   assertMemoryPolicy(bundle.config.linux);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
-  const trees = openTrees(id, bundle);
+  const vm = vmSettings(forItsArchitecture(options.global, bundle));
+  const pod = findPod(options.global.root, bundle.config.linux.namespaces);
+  // A pool that is there has one.
+  const early = pod === undefined && !existsSync(vm.pool.directory) ? new EarlyMonitor() : undefined;
+  let trees: SharedTree[] = [];
   try {
+    trees = openTrees(id, bundle);
     await prepareIdMaps(trees);
-    return await createWith(options, bundle, trees, how);
+    return await createWith({ options, bundle, vm, pod, early }, trees, how);
   } finally {
     closeTrees(trees);
+    early?.dismiss();
   }
 }
 
+/** What a container is made of. */
+interface Material {
+  options: CreateOptions;
+  bundle: Bundle;
+  vm: Settings;
+  /** The machine that it is to share. */
+  pod: Pod | undefined;
+  /** The monitor of its own. */
+  early: EarlyMonitor | undefined;
+}
+
 async function createWith(
-  options: CreateOptions,
-  bundle: Bundle,
+  { options, bundle, vm, pod, early }: Material,
   trees: readonly SharedTree[],
   how: MakingPlan,
 ): Promise<Created> {
   const { id, global } = options;
-  const vm = vmSettings(forItsArchitecture(global, bundle));
   const disks = disksOf(bundle, options.rootDisk);
   const isDisk = disks.some(({ root }) => root !== undefined);
   // The record keeps the process as it was: a further one of another user has another HOME.
@@ -75,7 +93,6 @@ async function createWith(
     process: withEnvironment(config.process, passwd),
   });
   const config = isDisk ? bundle.config : withHome(bundle.config, passwdOf(bundle));
-  const pod = findPod(global.root, config.linux.namespaces);
   if (pod !== undefined) assertSame(vm.architecture, pod.member);
   const plan = {
     id,
@@ -117,7 +134,7 @@ async function createWith(
     },
     view: viewOf(bundle, trees),
   };
-  const making = new Making(options, vm, bundle, pod?.member);
+  const making = new Making(options, vm, bundle, pod?.member, early);
   makeContainerDirectory(global.root, id);
   try {
     return await making.make(parts, how);

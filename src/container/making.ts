@@ -12,7 +12,7 @@ import type { Bundle } from "../oci/bundle";
 import { findNamespace } from "../oci/namespaces";
 import type { State } from "../oci/state";
 import type { Program } from "../program/program";
-import { type Background, startBackground } from "../sandbox/background";
+import type { Background } from "../sandbox/background";
 import { SandboxClient } from "../sandbox/client";
 import type { MachineInfo } from "../sandbox/messages";
 import {
@@ -26,6 +26,7 @@ import {
 } from "../sandbox/paths";
 import { type Shape, shapeFor } from "../sandbox/shape";
 import { whileItAnswers } from "../sandbox/silence";
+import { beginMonitor, type EarlyMonitor, startMonitor } from "../sandbox/start-monitor";
 import { startProcess } from "../sandbox/template-process";
 import type { SocketSource } from "../wire/frame-socket";
 import { announce } from "./announce";
@@ -74,6 +75,7 @@ export class Making {
   #cgroup: string[] = [];
   /** A container in whose machine this one is to be; undefined when it gets its own. */
   readonly #member: ContainerRecord | undefined;
+  readonly #early: EarlyMonitor | undefined;
   #monitor: Background | undefined;
   #network: NetworkNamespace | undefined;
   #client: SandboxClient | undefined;
@@ -88,7 +90,15 @@ export class Making {
   /** Why the machine that is to be joined is not waited for any more. */
   #silent: RunvError | undefined;
 
-  constructor(options: CreateOptions, vm: Settings, bundle: Bundle, member: ContainerRecord | undefined) {
+  /** @param early a monitor that was started for it */
+  constructor(
+    options: CreateOptions,
+    vm: Settings,
+    bundle: Bundle,
+    member: ContainerRecord | undefined,
+    early?: EarlyMonitor,
+  ) {
+    this.#early = early;
     this.#options = options;
     this.#bundle = bundle;
     this.#vm = vm;
@@ -214,8 +224,8 @@ export class Making {
     const client = this.#claimed?.client ?? (await SandboxClient.open(this.#channel()));
     this.#client = client;
     if (this.#silent !== undefined) throw this.#silent;
-    // What a monitor of its own starts is to be in the cgroup too.
-    if (this.#monitor !== undefined) await this.#joined;
+    // What a monitor of its own starts is to be in the cgroup too. All else it does meanwhile.
+    if (this.#monitor !== undefined) this.#joined.then(() => client.settled()).catch(() => {});
     if (this.#member !== undefined) {
       const { machine, network } = await client.join(this.#options.id, fd);
       return { client, ready: Promise.resolve(machine), network };
@@ -270,12 +280,13 @@ export class Making {
     return this.#network;
   }
 
-  #startMonitor(network: NetworkNamespace): Identity {
-    const { file, format = "text", debug = false } = this.#monitorLog(true);
-    const flags = ["--log", file!, "--log-format", format, ...(debug ? ["--debug"] : [])];
-    this.#monitor = network.enter(() => startBackground([...flags, "monitor", this.#directory]));
-    const { pid } = this.#monitor.process;
+  #startMonitor({ fd }: NetworkNamespace): Identity {
+    const monitor = this.#early?.take() ?? startMonitor();
+    this.#monitor = monitor;
+    const { pid } = monitor.process;
     const identity = identified(pid);
+    const namespace = fd === undefined ? undefined : { pid: process.pid, fd };
+    beginMonitor(monitor, { directory: this.#directory, log: this.#monitorLog(true), moves: true, namespace });
     this.#joinCgroup([pid]);
     return identity;
   }

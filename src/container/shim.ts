@@ -80,6 +80,8 @@ class Shim {
     }));
     const code = await this.#ended.promise;
     this.#restore();
+    // Whoever waits for that goes on while this process ends.
+    this.#sandbox?.close();
     return code;
   }
 

@@ -169,6 +169,11 @@ export interface MachineSpec {
    */
   fork?: ForkParent;
   /**
+   * Fulfilled when this process is in the cgroups in which the machine is to be; undefined: it is. Only one that is forked is started before, and moved then: all
+   * others are children of this process.
+   */
+  settled?: Promise<void>;
+  /**
    * How long the hypervisor may take until it answers, 60 s unless told: many may start at once; and the guest until it says hello, which is
    * the caller's to watch.
    */
@@ -221,6 +226,8 @@ export interface Machine {
   readonly consoleLog: string;
   /** Fulfilled, never rejected, when the machine has ended, whoever ended it, and nothing is left of it. */
   readonly exited: Promise<MachineExit>;
+  /** Fulfilled when it is in this process's cgroups, where it was not from the beginning; rejected, with VM_FORK, when it cannot be. */
+  readonly settled?: Promise<void>;
   /**
    * Opens the channel to the agent. To be called once; what the guest says before is not lost.
    * @throws RunvError VM_AGENT_CHANNEL

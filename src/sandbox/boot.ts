@@ -59,6 +59,7 @@ export async function planBoot(
     ...(title !== undefined && { title }),
     ...(nic && { nic }),
     ...(startTimeoutMs !== undefined && { startTimeoutMs }),
+    ...(handlers.settled && { settled: handlers.settled }),
   };
   const network = driver.nicModules ?? networkModules;
   const modules = modulesFor(manifest, [...driver.guestMount.modules, ...network]);
@@ -68,6 +69,7 @@ export async function planBoot(
 /** Boots a kernel, and makes the guest ready. */
 async function startCold(plan: BootPlan): Promise<Sandbox> {
   const { driver, spec, handlers } = plan;
+  await spec.settled;
   const machine = await span("hypervisor: start", () => driver.launch(spec));
   handlers.started(machine);
   try {

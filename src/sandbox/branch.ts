@@ -46,6 +46,7 @@ export async function branch(
         guest.call(becomeBranch({ init, container, of, hostname, hiddenNic })),
       );
       await span("guest: end connections", () => endConnections(guest));
+      await machine.settled;
       follow(guest, plan);
       return {
         sandbox: { machine, agent, send, guest, architecture: spec.architecture, hello, hiddenNic, cloned: true },

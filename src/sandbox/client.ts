@@ -87,6 +87,11 @@ export class SandboxClient {
     return (await this.#request({ op: "launch", ...machine })) as MachineInfo;
   }
 
+  /** Tells a monitor that it is in the cgroups in which its machine is to be. */
+  async settled(): Promise<void> {
+    await this.#request({ op: "settled" });
+  }
+
   /** Forks the machine from another one that stands still. @throws RunvError VM_FORK, BRANCH_REFUSED */
   async branch(machine: Omit<BranchRequest, "op">): Promise<MachineInfo> {
     return (await this.#request({ op: "branch", ...machine })) as MachineInfo;

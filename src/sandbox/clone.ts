@@ -106,6 +106,7 @@ async function clone(
   from: Pick<MachineSpec, "memory" | "restore" | "fork">,
 ): Promise<Sandbox> {
   const { driver, spec, handlers } = plan;
+  if (from.fork === undefined) await spec.settled;
   const machine = await span("hypervisor: start", () => driver.launch({ ...spec, ...from }));
   handlers.started(machine);
   try {
@@ -113,6 +114,7 @@ async function clone(
     writeFileSync(machine.consoleLog, readFileSync(template.console), { flag: "a" });
     const { agent, send, guest } = await connect(machine, spec, handlers);
     await span("guest: wake, join the host", () => guest.call(wakeAndJoin(hostOf(plan))));
+    await machine.settled;
     follow(guest, plan);
     return { machine, agent, send, guest, architecture: spec.architecture, cloned: true, ...(template.notes as Notes) };
   } catch (error) {

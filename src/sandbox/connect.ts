@@ -48,6 +48,8 @@ export interface SandboxHandlers {
   frame(frame: Frame): void;
   /** The guest has gone. */
   close(error?: Error): void;
+  /** See `MachineSpec`. */
+  settled?: Promise<void>;
 }
 
 /** The number of the client that the monitor itself is: handles 1 to 65535 are its own. */

@@ -19,6 +19,8 @@ import type { TreeAttributes } from "../share/tree";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
 export const ControlType = {
+  /** JSON: `MonitorTask`, the first frame to a monitor that was just started, from whoever did so. */
+  begin: 63,
   /** u32: the base of the client's handles. */
   welcome: 64,
   /** JSON: `Envelope` with a request. */
@@ -123,6 +125,11 @@ export interface Forked {
 export interface PooledPids {
   monitor: number;
   machine?: number | undefined;
+}
+
+/** The monitor is in the cgroups in which its machine is to be: see `MonitorTask`. */
+export interface SettledRequest {
+  op: "settled";
 }
 
 /** The client wants the machine to live as long as this connection. */
@@ -249,6 +256,7 @@ export type Request =
   | GoOnRequest
   | ForkRequest
   | ClaimRequest
+  | SettledRequest
   | HoldRequest
   | JoinRequest
   | LetGoRequest

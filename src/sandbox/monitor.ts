@@ -12,13 +12,15 @@ import type { GuestDisk } from "../guest/disks";
 import { endContainer } from "../guest/end";
 import { chooseDriver } from "../hypervisor";
 import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
+import { CLONE_NEWNET } from "../linux/constants";
+import { syscall } from "../linux/local";
 import { withDescendants } from "../linux/processes";
 import { architecture } from "../linux/syscalls";
 import { withDescriptor } from "../linux/take-descriptor";
 import { Networks } from "../network/networks";
 import { Share } from "../share/share";
 import { restrictTree } from "../share/tree";
-import { encodeU32, type Frame, maxToGuest } from "../wire/frame";
+import { encodeU32, type Frame, FrameType, maxToGuest } from "../wire/frame";
 import { connectFrames, listenFrames } from "../wire/frame-socket";
 import { decodeJson, type FrameHandlers, type FrameStream } from "../wire/frame-stream";
 import { boot } from "./boot";
@@ -50,6 +52,7 @@ import {
 import { controlSocket, removeSandbox } from "./paths";
 import { mostFor } from "./shape";
 import { shareModules } from "./share-modules";
+import type { MonitorTask } from "./start-monitor";
 import { type Client, FrameSwitch } from "./switch";
 import { writeBack } from "./write-back";
 
@@ -58,21 +61,47 @@ interface MonitorClient extends Client {
 }
 
 /**
- * Runs a monitor until its machine has ended.
- * @param directory the sandbox's, absolute
- * @param creator the descriptor of a socket to the command that starts it, the first client
+ * Runs a monitor until its machine has ended, or until there is nobody any more who would tell it what it is to be for.
+ * @param creator the descriptor of a socket to the command that has started it, the first client
  */
-export async function runMonitor(directory: string, creator: number): Promise<void> {
+export async function runMonitor(creator: number): Promise<void> {
   traceAs("monitor");
-  await new Monitor(directory, new Share(`${directory}/share`)).run(creator);
+  const begun = Promise.withResolvers<Monitor | undefined>();
+  await connectFrames({ fd: creator }, maxToGuest, (stream) => {
+    let handlers: FrameHandlers = {
+      frame({ payload }) {
+        try {
+          const monitor = begin(decodeJson(payload) as MonitorTask);
+          handlers = monitor.accept(stream, true);
+          begun.resolve(monitor);
+        } catch (error) {
+          begun.reject(error);
+        }
+      },
+      close: () => begun.resolve(undefined),
+    };
+    return { frame: (frame) => handlers.frame(frame), close: (error) => handlers.close(error) };
+  });
+  await (await begun.promise)?.ended;
+}
+
+/** @throws RunvError LOG_UNWRITABLE; SystemError */
+function begin({ directory, log, moves, namespace }: MonitorTask): Monitor {
+  openLog(log);
+  if (namespace !== undefined) withDescriptor(namespace, (fd) => syscall("setns", fd, CLONE_NEWNET));
+  return new Monitor(directory, new Share(`${directory}/share`), moves);
 }
 
 class Monitor {
+  /** Fulfilled when nothing is left of the machine. */
+  readonly ended: Promise<void>;
   #directory: string;
   readonly #share: Share;
   readonly #clients = new Map<number, MonitorClient>();
   readonly #switch = new FrameSwitch((...frame) => this.#sandbox?.send(...frame));
   readonly #ended = Promise.withResolvers<void>();
+  /** Fulfilled when this process is in the cgroups in which the machine is to be. */
+  readonly #settled = Promise.withResolvers<void>();
   #networks: Networks | undefined;
   #disks: Disks | undefined;
   #memories: Promise<Memories> | undefined;
@@ -82,6 +111,8 @@ class Monitor {
   #sandbox: Sandbox | undefined;
   #ending = false;
   #growing: Promise<unknown> = Promise.resolve();
+  /** Fulfilled when the guest has written back what it held, as far as it held anything when that was asked. */
+  #written: Promise<boolean> | undefined;
   /** In the pool: who keeps the machine there. */
   #keeper: MonitorClient | undefined;
   /** The machine stands still, as it does in the pool. */
@@ -89,21 +120,21 @@ class Monitor {
   /** For who wants others to be forked from the machine. */
   #branching: Promise<Branching> | undefined;
 
-  constructor(directory: string, share: Share) {
+  /** @param moves it is being moved into its cgroups */
+  constructor(directory: string, share: Share, moves = false) {
+    if (!moves) this.#settled.resolve();
     this.#directory = directory;
     this.#share = share;
+    const stopListening = listenFrames(controlSocket(directory), maxToGuest, (stream) => this.accept(stream));
+    this.ended = this.#ended.promise.then(() => {
+      stopListening();
+      this.#share.close();
+      removeSandbox(this.#directory);
+    });
   }
 
-  async run(creator: number): Promise<void> {
-    const stopListening = listenFrames(controlSocket(this.#directory), maxToGuest, (stream) => this.#accept(stream));
-    await connectFrames({ fd: creator }, maxToGuest, (stream) => this.#accept(stream, true));
-    await this.#ended.promise;
-    stopListening();
-    this.#share.close();
-    removeSandbox(this.#directory);
-  }
-
-  #accept(stream: FrameStream, holds = false): FrameHandlers {
+  /** Takes a client. @param holds whether the machine lives as long as this connection does */
+  accept(stream: FrameStream, holds = false): FrameHandlers {
     do this.#last = (this.#last % 0xffff) + 1;
     while (this.#clients.has(this.#last) || this.#switch.inUse(this.#last));
     const client: MonitorClient = { number: this.#last, stream, holds };
@@ -115,7 +146,24 @@ class Monitor {
     };
   }
 
+  #fromGuest(frame: Frame): void {
+    const owner = this.#switch.fromGuest(frame);
+    // Disks cannot be written to any more then.
+    if (owner !== undefined && this.#disks === undefined && this.#isHeldByNoneBut(owner))
+      this.#written ??= this.#writeBack();
+  }
+
+  /**
+   * Whether the machine ends when this client goes. All is said of its process then, and it goes next: what is left to do is begun while it does so, and done anew
+   * should anything else come.
+   */
+  #isHeldByNoneBut(owner: Client): boolean {
+    for (const client of this.#clients.values()) if (client.holds !== (client === owner)) return false;
+    return true;
+  }
+
   #take(client: MonitorClient, frame: Frame): void {
+    if (frame.type === FrameType.run) this.#written = undefined;
     if (frame.type !== ControlType.request) {
       this.#switch.fromClient(client, frame);
       return;
@@ -131,6 +179,7 @@ class Monitor {
   }
 
   async #handle(client: MonitorClient, request: Request): Promise<unknown> {
+    if (request.op !== "hold" && request.op !== "let-go" && request.op !== "info") this.#written = undefined;
     switch (request.op) {
       case "launch":
         return await this.#start(request);
@@ -146,6 +195,8 @@ class Monitor {
         return await this.#park(client, request);
       case "claim":
         return this.#claim(client, request);
+      case "settled":
+        return this.#settled.resolve();
       case "hold":
         client.holds = true;
         return undefined;
@@ -219,8 +270,9 @@ class Monitor {
       started: (machine) => {
         this.#machine = machine;
       },
-      frame: (frame) => this.#switch.fromGuest(frame),
+      frame: (frame) => this.#fromGuest(frame),
       close: (error) => void this.#end(`its agent's channel has closed${error ? `: ${error.message}` : ""}`),
+      settled: this.#settled.promise,
     };
     return { driver, networks, handlers };
   }
@@ -378,8 +430,7 @@ class Monitor {
     if (this.#ending) return;
     this.#ending = true;
     if (this.#sandbox !== undefined && !this.#parked) {
-      const { machine, guest } = this.#sandbox;
-      const written = await span("guest: write back", () => writeBack(guest, machine.exited, this.#disks?.writeBack()));
+      const written = await (this.#written ?? this.#writeBack());
       if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
     }
     const exit = await span("hypervisor: end", () => this.#machine?.kill());
@@ -388,6 +439,12 @@ class Monitor {
     }
     this.#networks?.close();
     this.#ended.resolve();
+  }
+
+  /** @returns whether all was written */
+  #writeBack(): Promise<boolean> {
+    const { machine, guest } = this.#sandbox!;
+    return span("guest: write back", () => writeBack(guest, machine.exited, this.#disks?.writeBack()));
   }
 }
 

@@ -2,13 +2,12 @@
 import { closeSync, writeFileSync } from "node:fs";
 import type { Subprocess } from "bun";
 import { consoleName } from "../hypervisor/console";
-import { inNetworkNamespace } from "../linux/namespaces";
 import { setPriority, withDescendants } from "../linux/processes";
 import { makeWithLoopback } from "../network/new-namespace";
-import { startBackground } from "./background";
 import { SandboxClient } from "./client";
 import { makeSandbox, monitorLog, removeSandbox } from "./paths";
 import { type PooledMachine, readyMark } from "./pool";
+import { beginMonitor, startMonitor } from "./start-monitor";
 
 /** A machine that waits to be taken. */
 export interface Unit {
@@ -38,10 +37,13 @@ export async function startUnit(
     writeFileSync(`${directory}/${consoleName}`, "", { mode: 0o600 });
     const log = `${directory}/${monitorLog}`;
     writeFileSync(log, "", { mode: 0o600 });
-    const background = inNewNetwork(() => startBackground(["--log", log, "monitor", directory]));
+    const background = startMonitor();
     monitor = background.process;
     started(monitor);
-    const client = await SandboxClient.connect({ fd: background.socket });
+    const client = await inNewNetwork((fd) => {
+      beginMonitor(background, { directory, log: { file: log }, namespace: { pid: process.pid, fd } });
+      return SandboxClient.connect({ fd: background.socket });
+    });
     const pids = await client.pool(machine);
     // Made with the time that nobody needed; used with as much as others have.
     for (const each of withDescendants(pids.monitor, pids.machine)) setPriority(each, nice);
@@ -55,11 +57,11 @@ export async function startUnit(
   }
 }
 
-/** Does something in a network namespace that is made for it. */
-function inNewNetwork<T>(action: () => T): T {
+/** Does something with a network namespace that is made for it, and goes with whoever is in it. */
+async function inNewNetwork<T>(action: (namespace: number) => Promise<T>): Promise<T> {
   const namespace = makeWithLoopback();
   try {
-    return inNetworkNamespace(namespace, action);
+    return await action(namespace);
   } finally {
     closeSync(namespace);
   }

@@ -82,15 +82,16 @@ export class FrameSwitch {
     this.#toGuest(type, process, payload, stream);
   }
 
-  /** Takes a frame of the guest, which is not to be trusted. */
-  fromGuest({ type, process, payload, stream }: Frame): void {
+  /** Takes a frame of the guest, which is not to be trusted. @returns whose process it is, if this was the last of it */
+  fromGuest({ type, process, payload, stream }: Frame): Client | undefined {
     this.#frames++;
-    if (!this.#owners.has(process) || !towardsHost(type)) return;
+    if (!this.#owners.has(process) || !towardsHost(type)) return undefined;
     this.#tell(type, process, payload);
     const owner = this.#owners.get(process);
-    if (type === FrameType.closed || type === FrameType.refused) this.#owners.delete(process);
-    if (owner === undefined) return;
-    owner.stream.send(type, process, payload, stream);
+    owner?.stream.send(type, process, payload, stream);
+    if (type !== FrameType.closed && type !== FrameType.refused) return undefined;
+    this.#owners.delete(process);
+    return owner;
   }
 
   /** Lets a process go on, whoever owns it. @returns what becomes of it */

@@ -48,6 +48,7 @@ export async function save(plan: BootPlan, files: TemplateFiles): Promise<Notes>
   writeFileSync(files.memory, "", { mode: 0o600 });
   truncateSync(files.memory, spec.memoryMiB * 2 ** 20);
   if (hasNoHoles(files.directory)) fill(files.memory, spec.memoryMiB * 2 ** 20);
+  await spec.settled;
   const machine = await driver.launch({ ...spec, memory: { path: files.memory, write: true } });
   handlers.started(machine);
   try {

@@ -38,6 +38,8 @@ export interface Child {
   qmp: number;
   agent: number;
   exited: Promise<MachineExit>;
+  /** See `Machine.settled`. */
+  settled?: Promise<void>;
   /** Of one that was forked: this process's end of the socket over which it is asked for branches. */
   forks?: number;
   /** Its number of the socket that ties it to its monitor. */

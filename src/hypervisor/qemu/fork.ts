@@ -72,7 +72,9 @@ export async function forkChild(
     });
     const identity = await request(socket, notes, program, sent);
     const life = notes.life ?? notes.connection + 1 + notes.sent.indexOf("life");
-    return { ...childOf(identity, sockets), forks: forks[0], life };
+    const settled = adopt(identity, spec.settled);
+    settled.catch(() => {});
+    return { ...childOf(identity, sockets), settled, forks: forks[0], life };
   } catch (error) {
     for (const [ours] of Object.values(sockets)) closeSync(ours);
     throw error instanceof RunvError
@@ -99,7 +101,6 @@ async function request(
     frame({ type, payload }) {
       if (type === FrameType.output) {
         identity = identityOf(decodeU32(payload) ?? 0);
-        if (identity !== undefined) adopt(identity.pid);
       } else if (type === FrameType.failed) reject(failureOf(notes, payload));
       else if (type === FrameType.done && identity !== undefined) resolve(identity);
     },
@@ -127,11 +128,19 @@ function failureOf(notes: ForkTemplate, payload: Uint8Array): RunvError {
   return new RunvError("VM_FORK", `${noteOf(notes, index)}: ${errnoText(errno)}`);
 }
 
-/** A process that was just forked becomes one of this machine's: with its cgroups, and what the kernel thinks of killing it. */
-function adopt(pid: number): void {
-  followCgroups(pid);
-  const [path, wanted] = [`/proc/${pid}/oom_score_adj`, readFileSync("/proc/self/oom_score_adj", "latin1")];
-  if (readFileSync(path, "latin1") !== wanted) writeFileSync(path, wanted);
+/**
+ * A process that was just forked becomes one of this machine's: with its cgroups, as soon as this process is in them itself, and what the kernel thinks of
+ * killing it. It need not be waited for: the kernel takes its time to move processes.
+ */
+async function adopt({ pid }: Identity, settled: Promise<void> | undefined): Promise<void> {
+  await settled;
+  try {
+    followCgroups(pid);
+    const [path, wanted] = [`/proc/${pid}/oom_score_adj`, readFileSync("/proc/self/oom_score_adj", "latin1")];
+    if (readFileSync(path, "latin1") !== wanted) writeFileSync(path, wanted);
+  } catch (cause) {
+    throw new RunvError("VM_FORK", `move the forked qemu into the container's cgroups: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** The process, of which this one is not the parent. */

@@ -58,6 +58,7 @@ export class QemuMachine implements Machine {
   readonly capabilities: Capabilities;
   readonly ownMemoryMiB: number;
   readonly exited: Promise<MachineExit>;
+  readonly settled?: Promise<void>;
   readonly #child: Child;
   readonly #console: ConsoleLog;
   #qmp: Qmp | undefined;
@@ -82,6 +83,7 @@ export class QemuMachine implements Machine {
   constructor(child: Child, options: QemuMachineOptions) {
     const { driver, accelerator, capabilities, spec, console, server, sharesMemory, binary } = options;
     this.pid = child.pid;
+    if (child.settled !== undefined) this.settled = child.settled;
     this.driver = driver;
     this.accelerator = accelerator;
     this.capabilities = capabilities;
