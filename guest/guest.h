@@ -62,6 +62,8 @@ enum frame_type {
 	FRAME_REFUSED = 41,
 	/* Never leaves the guest: a program's process hands init the terminal's master. */
 	FRAME_GIVE = 255,
+	/* Nor does this: a child of init's takes the place of the program's process. */
+	FRAME_SUCCEED = 254,
 };
 
 enum refusal_stage {
@@ -105,6 +107,7 @@ enum operation {
 	OP_FAIL = 8,
 	OP_ADD = 9,
 	OP_DECIMAL = 10,
+	OP_SUCCEED = 11,
 };
 
 enum argument_kind {

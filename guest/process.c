@@ -322,6 +322,28 @@ static void conclude(struct process *p)
 		channel_tell(p->handle, FRAME_EXECED, 0, 0, 0, 0);
 }
 
+static struct process *find_living(pid_t pid);
+
+/*
+ * A child of init's, a clone of the program's process with CLONE_PARENT, takes its place; not one that is gone already, nor another program's.
+ */
+static void take_successor(struct process *p, pid_t pid)
+{
+	siginfo_t info;
+	int pidfd;
+
+	if (find_living(pid) || waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return;
+	close_fd(&p->pidfd);
+	p->pidfd = pidfd;
+	p->pid = pid;
+	p->dead = false;
+	channel_tell(p->handle, FRAME_STARTED, 0, 1, (uint32_t)pid, 0);
+}
+
 /* Takes a word of the program, for which there is space. Returns false if there was none. */
 static bool take_word(struct process *p)
 {
@@ -340,6 +362,7 @@ static bool take_word(struct process *p)
 	ssize_t n = recvmsg(p->words, &message, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *passed;
 	int terminal;
+	uint32_t child;
 
 	if (n < (ssize_t)sizeof(frame)) {
 		if (n >= 0 || p->dead || (errno != EAGAIN && errno != EINTR))
@@ -360,6 +383,10 @@ static bool take_word(struct process *p)
 			memcpy(&terminal, CMSG_DATA(passed), sizeof(terminal));
 			take_terminal(p, terminal);
 		}
+		return true;
+	case FRAME_SUCCEED:
+		memcpy(&child, packet[1].iov_base, sizeof(child));
+		take_successor(p, (pid_t)child);
 		return true;
 	default:
 		/* DONE and FAILED are the last words. The process ends now; its socket need not be seen to close. */
@@ -428,6 +455,9 @@ void reap(void)
 		/* If DONE or FAILED has come, that answers it. */
 		if (p)
 			take_words(p);
+		/* It has named a successor. */
+		if (p && p->pid != info.si_pid)
+			p = NULL;
 		if (p && !p->concluded)
 			p->executed = !never_executed(p->pid);
 		if (waitpid(info.si_pid, &status, 0) < 0)

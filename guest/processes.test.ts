@@ -3,9 +3,10 @@ import { expect, test } from "bun:test";
 import { readlinkSync } from "node:fs";
 import * as linux from "../src/linux/constants";
 import { errnoOf } from "../src/linux/errno";
+import { SIGCHLD } from "../src/linux/signals";
 import { Pidfd } from "../src/program/assembler";
 import { Stdio } from "../src/program/instruction";
-import { FrameType } from "../src/wire/frame";
+import { decodeU32, FrameType } from "../src/wire/frame";
 import { useInit } from "./testing/init";
 import { answer, exec, exit, mebi, numbers, pipes, program, shell } from "./testing/programs";
 
@@ -124,6 +125,43 @@ test("signals reach a process that runs", async () => {
   process.signal(15);
   await process.end();
   expect([process.text(), process.numbers(FrameType.exit)]).toEqual(["ready\ngot\n", exit(5)]);
+});
+
+test("a child that succeeds its process has its handle, its streams and its end", async () => {
+  const process = init.run(
+    program(
+      (p) => {
+        const around = p.label();
+        const child = p.value("clone", [linux.CLONE_PARENT | SIGCHLD, 0, 0, 0, 0]);
+        p.jumpIf(child, "=", 0, around);
+        p.succeed(child);
+        p.place(around);
+        p.stop();
+        exec(p, ["/bin/sh", "-c", "echo $$; read word; echo $word; kill -9 $$"]);
+      },
+      { stdio: pipes, credit: mebi },
+    ),
+  );
+  const started = () => process.frames.filter(({ type }) => type === FrameType.started);
+  await process.until(() => started().length === 2 && process.order.includes("stopped"));
+  process.go();
+  process.write("word\n");
+  await process.end();
+  const [before, after] = started().map(({ payload }) => decodeU32(payload));
+  expect(before).not.toBe(after!);
+  expect(process.text()).toBe(`${after}\nword\n`);
+  expect(process.numbers(FrameType.exit)).toEqual([9]);
+});
+
+test("nobody succeeds a process but a child of init's that is no other program's", async () => {
+  const other = init.run(program((p) => p.stop()));
+  await other.frame(FrameType.stopped);
+  for (const pid of [globalThis.process.pid, other.numbers(FrameType.started)[0]!, 0x3ffffff]) {
+    expect((await run((p) => p.succeed(pid))).story).toBe("started exit closed");
+  }
+  expect((await run((p) => p.succeed(0))).numbers(FrameType.failed)).toEqual([0, errnoOf("EINVAL")]);
+  other.go();
+  expect((await other.end()).story).toBe("started stopped done exit closed");
 });
 
 const root = process.getuid?.() === 0;

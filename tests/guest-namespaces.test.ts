@@ -1,7 +1,9 @@
 /** User, time and cgroup namespaces, seen from inside. */
 import { expect } from "bun:test";
+import { readFileSync } from "node:fs";
 import type { Config } from "./support/bundle";
 import { runvTest } from "./support/rig";
+import { until } from "./support/until";
 
 function withNamespaces(config: Config): void {
   config.linux.namespaces.push({ type: "user" }, { type: "time" }, { type: "cgroup" });
@@ -64,3 +66,52 @@ runvTest("a user namespace owns the container's others", async ({ runv, bundle, 
   const own = await runv(["run", "-b", once, id("own")]);
   expect({ lines: own.stdout.split("\n"), stderr: own.stderr }).toEqual({ lines: expected, stderr: "" });
 });
+
+runvTest(
+  "a container that joins a user namespace has others that this one owns, and joins what it owns",
+  async (rig) => {
+    const { runv, bundle, id, root } = rig;
+    const first = await bundle({ args: ["sleep", "1000"], change: withNamespaces });
+    expect(await runv(["run", "-d", "-b", first, id("first")])).toMatchObject({ code: 0, stderr: "" });
+    const { shim } = JSON.parse(readFileSync(`${root}/${id("first")}/state.json`, "utf8"));
+    const joining =
+      (...types: string[]) =>
+      (config: Config) => {
+        config.linux.namespaces = config.linux.namespaces.filter(({ type }) => !types.includes(type));
+        config.linux.namespaces.push(...types.map((type) => ({ type, path: `/proc/${shim.pid}/ns/${type}` })));
+        // As podman has it: runc asks for mappings.
+        config.linux.uidMappings = config.linux.gidMappings = [{ containerID: 0, hostID: 0, size: 1 }];
+        config.linux.resources = { memory: { limit: 67108864 } };
+        config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 1234, hard: 1_000_000 }];
+        for (const set of Object.values(config.process.capabilities as Record<string, string[]>))
+          set.push("CAP_SYS_ADMIN");
+        config.hostname = "second";
+      };
+    const probe = `
+cat /proc/self/uid_map /proc/self/gid_map | tr -s ' '
+hostname; hostname other && hostname
+echo $$; ulimit -n
+mount -t proc proc /tmp && echo proc
+stat -c %u:%g /dev/shm /proc/1`;
+    const namespaces = async (suffix: string) =>
+      (
+        await runv([
+          "exec",
+          id(suffix),
+          "readlink",
+          ...["user", "ipc", "uts", "pid"].map((type) => `/proc/self/ns/${type}`),
+        ])
+      ).stdout
+        .trim()
+        .split("\n");
+    const [user, ipc, uts, pid] = await namespaces("first");
+    const once = await bundle({ args: ["sh", "-c", probe], change: joining("user", "ipc") });
+    expect(await runv(["run", "-b", once, id("once")])).toEqual({ code: 0, stdout: "", stderr: "" });
+    const second = await bundle({ args: ["sleep", "1000"], change: joining("user", "ipc", "pid", "uts") });
+    expect(await runv(["run", "-d", "-b", second, id("second")])).toMatchObject({ code: 0, stderr: "" });
+    expect(await namespaces("second")).toEqual([user!, ipc!, uts!, pid!]);
+    await runv(["kill", id("second"), "KILL"]);
+    const status = async () => JSON.parse((await runv(["state", id("second")])).stdout).status;
+    await until("its end is known", async () => (await status()) === "stopped");
+  },
+);

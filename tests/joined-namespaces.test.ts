@@ -215,6 +215,6 @@ runvTest("what no one machine can hold is refused", async (rig) => {
     config.linux.namespaces.push({ type: "user" });
     config.linux.uidMappings = config.linux.gidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];
   };
-  expect(await refused(undefined, user)).toContain("a container with a user namespace cannot join");
+  expect(await refused(undefined, user)).toContain("a container with a user namespace of its own cannot join");
   await remove(rig, "other");
 });

@@ -47,6 +47,7 @@ export const RESOLVE_IN_ROOT = 0x10;
 /** linux/sched.h */
 export const CLONE_NEWTIME = 0x80;
 export const CLONE_VM = 0x100;
+export const CLONE_PARENT = 0x8000;
 export const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWCGROUP = 0x2000000;
 export const CLONE_NEWUTS = 0x4000000;

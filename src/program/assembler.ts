@@ -197,6 +197,14 @@ export class Assembler {
     return into;
   }
 
+  /**
+   * Has a child, which was cloned with CLONE_PARENT and goes on with the program, take the place of the process, which ends: the guest tells of the child
+   * what it would have told of the process.
+   */
+  succeed(child: Operand): void {
+    this.#emit(Op.succeed, [child]);
+  }
+
   /** Writes a number in decimal, and a zero byte, into memory. @returns a register with the count of digits */
   decimal(at: Address, value: Operand): Register {
     const into = this.register();

@@ -12,6 +12,7 @@ export const Op = {
   fail: 8,
   add: 9,
   decimal: 10,
+  succeed: 11,
 } as const;
 
 export const Kind = { number: 0, register: 1, address: 2, pidfd: 3 } as const;

@@ -106,14 +106,36 @@ test("a network namespace of the guest's is entered before its sysctls are set, 
   expect(disassemble(lowerExec({ ...further, settings: {} }))).toContain(`setns(pidfd of 7, ${flags})`);
 });
 
-test("with a user namespace a container joins none of others", () => {
+test("with a user namespace of its own a container joins none of others", () => {
   const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
   const namespaces = [{ type: "network" }, { type: "user" }, { type: "ipc" }];
   const config = minimal({ namespaces, uidMappings: ids, gidMappings: ids });
   const refused = (joined: ContainerPlan["joined"]) => () => lowerContainer(planOf(config, { joined: joined! }));
-  const message = "linux.namespaces[1]: a container with a user namespace cannot join namespaces of another container";
-  for (const type of ["network", "ipc", "user"] as const) expect(refused(new Map([[type, 3]]))).toThrow(message);
+  const message =
+    "linux.namespaces[1]: a container with a user namespace of its own cannot join namespaces of another container";
+  for (const type of ["network", "ipc"] as const) expect(refused(new Map([[type, 3]]))).toThrow(message);
   expect(refused(new Map())).not.toThrow();
+});
+
+test("a user namespace that is joined is entered before what it is to own is made, and its ids are mapped already", () => {
+  const ids = [{ containerID: 0, hostID: 1000, size: 10 }];
+  const namespaces = [{ type: "user", path: "/proc/9/ns/user" }, { type: "pid" }, { type: "ipc" }];
+  const config = minimal({ namespaces, uidMappings: ids, gidMappings: ids });
+  const { main, outer } = lowerContainer(
+    planOf(config, {
+      joined: new Map([
+        ["user", 3],
+        ["ipc", 4],
+      ]),
+    }),
+  );
+  expect(outer).toBeUndefined();
+  const text = disassemble(main);
+  expect(text).not.toContain("id_map");
+  const order = ["cgroup.procs", "setns(pidfd of 4", "setns(pidfd of 3", "unshare(537001984)", "succeed(", "fsconfig("];
+  const at = order.map((what) => text.indexOf(what)).filter((index) => index >= 0);
+  expect(at).toEqual(at.toSorted((a, b) => a - b));
+  expect(at.length).toBeGreaterThanOrEqual(5);
 });
 
 test("a time namespace is entered once its clocks are set", () => {

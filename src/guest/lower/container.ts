@@ -73,7 +73,7 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   const inUserNamespace = has(linux.namespaces, "user");
   const sources = inUserNamespace ? takeSources(p, mounts, plan.sources) : plan.sources;
   lowerNames(p, config);
-  if (namespaces.user) becomeRoot(p);
+  if (inUserNamespace) becomeRoot(p);
   lowerSysctls(p, linux.sysctl, false);
   if (namespaces.cgroup) {
     p.doing("make a cgroup namespace");
@@ -94,12 +94,13 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   if (config.root.readonly) lowerReadonlyRoot(p, root);
   lowerPropagation(p, root, linux.rootfsPropagation);
   close(p, root);
-  if (outer === undefined) lowerLimits(p, process, self(p));
-  else lowerOwnFileLimit(p, process);
+  if (inUserNamespace) lowerOwnFileLimit(p, process);
+  else lowerLimits(p, process, self(p));
   const hooks = hookPlan("startContainer", config, id, bundle);
   lowerProcess(p, process, { stop: true, hooks, settings, absent: plan.absent });
   const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
-  const main = p.assemble({ flags: namespaces.clone, join: namespaces.pid, stdio, credit });
+  const join = namespaces.userOf === 0 ? namespaces.pid : 0;
+  const main = p.assemble({ flags: namespaces.clone, join, stdio, credit });
   return outer === undefined ? { main } : { main, outer };
 }
 

@@ -20,6 +20,10 @@ export interface NamespacePlan {
   cgroup: boolean;
   time: boolean;
   user: boolean;
+  /** The process whose user namespace it enters, with those in `owned` made in it; 0 for none. */
+  userOf: number;
+  /** CLONE_NEW* bits of what it makes once it is in that. */
+  owned: number;
   /** Processes whose namespaces it enters, with the bits for setns(2); pid and network namespaces are not among them. */
   joins: ReadonlyMap<number, number>;
   /** The process in whose pid namespace it is born; 0 for none. */
@@ -31,18 +35,19 @@ export interface NamespacePlan {
 /**
  * Sorts the namespaces of a container.
  * @param joined what the paths in them stand for
- * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and where a user namespace is to be joined, or
- *   others with one
+ * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and where others are to be joined by a container
+ *   with a user namespace of its own
  */
 export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedNamespaces = new Map()): NamespacePlan {
   let clone = CLONE_NEWNS;
-  let [pid, network] = [0, 0];
+  let [pid, network, userOf] = [0, 0, 0];
   const joins = new Map<number, number>();
   for (const [index, { type, path }] of namespaces.entries()) {
     const { flag } = namespaceKinds[type];
     const handle = joined.get(type);
     if (handle !== undefined && type === "pid") pid = handle;
     else if (handle !== undefined && type === "network") network = handle;
+    else if (handle !== undefined && type === "user") userOf = handle;
     else if (handle !== undefined) joins.set(handle, (joins.get(handle) ?? 0) | flag);
     else if (path !== undefined && type !== "network") {
       const field = `linux.namespaces[${index}].path`;
@@ -50,16 +55,19 @@ export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedN
     } else if (cloned.includes(type)) clone |= flag;
   }
   const own = (type: NamespaceType) => has(namespaces, type) && !joined.has(type);
-  if (joined.size > 0 && has(namespaces, "user")) throw withUser(namespaces);
-  return { clone, cgroup: own("cgroup"), time: own("time"), user: own("user"), joins, pid, network };
+  if (joined.size > 0 && own("user")) throw withUser(namespaces);
+  const made = { cgroup: own("cgroup"), time: own("time"), user: own("user") };
+  // In a user namespace that is there already a process cannot be born with others that this one owns: it enters that first.
+  if (userOf !== 0) return { ...made, clone: 0, owned: clone, userOf, joins, pid, network };
+  return { ...made, clone, owned: 0, userOf, joins, pid, network };
 }
 
 /** A user namespace has no power over namespaces that were made outside of it, nor over a mount namespace that its process has been cloned into. */
 function withUser(namespaces: readonly Namespace[]): RunvError {
   const field = `linux.namespaces[${namespaces.findIndex(({ type }) => type === "user")}]`;
-  const message = `${field}: a container with a user namespace cannot join namespaces of another container`;
+  const message = `${field}: a container with a user namespace of its own cannot join namespaces of another container`;
   return new RunvError("CONFIG_UNSUPPORTED", message, {
-    hint: "leave the user namespace out, of both (Docker: --userns host)",
+    hint: "join the other's user namespace as well (podman: --userns container:ID), or leave it out, of both (Docker: --userns host)",
   });
 }
 

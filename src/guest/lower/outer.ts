@@ -6,6 +6,7 @@
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, O_WRONLY } from "../../linux/constants";
 import type { Config } from "../../oci/config";
 import type { IdMapping } from "../../oci/ids";
+import { findNamespace } from "../../oci/namespaces";
 import type { Process } from "../../oci/process";
 import type { Rlimit } from "../../oci/rlimits";
 import type { Address, Assembler, Register } from "../../program/assembler";
@@ -46,8 +47,10 @@ export function lowerOuter(p: Assembler, id: string, { linux, process }: Config,
   const proc = processDirectory(p, target);
   lowerOomScore(p, process, proc);
   lowerTimeOffsets(p, linux.timeOffsets, proc);
-  lowerMappings(p, "uid", linux.uidMappings, proc);
-  lowerMappings(p, "gid", linux.gidMappings, proc);
+  if (findNamespace(linux.namespaces, "user")?.path === undefined) {
+    lowerMappings(p, "uid", linux.uidMappings, proc);
+    lowerMappings(p, "gid", linux.gidMappings, proc);
+  }
   close(p, proc);
 }
 

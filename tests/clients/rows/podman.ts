@@ -118,6 +118,11 @@ export const podman = table("podman", "containers and pods", [
     "1\nlo\neth0\nlo",
   ],
   [
+    "run --uidmap, --userns container:",
+    `${p} p run -d --name $N --uidmap 0:100000:65536 busybox sleep 1000 >/dev/null; p run --rm --userns container:$N busybox sh -c 'cat /proc/self/uid_map | tr -s " "; id -u; touch /tmp/a && stat -c %u /tmp/a; echo $$'; p exec $N sh -c 'readlink /proc/self/ns/user | grep -c user'${gone}`,
+    "0 100000 65536\n0\n0\n1\n1",
+  ],
+  [
     "run -v :O",
     `${p} mkdir -p /tmp/$N; echo below > /tmp/$N/f; echo > /tmp/$N/g; p run --rm -v /tmp/$N:/v:O busybox sh -c 'echo above > /v/f; mkdir /v/d; mv /v/g /v/d; cat /v/f; cd /v; find . | sort'; cat /tmp/$N/f; ls /tmp/$N; rm -r /tmp/$N`,
     "above\n.\n./d\n./d/g\n./f\nbelow\nf\ng",

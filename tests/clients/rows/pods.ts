@@ -126,6 +126,11 @@ const rows: readonly (readonly [string, string, (string | RegExp)?, Partial<Row>
     "shared\n1024",
   ],
   [
+    "pod create --uidmap: members share its user namespace",
+    "pod --uidmap 0:100000:65536; member one busybox sleep 1000; p run --rm --pod $N busybox sh -c 'cat /proc/self/uid_map | tr -s \" \"; id -u; ip link show lo | grep -c UP; touch /dev/shm/a && stat -c %u /dev/shm/a'; p exec $N-one stat -c %u /dev/shm/a /proc/1",
+    "0 100000 65536\n0\n1\n0\n0\n0",
+  ],
+  [
     "pod create -v: a volume of all members",
     "mkdir /tmp/$N; pod -v /tmp/$N:/v; member one busybox sh -c 'echo from one > /v/f; sleep 1000'; member two busybox sleep 1000; eventually p exec $N-two test -s /v/f; p exec $N-two cat /v/f; podman pod rm -f -t 0 $N >/dev/null; rm -r /tmp/$N",
     "from one",
