@@ -98,20 +98,24 @@ stat -c %u:%g /dev/shm /proc/1`;
         await runv([
           "exec",
           id(suffix),
-          "readlink",
-          ...["user", "ipc", "uts", "pid"].map((type) => `/proc/self/ns/${type}`),
+          "sh",
+          "-c",
+          "cd /proc/self/ns; for type in user ipc uts pid; do readlink $type; done",
         ])
-      ).stdout
-        .trim()
-        .split("\n");
-    const [user, ipc, uts, pid] = await namespaces("first");
+      ).stdout.trim();
+    const before = await namespaces("first");
     const once = await bundle({ args: ["sh", "-c", probe], change: joining("user", "ipc") });
-    expect(await runv(["run", "-b", once, id("once")])).toEqual({ code: 0, stdout: "", stderr: "" });
+    expect(await runv(["run", "-b", once, id("once")])).toEqual({
+      code: 0,
+      stdout: " 0 100000 65536\n 0 200000 65536\nsecond\nother\n1\n1234\nproc\n0:0\n0:0\n",
+      stderr: "",
+    });
     const second = await bundle({ args: ["sleep", "1000"], change: joining("user", "ipc", "pid", "uts") });
     expect(await runv(["run", "-d", "-b", second, id("second")])).toMatchObject({ code: 0, stderr: "" });
-    expect(await namespaces("second")).toEqual([user!, ipc!, uts!, pid!]);
+    expect(await namespaces("second")).toBe(before);
     await runv(["kill", id("second"), "KILL"]);
     const status = async () => JSON.parse((await runv(["state", id("second")])).stdout).status;
     await until("its end is known", async () => (await status()) === "stopped");
+    for (const suffix of ["second", "first"]) expect((await runv(["delete", "--force", id(suffix)])).code).toBe(0);
   },
 );
