@@ -7,6 +7,7 @@
  *	agent.c		serves the host: with process.c and streams.c, which share agent.h
  *	program.c	runs a program of system calls, in a process of its own
  *	modprobe.c	loads a module that the kernel asks for
+ *	spawn.c		starts a process of a container on the host
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -208,6 +209,9 @@ noreturn void serve(void);
 /* The pidfd of the process with this handle, in init and in each process cloned from it; -1 if there is none. */
 int pidfd_of(uint32_t handle);
 
+/* The program was given the descriptors that it names: they are their own handles. */
+extern bool pidfds_are_descriptors;
+
 /* program.c */
 
 /* Reads a payload's head and checks that its parts add up. */
@@ -222,6 +226,15 @@ void execute_program(const struct program *program, int init);
 
 /* The same, and ends the process. */
 noreturn void run_program(const struct program *program, int init);
+
+/* spawn.c */
+
+/*
+ * Clones a process for a program as a child of init's own parent, and ends. `words`: a socket of packets to that one, which gets the
+ * program's words; the next descriptor is a file with the program. `count`: how many descriptors the program was given, these two included;
+ * those behind them are closed, and none of these is there any more when the process becomes its command.
+ */
+noreturn void spawn_process(int words, int count);
 
 /* modprobe.c */
 

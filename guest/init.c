@@ -5,6 +5,8 @@
  *	init		as pid 1: boots, then serves the host
  *	init --fd N	serves the channel on descriptor N
  *	init --exec N	runs the program that it reads from descriptor N
+ *	init --spawn N COUNT
+ *			starts a process of a container on the host: see spawn.c
  *	init --tsc	says how fast the processor's time stamp counter is, in kHz
  *	init -q -- NAME	loads a kernel module, for the kernel: see modprobe.c
  */
@@ -398,10 +400,12 @@ int main(int argc, char **argv)
 	}
 	if (argc == 4 && !strcmp(argv[1], "-q") && !strcmp(argv[2], "--"))
 		return modprobe(argv[3]);
-	if (argc == 3)
+	if (argc >= 3)
 		unignore_signals();
 	if (argc == 3 && !strcmp(argv[1], "--exec"))
 		run_alone(atoi(argv[2]));
+	if (argc == 4 && !strcmp(argv[1], "--spawn"))
+		spawn_process(atoi(argv[2]), atoi(argv[3]));
 	if (argc == 3 && !strcmp(argv[1], "--fd")) {
 		/* Orphans come to init here as they do to a pid 1. */
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -413,5 +417,5 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--tsc"))
 		say_counter_speed();
 #endif
-	die("usage: init --fd N | init --exec N | init --tsc");
+	die("usage: init --fd N | init --exec N | init --spawn N COUNT | init --tsc");
 }

@@ -49,6 +49,7 @@ struct clone_arguments {
 	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
 };
 
+bool pidfds_are_descriptors;
 struct process *processes[MAX_PROCESSES];
 unsigned process_count;
 
@@ -68,7 +69,11 @@ struct process *find_process(uint32_t handle)
 
 int pidfd_of(uint32_t handle)
 {
-	struct process *p = find_process(handle);
+	struct process *p;
+
+	if (pidfds_are_descriptors)
+		return (int)handle;
+	p = find_process(handle);
 
 	return p ? p->pidfd : -1;
 }

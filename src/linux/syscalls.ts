@@ -45,6 +45,7 @@ const numbers = {
   fsmount: [432, 432],
   fsopen: [430, 430],
   ftruncate: [77, 46],
+  getcwd: [79, 17],
   getdents64: [217, 61],
   getpgid: [121, 155],
   getpid: [39, 172],
