@@ -5,6 +5,7 @@ import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
 import { type DiskFileSystem, type GuestDisk, readFromDisk } from "../guest/disks";
 import { MS_RDONLY, O_CLOEXEC, O_EXCL, O_RDONLY, O_RDWR } from "../linux/constants";
+import { tryLockOpened } from "../linux/file-lock";
 import type { Bundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import type { SandboxClient } from "../sandbox/client";
@@ -137,11 +138,18 @@ export async function readPasswd(sandbox: SandboxClient, container: string): Pro
 
 /** @param alone what the host has mounted is refused: two kernels would write to one file system */
 function openDisk(path: string, readOnly: boolean, alone: boolean, field: string): number {
+  let fd: number;
   try {
-    return openSync(path, (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | (alone && !readOnly ? O_EXCL : 0));
+    fd = openSync(path, (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | (alone && !readOnly ? O_EXCL : 0));
   } catch (cause) {
     throw new RunvError("DISK_SOURCE", `${field}: open ${path}: ${fileProblem(cause)}`, { cause });
   }
+  // QEMU, in its jail, does not lock: the lock goes with the descriptor that it gets.
+  if (tryLockOpened(fd, readOnly)) return fd;
+  closeSync(fd);
+  throw new RunvError("DISK_SOURCE", `${field}: ${path}: another machine has it${readOnly ? " for writing" : ""}`, {
+    hint: "two kernels would write to one file system; read-only disks can be shared",
+  });
 }
 
 function renumber(config: Config, host: { major: number; minor: number }, { major, minor }: GuestDisk): Config {

@@ -98,6 +98,25 @@ const annotated = (annotations: Record<string, string>) => (config: Config) => {
   );
 };
 
+runvTest("a disk is one machine's, unless none writes to it", async (rig) => {
+  const image = await makeImage(rig.directory);
+  const bundle = await rig.bundle(onDisk(image, ["sleep", "1000"]));
+  expect(await rig.runv(["run", "-d", "-b", bundle, rig.id("first")])).toMatchObject({ code: 0, stderr: "" });
+  for (const readonly of [false, true]) {
+    const other = await rig.bundle(onDisk(image, ["true"], ({ root }) => void Object.assign(root, { readonly })));
+    const { code, stderr } = await rig.runv(["run", "-b", other, rig.id("second")]);
+    expect([code === 0, stderr]).toEqual([false, expect.stringContaining("another machine has it")]);
+  }
+  expect((await rig.runv(["delete", "--force", rig.id("first")])).code).toBe(0);
+  const reading = await rig.bundle(
+    onDisk(image, ["sleep", "1000"], ({ root }) => void Object.assign(root, { readonly: true })),
+  );
+  for (const name of ["third", "fourth"]) {
+    expect(await rig.runv(["run", "-d", "-b", reading, rig.id(name)])).toMatchObject({ code: 0, stderr: "" });
+  }
+  for (const name of ["third", "fourth"]) await rig.runv(["delete", "--force", rig.id(name)]);
+});
+
 runvTest("what cannot be a disk is refused, with the field", async (rig) => {
   const overlaid = join(rig.directory, "overlaid.qcow2");
   writeFileSync(overlaid, Buffer.from("514649fb000000030000000000000200", "hex"));
