@@ -83,36 +83,63 @@ static void *wait_for_futex(void *argument)
 	return argument;
 }
 
-/* Holds numbers in registers that only this thread has: of the x87, SSE and, where there is one, AVX; and another rounding. */
-static void *compute(void *argument)
+/* Waits until somebody asks, with numbers in registers that only this thread has. Returns whether they were there still. */
+#if defined(__x86_64__)
+/* Of the x87, SSE and, where there is one, AVX. */
+static int keep_in_registers(void)
 {
 	static const double numbers[4] = { 1.25, -2.5, 3.75, 1e300 };
 	long double ten = 10, left;
 	double found[4] = { 1.25, -2.5, 3.75, 1e300 };
 
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vmovupd %2, %%ymm13\n"
+				 "1: pause\n"
+				 "cmpl $0, %3\n"
+				 "je 1b\n"
+				 "vmovupd %%ymm13, %1\n"
+				 : "=t"(left), "=m"(found)
+				 : "m"(numbers), "m"(asked), "0"(ten)
+				 : "xmm13", "memory");
+	else
+		__asm__ volatile("movupd %2, %%xmm13\n"
+				 "1: pause\n"
+				 "cmpl $0, %3\n"
+				 "je 1b\n"
+				 "movupd %%xmm13, %1\n"
+				 : "=t"(left), "=m"(found)
+				 : "m"(numbers), "m"(asked), "0"(ten)
+				 : "xmm13", "memory");
+	return left == 10 && !memcmp(found, numbers, sizeof(found));
+}
+#elif defined(__aarch64__)
+static int keep_in_registers(void)
+{
+	static const double numbers[4] = { 1.25, -2.5, 3.75, 1e300 };
+	double found[4] = { 0 };
+
+	__asm__ volatile("ldp q13, q14, [%1]\n"
+			 "1: yield\n"
+			 "ldr w9, [%2]\n"
+			 "cbz w9, 1b\n"
+			 "stp q13, q14, [%0]\n"
+			 :
+			 : "r"(found), "r"(numbers), "r"(&asked)
+			 : "v13", "v14", "x9", "memory");
+	return !memcmp(found, numbers, sizeof(found));
+}
+#endif
+
+/* It has another rounding, too. */
+static void *compute(void *argument)
+{
 	begin(3);
 	fesetround(FE_UPWARD);
 	for (;;) {
-		if (__builtin_cpu_supports("avx"))
-			__asm__ volatile("vmovupd %2, %%ymm13\n"
-					 "1: pause\n"
-					 "cmpl $0, %3\n"
-					 "je 1b\n"
-					 "vmovupd %%ymm13, %1\n"
-					 : "=t"(left), "=m"(found)
-					 : "m"(numbers), "m"(asked), "0"(ten)
-					 : "xmm13", "memory");
-		else
-			__asm__ volatile("movupd %2, %%xmm13\n"
-					 "1: pause\n"
-					 "cmpl $0, %3\n"
-					 "je 1b\n"
-					 "movupd %%xmm13, %1\n"
-					 : "=t"(left), "=m"(found)
-					 : "m"(numbers), "m"(asked), "0"(ten)
-					 : "xmm13", "memory");
+		int kept = keep_in_registers();
+
 		asked = 0;
-		say(left == 10 && !memcmp(found, numbers, sizeof(found)) && fegetround() == FE_UPWARD ? "compute\n" : "compute: wrong\n");
+		say(kept && fegetround() == FE_UPWARD ? "compute\n" : "compute: wrong\n");
 	}
 	return argument;
 }
