@@ -2,7 +2,6 @@
  * A machine of arm64, with Debian's files for it: unpacked and not configured, which takes a minute and not the ten of a second stage in an
  * emulated machine. QEMU emulates the processor's EL2, so KVM works in it.
  */
-import { copyFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { aptFor } from "../src/image/apt";
 import { defaultCache } from "../src/image/paths";
@@ -13,7 +12,7 @@ import { commandLine } from "./order";
 import { unpackSystem } from "./packages";
 
 const packages = [
-  ..."mount kmod iproute2 procps tmux qemu-system-arm qemu-utils busybox-static e2fsprogs iptables runc git socat xz-utils".split(
+  ..."mount kmod iproute2 procps tmux qemu-system-arm qemu-system-x86 qemu-utils busybox-static e2fsprogs iptables runc git socat xz-utils".split(
     " ",
   ),
   // What ./demo would install.
@@ -29,18 +28,10 @@ export const arm64: LabKind = {
   async files(progress) {
     await run([join(import.meta.dir, "arm64-parts")]);
     const apt = await aptFor("aarch64", defaultCache, progress);
-    const tree = await unpackSystem(packages, apt, progress, configure);
+    const tree = await unpackSystem(packages, apt, progress);
     return { layers: [tree], kernel: await findKernel(progress, "aarch64"), systemd: false };
   },
   async prepare({ kernel, initrd }) {
     return { boot: ["-kernel", kernel, "-initrd", initrd, "-append", commandLine("ttyAMA0")] };
   },
 };
-
-/** What packages do when they are configured, of which a system cannot do without. */
-async function configure(tree: string): Promise<void> {
-  for (const name of ["passwd", "group"]) {
-    copyFileSync(join(tree, `usr/share/base-passwd/${name}.master`), join(tree, "etc", name));
-  }
-  symlinkSync("mawk", join(tree, "usr/bin/awk"));
-}

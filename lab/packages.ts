@@ -15,34 +15,31 @@ const links = ["bin", "lib", "lib64", "sbin"];
  */
 export async function unpackPackages(names: readonly string[], progress: (line: string) => void): Promise<string> {
   // As root apt would download as the user _apt, who may not write here.
-  const root = await unpack(names, ["-o", "APT::Sandbox::User=root"], progress, async (tree) => {
+  return await unpack(names, ["-o", "APT::Sandbox::User=root"], progress, (tree) => {
     // The host has them, and they would cover its own.
     for (const name of links) unlinkSync(join(tree, name));
   });
-  return root;
 }
 
 /**
  * A whole system that is unpacked and not configured: packages of another architecture, what they depend on, and those without which there is
  * no system (Essential, deb-src-control(5)).
- * @param finish what is left to do in the directory
  * @returns the directory
  */
 export async function unpackSystem(
   names: readonly string[],
   { options }: Apt,
   progress: (line: string) => void,
-  finish: (tree: string) => Promise<void>,
 ): Promise<string> {
-  return await unpack(["?essential", ...names], options, progress, finish);
+  return await unpack(["?essential", ...names], options, progress, () => {});
 }
 
-/** Only what is whole has its name, which is that of the packages and their versions. */
+/** Only what is whole has its name, which is that of the packages and their versions. @param finish what is left to do with the directory */
 async function unpack(
   names: readonly string[],
   options: readonly string[],
   progress: (line: string) => void,
-  finish: (tree: string) => Promise<void>,
+  finish: (tree: string) => void,
 ): Promise<string> {
   const simulation = await text("apt-get", ...options, "install", "--simulate", "--no-install-recommends", ...names);
   const missing = missingPackages(simulation);
@@ -63,7 +60,7 @@ async function unpack(
       const script = 'set -o pipefail; dpkg-deb --fsys-tarfile "$1" | tar -x -C "$2" --keep-directory-symlink';
       await run(["bash", "-c", script, "unpack", join(work, archive), tree]);
     }
-    await finish(tree);
+    finish(tree);
     renameSync(tree, root);
     return root;
   } finally {
