@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Compared, compare, problem } from "./support/compare";
 import { Daemons } from "./support/daemons";
-import { importHost, importImage, passOn, passOnToCri } from "./support/images";
+import { foreign, foreignImage, hasForeign } from "./support/foreign";
+import { importForeign, importHost, importImage, passOn, passOnToCri } from "./support/images";
 import { formatMatrix } from "./support/matrix";
 import { tables } from "./support/tables";
 import { World } from "./support/world";
@@ -15,6 +16,7 @@ beforeAll(async () => {
   await world.open();
   await daemons.start();
   await importImage(world, "busybox");
+  if (foreign !== undefined) await importForeign(world, "busybox", foreignImage, foreign);
   await passOn(world, "busybox");
   await importHost(world);
   await passOn(world, "host");
@@ -36,7 +38,7 @@ afterAll(async () => {
   }
 }, 120_000);
 
-for (const { client, title, rows, alone } of tables) {
+for (const { client, title, rows, alone } of foreign === undefined ? tables : tables.filter(hasForeign)) {
   describe(`${client}: ${title}`, () => {
     for (const row of rows) {
       const compared = async () => {

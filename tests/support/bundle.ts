@@ -1,6 +1,7 @@
 /** Bundles for tests: a config.json and a root file system that is the test's own. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import type { Architecture } from "../../src/linux/syscalls";
 import { formatDefaultConfig } from "../../src/oci/spec";
 import { mountRootfs, type RootfsKind } from "./rootfs";
 
@@ -20,6 +21,8 @@ export interface BundleOptions {
   /** The name of a file in tests/configs, without `.json`; what `runv spec` writes if undefined. */
   config?: string;
   rootfs?: RootfsKind;
+  /** That of its programs; RUNV_TEST_ARCH's, or this machine's, if undefined. */
+  architecture?: Architecture;
   args?: string[];
   /** Changes the configuration before it is written. */
   change?: (config: Config) => void;
@@ -29,7 +32,7 @@ export interface BundleOptions {
 export async function makeBundle(directory: string, options: BundleOptions = {}): Promise<string> {
   const bundle = mkdtempSync(join(directory, "bundle-"));
   const config = options.config === undefined ? ownConfig() : recordedConfig(options.config, bundle);
-  config.root.path = await mountRootfs(options.rootfs ?? "busybox", bundle);
+  config.root.path = await mountRootfs(options.rootfs ?? "busybox", bundle, options.architecture);
   if (options.args !== undefined) config.process.args = options.args;
   options.change?.(config);
   writeFileSync(join(bundle, "config.json"), JSON.stringify(config));

@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { architecture, imageNameOf } from "../../src/linux/syscalls";
+import { type Architecture, architecture, imageNameOf } from "../../src/linux/syscalls";
 import { copyBusybox, testArchitecture } from "./architecture";
 import { command, output } from "./command";
 
@@ -14,8 +14,8 @@ export type RootfsKind = "busybox" | "debian" | "server" | "compiler";
 const cache = process.env.RUNV_TEST_CACHE ?? "/var/cache/runv/rootfs";
 
 /** Mounts a fresh writable copy below `directory` and returns where. Unmounting and removing it is the caller's. */
-export async function mountRootfs(kind: RootfsKind, directory: string): Promise<string> {
-  const lower = await cachedRootfs(kind);
+export async function mountRootfs(kind: RootfsKind, directory: string, guests?: Architecture): Promise<string> {
+  const lower = await cachedRootfs(kind, guests);
   const place = mkdtempSync(join(directory, `${kind}-`));
   const [root, upper, work] = ["root", "upper", "work"].map((name) => join(place, name)) as [string, string, string];
   for (const path of [root, upper, work]) mkdirSync(path);
@@ -23,7 +23,7 @@ export async function mountRootfs(kind: RootfsKind, directory: string): Promise<
   return root;
 }
 
-const makers: Record<RootfsKind, (path: string) => Promise<void>> = {
+const makers: Record<RootfsKind, (path: string, guests: Architecture) => Promise<void>> = {
   busybox: makeBusybox,
   debian: (path) => makeDebian(path, "python3"),
   server: makeServer,
@@ -31,14 +31,13 @@ const makers: Record<RootfsKind, (path: string) => Promise<void>> = {
 };
 
 /** The directory in the cache, made if need be; only a finished one ever has its name. */
-export async function cachedRootfs(kind: RootfsKind): Promise<string> {
-  const guests = testArchitecture();
+export async function cachedRootfs(kind: RootfsKind, guests = testArchitecture()): Promise<string> {
   const path = join(cache, guests === architecture ? kind : `${kind}-${imageNameOf(guests)}`);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
   const unfinished = mkdtempSync(`${path}.new-`);
   try {
-    await makers[kind](join(unfinished, kind));
+    await makers[kind](join(unfinished, kind), guests);
     renameSync(join(unfinished, kind), path);
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
@@ -46,7 +45,7 @@ export async function cachedRootfs(kind: RootfsKind): Promise<string> {
   return path;
 }
 
-async function makeBusybox(path: string): Promise<void> {
+async function makeBusybox(path: string, guests: Architecture): Promise<void> {
   for (const name of [
     "bin",
     "dev",
@@ -63,7 +62,7 @@ async function makeBusybox(path: string): Promise<void> {
   ]) {
     mkdirSync(join(path, name), { recursive: true });
   }
-  await copyBusybox(testArchitecture(), join(path, "bin/busybox"));
+  await copyBusybox(guests, join(path, "bin/busybox"));
   // By this machine's own, which has the same applets.
   for (const applet of (await output("/bin/busybox", "--list-full")).trim().split("\n"))
     if (applet !== "bin/busybox") symlinkSync("/bin/busybox", join(path, applet));

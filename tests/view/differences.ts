@@ -1,4 +1,4 @@
-/** Where the two views differ, and why: `docs/conformance.md` has these reasons. */
+/** Where the two views differ, and why: `docs/conformance.md` has these reasons, and `docs/arm64.md` those of guests of another architecture. */
 
 export interface Difference {
   /** Lines of one of them, `runv mounts: /etc …`: what this is the reason for. */
@@ -95,5 +95,13 @@ export const differences: readonly Difference[] = [
     only: /mounted in it|below it read-only|propagation of mounts/,
     lines: [/ mounts: \/\w+\/inner r[ow],relatime (files|tmpfs none mode=755)$/],
     reason: "a file system of the host is one of the share in the guest, whatever type it has on the host",
+  },
+];
+
+/** The differences of guests of another architecture, besides. */
+export const foreignDifferences: readonly Difference[] = [
+  {
+    lines: [/ personality: (x86_64|i686|aarch64|armv8l)$/],
+    reason: "`uname -m` names the architecture of the guest",
   },
 ];

@@ -18,7 +18,12 @@ export const run = table("docker", "run", [
     "31 101",
   ],
   ["run -d, logs", "up --name $N busybox echo logged; docker wait $N; docker logs $N", "logged"],
-  ["run --init", "run --init busybox ps -o args | sed 's/ *$//'", "docker-init"],
+  [
+    "run --init",
+    "run --init busybox ps -o args | sed 's/ *$//'",
+    "docker-init",
+    { differsForeign: "the init is a program of the host's, which a kernel of another architecture does not know" },
+  ],
   ["run --user", "run --user 1000:1001 busybox id", "uid=1000 gid=1001"],
   ["run --user NAME", "run --user daemon busybox id", "uid=1(daemon)"],
   ["run --group-add", "run --group-add 77 busybox id", "77"],

@@ -1,3 +1,4 @@
+import { foreign, foreignImage, foreignPlatform } from "./foreign";
 import { cleanUp, prelude } from "./prelude";
 import type { Row } from "./row";
 import type { Outcome, World } from "./world";
@@ -26,11 +27,16 @@ export async function compare(world: World, row: Row, side: "parallel" | "alone"
 }
 
 async function runRow(world: World, { script, slow }: Row, runtime: Runtime, name: string): Promise<Outcome> {
-  const env = { RT: runtime, N: `${name}${runtime}` };
-  const { code, output } = await world.run(`${prelude}\n${script}`, env, slow ? 600_000 : 100_000);
+  const isForeign = foreign !== undefined && runtime === "runv";
+  const env = { RT: runtime, N: `${name}${runtime}`, ...(isForeign && foreignPlatform) };
+  const words = isForeign ? script.replaceAll(imageName, foreignImage) : script;
+  const { code, output } = await world.run(`${prelude}\n${words}`, env, slow ? 600_000 : 100_000);
   await world.run(cleanUp, env);
   return { code, output: normal(output, env.N) };
 }
+
+/** The image of most rows, which is no part of a path there. */
+const imageName = /(?<![/\w-])busybox(?![\w-])/g;
 
 /** What differs from run to run, whatever the runtime. */
 function normal(output: string, name: string): string {
@@ -42,6 +48,7 @@ function normal(output: string, name: string): string {
       .replaceAll(/^time=.*context canceled"\n?/gm, "")
       // podman's name server says so now and then where there is no syslog.
       .replaceAll(/^failed to connect to syslog: Initialization\n?/gm, "")
+      .replaceAll(foreignImage, "busybox")
       .replaceAll(/\brun[cv]\b/g, "RUNTIME")
       .replaceAll(/\b[0-9a-f]{64}\b/g, "ID")
       .replaceAll(/\b[0-9a-f]{12}\b/g, "ID")
@@ -51,7 +58,7 @@ function normal(output: string, name: string): string {
 
 /** What is wrong with a row; undefined if it is as declared. */
 export function problem({ row, outcomes: { runc, runv } }: Compared): string | undefined {
-  const { code = 0, says, differs, host, machine } = row;
+  const { code = 0, says, differs = foreign && row.differsForeign, host, machine } = row;
   const meets = (outcome: Outcome) =>
     [code].flat().includes(outcome.code) &&
     (says === undefined || (typeof says === "string" ? outcome.output.includes(says) : says.test(outcome.output)));

@@ -1,4 +1,5 @@
 /** Images without a registry. */
+import { type Architecture, architecture, imageNameOf } from "../../../src/linux/syscalls";
 import { cachedRootfs, type RootfsKind } from "../../support/rootfs";
 import { pauseImage } from "./configuration";
 import type { World } from "./world";
@@ -12,7 +13,7 @@ export async function importImage(
   name: string = kind,
   command: readonly string[] = ["sh"],
 ): Promise<void> {
-  const rootfs = await cachedRootfs(kind);
+  const rootfs = await cachedRootfs(kind, architecture);
   const changes = `-c 'CMD ${JSON.stringify(command)}' -c 'ENV ${path}'`;
   const script = `tar -C ${rootfs} -c . | /usr/bin/docker import ${changes} - ${name}`;
   await world.must(script, {}, 300_000);
@@ -43,14 +44,30 @@ export async function passOnToCri(world: World, image: string): Promise<void> {
   await world.must(`/usr/bin/docker save ${image} ${pauseImage} | ctr -n k8s.io images import -`);
 }
 
-/** Gives containerd an image without the help of Docker: an archive as Docker saves them. */
+/** Gives dockerd an image of another architecture, which `import` takes for its own's. */
+export async function importForeign(world: World, kind: RootfsKind, name: string, guests: Architecture): Promise<void> {
+  await loadArchive(world, kind, name, guests, "/usr/bin/docker load");
+}
+
+/** Gives containerd an image without the help of Docker. */
 export async function importToContainerd(world: World, kind: RootfsKind): Promise<void> {
-  const rootfs = await cachedRootfs(kind);
+  await loadArchive(world, kind, `docker.io/library/${kind}`, architecture, "ctr images import -");
+}
+
+/** Makes an archive as Docker saves them. @param load who reads it from standard input */
+async function loadArchive(
+  world: World,
+  kind: RootfsKind,
+  name: string,
+  guests: Architecture,
+  load: string,
+): Promise<void> {
+  const rootfs = await cachedRootfs(kind, guests);
   await world.must(
     `cd "$(mktemp -d)" && tar -C ${rootfs} -cf layer.tar . && sum=$(sha256sum layer.tar | cut -d' ' -f1)
     echo '{"architecture":"'"$GOARCH"'","os":"linux","config":{"Cmd":["sh"],"Env":["${path}"]},"rootfs":{"type":"layers","diff_ids":["sha256:'"$sum"'"]}}' > config.json
-    echo '[{"Config":"config.json","RepoTags":["docker.io/library/${kind}:latest"],"Layers":["layer.tar"]}]' > manifest.json
-    tar -c config.json layer.tar manifest.json | ctr images import -`,
-    { GOARCH: process.arch === "arm64" ? "arm64" : "amd64" },
+    echo '[{"Config":"config.json","RepoTags":["${name}:latest"],"Layers":["layer.tar"]}]' > manifest.json
+    tar -c config.json layer.tar manifest.json | ${load}`,
+    { GOARCH: imageNameOf(guests) },
   );
 }

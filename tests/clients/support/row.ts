@@ -11,6 +11,8 @@ export interface Row {
   says?: string | RegExp;
   /** Why runv differs. Without it the two outcomes must be the same. */
   differs?: string;
+  /** Why it differs where runv's guests are of another architecture (foreign.ts). */
+  differsForeign?: string;
   /** What the host's kernel has not, and the guest's has: runv differs there, and on no other host. */
   host?: string;
   /** Why neither works on this machine, with runc either. */
