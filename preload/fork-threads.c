@@ -59,8 +59,8 @@ uint32_t fork_complete __attribute__((visibility("hidden"), used));
  * all: before, the C library has wrong ids of some. It waits without a stack, for the context is the end of its own.
  */
 #if defined(__x86_64__)
+#define FIRST_OF_DESCRIPTOR ((uintptr_t)0)
 enum {
-	FIRST_OF_DESCRIPTOR = 0,
 	/* asm/prctl.h */
 	ARCH_SET_FS_ = 0x1002,
 	ARCH_GET_FS_ = 0x1003,
@@ -103,7 +103,7 @@ __asm__(".text\n"
 	"	syscall\n"
 	"	jmp 1b\n");
 #elif defined(__aarch64__)
-enum { FIRST_OF_DESCRIPTOR = -DESCRIPTOR };
+#define FIRST_OF_DESCRIPTOR ((uintptr_t)-DESCRIPTOR)
 
 static uintptr_t get_thread_pointer(void)
 {
@@ -270,16 +270,22 @@ void go_on(void)
 	CALL(futex, &round, FUTEX_WAKE_PRIVATE_, INT32_MAX);
 }
 
+/* What a thread has at an offset of what is looked at. */
+static int *id_of(const struct thread *thread, long offset)
+{
+	return (int *)(thread->pointer + FIRST_OF_DESCRIPTOR + (uintptr_t)offset);
+}
+
 /* It is the one offset at which each thread has its own. */
 long find_id_offset(void)
 {
 	long found = -1;
 
-	for (long offset = FIRST_OF_DESCRIPTOR; offset < FIRST_OF_DESCRIPTOR + DESCRIPTOR; offset += (long)sizeof(int)) {
+	for (long offset = 0; offset < DESCRIPTOR; offset += (long)sizeof(int)) {
 		bool everywhere = true;
 
 		for (int i = 0; i < thread_count && everywhere; i++)
-			everywhere = *(int *)(threads[i].pointer + (uintptr_t)offset) == threads[i].id;
+			everywhere = *id_of(&threads[i], offset) == threads[i].id;
 		if (!everywhere)
 			continue;
 		if (found >= 0)
@@ -304,7 +310,7 @@ noreturn void resume_threads(int main, long id_offset)
 	const struct thread *own = NULL;
 
 	for (int i = 0; i < thread_count; i++) {
-		int *id = (int *)(threads[i].pointer + (uintptr_t)id_offset);
+		int *id = id_of(&threads[i], id_offset);
 
 		if (threads[i].id == main) {
 			own = &threads[i];
