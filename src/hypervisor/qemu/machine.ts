@@ -95,6 +95,7 @@ export class QemuMachine implements Machine {
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#sharesMemory = sharesMemory;
     this.#ports = new Ports(platformOf(spec.architecture).ports);
+    if (spec.nic !== undefined) this.#ports.take(nicDevice(spec.nic).id);
     for (const device of options.added ?? []) this.#ports.take(device);
     let lost = "";
     // Without its files the guest would wait for ever.

@@ -163,7 +163,12 @@ test("guests of arm64: another machine, processor and console, and nothing that 
   expect(given("-cpu", { ...foreign, version: [6, 2, 0] })).toEqual(["cortex-a72"]);
   expect(given("-m", foreign)).toEqual(["256M"]);
   expect(given("-smp", foreign)).toEqual(["4,cores=1,threads=1"]);
-  expect(given("-device", foreign).filter((device) => device!.startsWith("pcie-root-port")).length).toBe(4);
+  expect(given("-device", foreign).filter((device) => device!.startsWith("pcie-root-port")).length).toBe(5);
+  // That which it begins with can be taken away, too.
+  const nic = { id: "nic0", mac: "02:00:00:00:00:01", backend: "user" } as const;
+  expect(given("-device", { ...foreign, nic })).toContain(
+    "virtio-net-pci,id=dev-nic0,netdev=nic0,mac=02:00:00:00:00:01,romfile=,bus=port0",
+  );
   const words = given("-append", foreign)[0]!.split(" ");
   expect(words).toContain("console=ttyAMA0");
   expect(words.filter((word) => /ttyS0|8250|tsc|no_timer_check|memhp|reboot/.test(word))).toEqual([]);

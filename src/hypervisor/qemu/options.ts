@@ -9,7 +9,7 @@ import { type Architecture, architecture } from "../../linux/syscalls";
 import type { MachineSize, MachineSpec, Nic, NicBackend, Share, TapBackend } from "../driver";
 import { memorySlots } from "./hotplug";
 import { platformOf } from "./platform";
-import { portOptions } from "./ports";
+import { type DevicePlace, firstPlace, portOptions } from "./ports";
 import type { QemuVersion } from "./version";
 import { changesFor } from "./versions";
 
@@ -90,9 +90,9 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-chardev", `socket,id=agent,fd=${descriptors.agent}`],
     ["-device", `virtserialport,bus=serial.0,chardev=agent,id=agent,name=${agentPort}`],
     share === undefined ? [] : shareOptions(share, machine),
-    nic === undefined ? [] : nicOptions(nic, descriptors),
-    changes.devices.flatMap((device) => ["-device", device]),
     portOptions(platform.ports),
+    nic === undefined ? [] : nicOptions(nic, descriptors, platform.ports === 0 ? {} : firstPlace),
+    changes.devices.flatMap((device) => ["-device", device]),
     bootOptions(machine),
   ].flat();
 }
@@ -205,11 +205,11 @@ export function virtioFsDevice(tag: string) {
   return { driver: "vhost-user-fs-pci", id: "share", chardev: "share", tag, "queue-size": 1024 };
 }
 
-function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors): string[] {
+function nicOptions(nic: Nic, { tap, vhost }: QemuDescriptors, place: DevicePlace): string[] {
   const own = tapOf(nic.backend);
   const hasVhost = own?.vhost === true;
   const backend = own === undefined ? "user" : `tap,fd=${tap}${hasVhost ? `,vhost=on,vhostfd=${vhost}` : ""}`;
-  return ["-netdev", `${backend},id=${nic.id}`, "-device", optionOf(nicDevice(nic))];
+  return ["-netdev", `${backend},id=${nic.id}`, "-device", optionOf({ ...nicDevice(nic), ...place })];
 }
 
 /** The tap of an interface; undefined for QEMU's own router. */

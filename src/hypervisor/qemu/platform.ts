@@ -18,7 +18,7 @@ export interface Platform {
   growsMemory: boolean;
   /** Whether processors can be added to a machine of KVM's. Where not, all are there from the beginning, as under emulation. */
   plugsCpus: boolean;
-  /** How many network interfaces and disks can, where each needs a port that is there from the beginning; 0: any number, without. */
+  /** How many network interfaces and disks it can have, that which it begins with among them, where each needs a port that is there from the beginning; 0: any number, without. */
   ports: number;
 }
 
@@ -49,7 +49,7 @@ const platforms: Readonly<Record<Architecture, Platform>> = {
     processor: (version) => (atLeast(version, "7.0") ? "neoverse-n1" : "cortex-a72"),
     growsMemory: false,
     plugsCpus: false,
-    ports: 4,
+    ports: 5,
   },
 };
 

@@ -16,6 +16,9 @@ export interface DevicePlace {
   bus?: string;
 }
 
+/** Where the interface is that a machine of ports begins with, which can be taken away as any other. It is the first to take one. */
+export const firstPlace: DevicePlace = { bus: nameOf(0) };
+
 /** The ports of a machine. */
 export class Ports {
   readonly #taken: (string | undefined)[];
