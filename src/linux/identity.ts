@@ -13,6 +13,11 @@ export function identityOf(pid: number): Identity | undefined {
   return found === undefined || found.state === "Z" || found.state === "X" ? undefined : found.identity;
 }
 
+/** The identity of a child that may be dead already, and was not waited for yet. */
+export function identityOfChild(pid: number): Identity | undefined {
+  return lookAt(pid)?.identity;
+}
+
 /** Whether this very process is stopped: by a signal, or by a debugger. */
 export function isStopped({ pid, startTime }: Identity): boolean {
   const found = lookAt(pid);

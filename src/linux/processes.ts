@@ -34,6 +34,21 @@ function poll(pollfd: Uint8Array, timeout: Uint8Array): number {
   }
 }
 
+/** In /proc/PID/stat, from the kernel's linux/sched.h: cloned, and has not executed a program since. */
+const PF_FORKNOEXEC = 0x40;
+
+/** Whether a process that was cloned has executed a program; one that nobody can be asked about any more has. */
+export function hasExecuted({ pid, startTime }: Identity): boolean {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return true;
+  }
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[19]) !== startTime || (Number(fields[6]) & PF_FORKNOEXEC) === 0;
+}
+
 /** A process with all that it has started, and another one, which may be among these. */
 export function withDescendants(pid: number, other: number | undefined): ReadonlySet<number> {
   return new Set([pid, ...(other === undefined ? [] : [other]), ...descendantsOf(pid)]);

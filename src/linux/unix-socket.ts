@@ -67,11 +67,12 @@ export function listenForPackets(path: string): number {
 
 /**
  * Connects to such a socket.
- * @returns its descriptor, nonblocking
+ * @param flags SOCK_NONBLOCK, or 0
+ * @returns its descriptor
  * @throws SystemError
  */
-export function connectForPackets(path: string): number {
-  return byDirectory(path, (short) => connectSocket(short, SOCK_NONBLOCK, SOCK_SEQPACKET));
+export function connectForPackets(path: string, flags = SOCK_NONBLOCK): number {
+  return byDirectory(path, (short) => connectSocket(short, flags, SOCK_SEQPACKET));
 }
 
 /** How many may wait to be accepted: the kernel's own bound (net.core.somaxconn) is lower where it was set so. */

@@ -33,8 +33,18 @@ export function tryToWrite(p: Assembler, path: string, text: string): void {
 export function raiseFileLimit(p: Assembler, descriptors: number): Address {
   const before = p.zeroed(16);
   const many = BigInt(descriptors);
+  const limit = p.bytes(new Uint8Array(new BigUint64Array([many, many]).buffer));
   p.syscall("prlimit64", [0, RLIMIT_NOFILE, 0, before]);
-  setFileLimit(p, p.bytes(new Uint8Array(new BigUint64Array([many, many]).buffer)));
+  // What may be raised to is never lowered, for to raise that again takes a privilege. No bound at all is -1.
+  const [keep, set] = [p.label(), p.label()];
+  const most = p.load(before.plus(8), 8);
+  p.jumpIf(most, "<", 0, keep);
+  p.jumpIf(most, "<", descriptors, set);
+  p.place(keep);
+  p.store(limit.plus(8), most, 8);
+  p.place(set);
+  p.release(most);
+  setFileLimit(p, limit);
   return before;
 }
 

@@ -2,12 +2,11 @@ import { CLONE_NEWCGROUP } from "../../linux/constants";
 import type { Config } from "../../oci/config";
 import { Assembler, type Register } from "../../program/assembler";
 import { close } from "../../program/files";
-import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
 import { type BoundSource, takeSources } from "./bind";
-import { cgroupOf } from "./cgroup";
 import { lowerDevices } from "./devices";
-import { type HookPlan, hookPlan, lowerHooks, requireHooks } from "./hooks";
+import { type Ground, guestGround } from "./ground";
+import { type HookPlan, hookPlan, lowerHooks } from "./hooks";
 import { lowerMounts, lowerReadonlyDev } from "./mounts";
 import { has, type JoinedNamespaces, planNamespaces } from "./namespaces";
 import { lowerLimits, lowerOwnFileLimit, self } from "./outer";
@@ -17,13 +16,15 @@ import { lowerMaskedPaths, lowerReadonlyPaths } from "./restrictions";
 import { directoryInRoot } from "./root";
 import { lowerPivot, lowerPropagation, lowerReadonlyRoot, lowerRoot } from "./root-mount";
 import type { SharedSettings } from "./settings";
-import { lowerPipes, lowerTerminal } from "./stdio";
+import { lowerTerminal } from "./stdio";
 import { lowerSysctls } from "./sysctl";
 import { becomeRoot } from "./user-namespace";
 
-/** A container as the guest is to make it. */
+/** A container as it is to be made. */
 export interface ContainerPlan {
   id: string;
+  /** What it is made on; by default a guest. */
+  ground?: Ground;
   /** The bundle's directory on the host, for the hooks. */
   bundle: string;
   config: Config;
@@ -63,31 +64,32 @@ export interface ContainerPrograms {
  * @throws RunvError CONFIG_UNSUPPORTED for what the specification has and runv refuses
  */
 export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
-  const { id, bundle, config, rootfs, settings, credit, onlcr = true } = plan;
+  const { id, bundle, config, rootfs, settings, credit, onlcr = true, ground = guestGround(plan.id) } = plan;
   const { process, linux, mounts } = config;
   const p = new Assembler();
-  const namespaces = planNamespaces(linux.namespaces, plan.joined);
+  const namespaces = planNamespaces(linux.namespaces, ground.cloned, plan.joined);
   p.syscall("umask", [0]);
-  const outer = lowerPlace(p, id, config, namespaces);
-  const root = lowerRoot(p, rootfs, plan.inherited ?? []);
+  const outer = lowerPlace(p, ground, config, namespaces);
+  const root = lowerRoot(p, rootfs, ground.rootPlace(rootfs), plan.inherited ?? []);
   const inUserNamespace = has(linux.namespaces, "user");
   const sources = inUserNamespace ? takeSources(p, mounts, plan.sources) : plan.sources;
   lowerNames(p, config);
   if (inUserNamespace) becomeRoot(p);
+  ground.settle(p, config);
   lowerSysctls(p, linux.sysctl, false);
   if (namespaces.cgroup) {
     p.doing("make a cgroup namespace");
     p.syscall("unshare", [CLONE_NEWCGROUP]);
   }
-  const cgroup = has(linux.namespaces, "cgroup") ? undefined : cgroupOf(id);
-  lowerMounts(p, root, { mounts, sources, cgroup, bindSys: inUserNamespace });
+  const cgroup = has(linux.namespaces, "cgroup") ? undefined : ground.cgroup;
+  lowerMounts(p, root, { mounts, sources, cgroup, bindSys: inUserNamespace && ground.bindsSys, ground });
   lowerDevices(p, root, { mounts, devices: linux.devices, bind: inUserNamespace });
   p.doing(`make the working directory ${process.cwd}`);
   close(p, directoryInRoot(p, root, process.cwd));
-  lowerCreateHooks(p, root, hookPlan("createContainer", config, id, bundle));
+  lowerCreateHooks(p, ground, root, hookPlan("createContainer", config, id, bundle));
   lowerPivot(p, root);
   if (process.terminal) lowerTerminal(p, root, process, { console: true, onlcr });
-  else lowerPipes(p, process);
+  else ground.lowerStreams(p, process);
   lowerReadonlyDev(p, root, mounts);
   lowerReadonlyPaths(p, root, linux.readonlyPaths);
   lowerMaskedPaths(p, root, linux.maskedPaths);
@@ -97,10 +99,9 @@ export function lowerContainer(plan: ContainerPlan): ContainerPrograms {
   if (inUserNamespace) lowerOwnFileLimit(p, process);
   else lowerLimits(p, process, self(p));
   const hooks = hookPlan("startContainer", config, id, bundle);
-  lowerProcess(p, process, { stop: true, hooks, settings, absent: plan.absent });
-  const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
+  lowerProcess(p, process, { wait: () => ground.waitForStart(p), hooks, settings, absent: plan.absent });
   const join = namespaces.userOf === 0 ? namespaces.pid : 0;
-  const main = p.assemble({ flags: namespaces.clone, join, stdio, credit });
+  const main = p.assemble({ flags: namespaces.clone, join, stdio: ground.stdio(process), credit });
   return outer === undefined ? { main } : { main, outer };
 }
 
@@ -115,11 +116,11 @@ function lowerNames(p: Assembler, { hostname, domainname }: Config): void {
   }
 }
 
-/** Runs the createContainer hooks, in the container's mount namespace and below its root. */
-function lowerCreateHooks(p: Assembler, root: Register, plan: HookPlan): void {
-  requireHooks(p, root, plan);
+/** Runs the createContainer hooks, in the container's mount namespace and, in a guest, below its root. */
+function lowerCreateHooks(p: Assembler, ground: Ground, root: Register, plan: HookPlan): void {
+  ground.requireHooks(p, root, plan);
   lowerHooks(p, plan, () => {
     p.syscall("fchdir", [root]);
-    p.syscall("chroot", [p.text(".")]);
+    if (ground.hooksInRoot) p.syscall("chroot", [p.text(".")]);
   });
 }

@@ -37,13 +37,21 @@ const instructionSize = 8;
 /** Registers: the verdict, the context, what was asked. */
 const [verdict, context, type, access, major, minor] = [0, 1, 2, 3, 4, 5];
 
-/** Has a cgroup allow the devices that the rules allow, and no others. */
-export function lowerDeviceFilter(p: Assembler, cgroup: string, rules: readonly DeviceRule[]): void {
+/**
+ * Has a cgroup allow the devices that the rules allow, and no others.
+ * @param ready whether the kernel may have the filter already, as a guest that was prepared
+ */
+export function lowerDeviceFilter(
+  p: Assembler,
+  cgroup: string,
+  rules: readonly DeviceRule[],
+  { ready: mayBeReady } = { ready: true },
+): void {
   p.doing("allow the container its devices");
   const code = encodeEbpf(deviceFilter(rules));
   const program = p.register();
   const [load, attach] = [p.label(), p.label()];
-  const ready = usualFilter(rules);
+  const ready = mayBeReady ? usualFilter(rules) : undefined;
   if (ready !== undefined) {
     p.syscall("bpf", [BPF_OBJ_GET, objectAt(p, ready), objectSize], { accept: "any", otherwise: load, into: program });
     p.jump(attach);

@@ -3,20 +3,21 @@ import type { Namespace } from "../../oci/namespaces";
 import type { Process } from "../../oci/process";
 import { Assembler, Pidfd } from "../../program/assembler";
 import { close } from "../../program/files";
-import { Stdio } from "../../program/instruction";
 import type { Program } from "../../program/program";
-import { joinCgroupOf } from "./join-cgroup";
+import { type Ground, guestGround } from "./ground";
 import { enterFlags, has } from "./namespaces";
-import { joinCgroup, lowerLimits, lowerOomScore, processDirectory, self } from "./outer";
+import { lowerLimits, lowerOomScore, processDirectory, self } from "./outer";
 import { lowerProcess } from "./process";
 import { lowerAffinity, lowerCpuset } from "./scheduling";
 import type { SharedSettings } from "./settings";
-import { lowerPipes, lowerTerminal } from "./stdio";
+import { lowerTerminal } from "./stdio";
 import { becomeRoot } from "./user-namespace";
 
 /** One more process of a container. */
 export interface ExecPlan {
   id: string;
+  /** What the container is made on; by default a guest. */
+  ground?: Ground;
   /** The handle of the container's first process. */
   init: number;
   /** The path of the cgroup to be in, below the container's; undefined: where there may be processes. */
@@ -39,12 +40,12 @@ export function lowerExec({
   settings,
   onlcr = true,
   credit,
+  ground = guestGround(id),
 }: ExecPlan): Program {
   const p = new Assembler();
   const me = self(p);
   lowerAffinity(p, process.execCPUAffinity?.initial);
-  if (subCgroup === undefined) joinCgroupOf(p, id, init);
-  else joinCgroup(p, subCgroup === "" ? id : `${id}/${subCgroup}`, me);
+  ground.joinFirst(p, init, subCgroup);
   if (settings.cpuset === true) lowerCpuset(p, me.pid);
   lowerAffinity(p, process.execCPUAffinity?.final);
   const proc = processDirectory(p, me);
@@ -57,10 +58,9 @@ export function lowerExec({
   if (inUserNamespace) becomeRoot(p);
   const root = p.value("openat", [AT_FDCWD, p.text("/"), O_PATH | O_DIRECTORY | O_CLOEXEC]);
   if (process.terminal) lowerTerminal(p, root, process, { console: false, onlcr });
-  else lowerPipes(p, process);
+  else ground.lowerStreams(p, process);
   close(p, root);
   if (!inUserNamespace) lowerLimits(p, process, me);
-  lowerProcess(p, process, { stop: false, settings });
-  const stdio = process.terminal ? Stdio.terminal : Stdio.stdin | Stdio.stdout | Stdio.stderr;
-  return p.assemble({ join: has(namespaces, "pid") ? init : 0, stdio, credit });
+  lowerProcess(p, process, { settings });
+  return p.assemble({ join: has(namespaces, "pid") ? init : 0, stdio: ground.stdio(process), credit });
 }

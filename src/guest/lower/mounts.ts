@@ -6,6 +6,7 @@ import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
 import { type BoundSource, lowerBind } from "./bind";
 import { copyTree } from "./copy-tree";
+import type { Ground } from "./ground";
 import { attach, newFileSystem, setAttributes } from "./mount-calls";
 import { type MountOptions, sortMountOptions } from "./mount-flags";
 import { directoryInRoot, openInRoot } from "./root";
@@ -20,10 +21,15 @@ export interface MountPlan {
   cgroup: string | undefined;
   /** Whether the machine's /sys stands for a sysfs, which a user namespace cannot make: that is of the network's owner. */
   bindSys: boolean;
+  ground: Ground;
 }
 
 /** Mounts everything below the container's root. */
-export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgroup, bindSys }: MountPlan): void {
+export function lowerMounts(
+  p: Assembler,
+  root: Register,
+  { mounts, sources, cgroup, bindSys, ground }: MountPlan,
+): void {
   for (const [index, mount] of mounts.entries()) {
     const inherited = sources.get(index)?.inherited ?? [];
     const options = sortMountOptions([...inherited, ...mount.options]);
@@ -31,6 +37,7 @@ export function lowerMounts(p: Assembler, root: Register, { mounts, sources, cgr
     p.doing(`mount ${sources.has(index) ? mount.source : type} on ${destination}`);
     // Nodes are still to be made there: see `lowerReadonlyDev`.
     if (isDev(mount)) options.attributes.set &= ~MOUNT_ATTR_RDONLY;
+    if (isCgroup(mount) && ground.mountCgroups(p, root, mount, options)) continue;
     const own = isCgroup(mount) ? cgroup : undefined;
     const sysfs = bindSys && type === "sysfs" ? "/sys" : undefined;
     const path = own ?? sysfs;
@@ -95,7 +102,7 @@ function ordinaryDirectory(p: Assembler, root: Register, type: string, destinati
   return fd;
 }
 
-/** The guest has cgroup v2 alone, which containers of either kind are given. */
+/** Where the container's cgroups are one new file system, it is of version 2, which containers of either kind are given. */
 function guestType(type: string): string {
   return type === "cgroup" ? "cgroup2" : type;
 }

@@ -2,13 +2,6 @@ import { RunvError } from "../../base/error";
 import { CLONE_NEWNS } from "../../linux/constants";
 import { type Namespace, type NamespaceType, namespaceKinds } from "../../oci/namespaces";
 
-/**
- * Namespaces that a container's first process is cloned into; a user namespace owns the others then. The network is the machine's root's:
- * the guest's own, or one that the process joins first of all. The cgroup namespace is entered once the process is in its
- * cgroup, the time namespace once its clocks are set.
- */
-const cloned: readonly NamespaceType[] = ["pid", "uts", "ipc", "user"];
-
 /** The namespaces of other processes of the guest that a container joins: for each type the process's handle. */
 export type JoinedNamespaces = ReadonlyMap<NamespaceType, number>;
 
@@ -34,11 +27,17 @@ export interface NamespacePlan {
 
 /**
  * Sorts the namespaces of a container.
+ * @param cloned those that its first process is cloned into; a user namespace owns the others then. The cgroup namespace is entered once the
+ *   process is in its cgroup, the time namespace once its clocks are set
  * @param joined what the paths in them stand for
  * @throws RunvError CONFIG_UNSUPPORTED for a path that leads to none of the machine's namespaces, and where others are to be joined by a container
  *   with a user namespace of its own
  */
-export function planNamespaces(namespaces: readonly Namespace[], joined: JoinedNamespaces = new Map()): NamespacePlan {
+export function planNamespaces(
+  namespaces: readonly Namespace[],
+  cloned: readonly NamespaceType[],
+  joined: JoinedNamespaces = new Map(),
+): NamespacePlan {
   let clone = CLONE_NEWNS;
   let [pid, network, userOf] = [0, 0, 0];
   const joins = new Map<number, number>();

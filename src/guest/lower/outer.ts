@@ -11,8 +11,9 @@ import type { Process } from "../../oci/process";
 import type { Rlimit } from "../../oci/rlimits";
 import type { Address, Assembler, Register } from "../../program/assembler";
 import { close, writeText } from "../../program/files";
-import { cgroupOf, lowerCgroup } from "./cgroup";
+import { cgroupOf } from "./cgroup";
 import { lowerRlimits } from "./credentials";
+import type { Ground } from "./ground";
 import { hasCpuset, lowerCpuset, lowerScheduling } from "./scheduling";
 import { lowerSysctls } from "./sysctl";
 
@@ -39,9 +40,9 @@ export function argument(p: Assembler): Target {
 }
 
 /** Makes the cgroup and moves the process there, sets its oom_score_adj and its clocks, and maps its ids. */
-export function lowerOuter(p: Assembler, id: string, { linux, process }: Config, target: Target): void {
-  lowerCgroup(p, id, linux.resources);
-  joinCgroup(p, id, target);
+export function lowerOuter(p: Assembler, ground: Ground, config: Config, target: Target): void {
+  const { linux, process } = config;
+  ground.enterCgroup(p, config, target);
   if (hasCpuset(linux)) lowerCpuset(p, target.pid);
   lowerSysctls(p, linux.sysctl, true);
   const proc = processDirectory(p, target);
@@ -60,15 +61,12 @@ export function lowerLimits(p: Assembler, process: Process, { pid }: Target): vo
   lowerScheduling(p, process, pid);
 }
 
-/** The descriptors that making a container may take: of each mount it has one for a while. */
-const descriptorsToMake = 65_536;
-
 /**
  * Sets what `lowerLimits` does of a process that has yet to make its container, and may not be kept from that by its own limit of descriptors: the rest of it
  * that process does by `lowerOwnFileLimit`.
  */
-export function lowerEarlyLimits(p: Assembler, process: Process, target: Target): void {
-  const rlimits = process.rlimits.map((limit) => (isFileLimit(limit) ? atLeast(limit, descriptorsToMake) : limit));
+export function lowerEarlyLimits(p: Assembler, { descriptors }: Ground, process: Process, target: Target): void {
+  const rlimits = process.rlimits.map((limit) => (isFileLimit(limit) ? atLeast(limit, descriptors) : limit));
   lowerLimits(p, { ...process, rlimits }, target);
 }
 

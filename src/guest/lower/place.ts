@@ -14,11 +14,17 @@ import type { Config } from "../../oci/config";
 import { Assembler, Pidfd } from "../../program/assembler";
 import { close } from "../../program/files";
 import type { Program } from "../../program/program";
+import type { Ground } from "./ground";
 import type { NamespacePlan } from "./namespaces";
 import { argument, lowerEarlyLimits, lowerOuter, self } from "./outer";
 
 /** Brings the process to its cgroup and into its namespaces. @returns the program for what it cannot do itself */
-export function lowerPlace(p: Assembler, id: string, config: Config, namespaces: NamespacePlan): Program | undefined {
+export function lowerPlace(
+  p: Assembler,
+  ground: Ground,
+  config: Config,
+  namespaces: NamespacePlan,
+): Program | undefined {
   if (namespaces.network !== 0) {
     p.doing("enter the container's network namespace");
     p.syscall("setns", [new Pidfd(namespaces.network), CLONE_NEWNET]);
@@ -28,15 +34,15 @@ export function lowerPlace(p: Assembler, id: string, config: Config, namespaces:
     p.syscall("unshare", [CLONE_NEWTIME]);
   }
   let outer: Program | undefined;
+  if (namespaces.user || ground.waitsAtBirth) p.stop();
   if (namespaces.user) {
-    p.stop();
     const root = new Assembler();
     const target = argument(root);
-    lowerOuter(root, id, config, target);
-    lowerEarlyLimits(root, config.process, target);
+    lowerOuter(root, ground, config, target);
+    lowerEarlyLimits(root, ground, config.process, target);
     outer = root.assemble();
-  } else lowerOuter(p, id, config, self(p));
-  if (namespaces.userOf !== 0) lowerEarlyLimits(p, config.process, self(p));
+  } else lowerOuter(p, ground, config, self(p));
+  if (namespaces.userOf !== 0) lowerEarlyLimits(p, ground, config.process, self(p));
   if (namespaces.time) {
     p.doing("enter the time namespace");
     const file = p.value("openat", [AT_FDCWD, p.text("/proc/self/ns/time_for_children"), O_RDONLY | O_CLOEXEC]);

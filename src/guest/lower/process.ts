@@ -15,8 +15,8 @@ import type { SharedSettings } from "./settings";
 
 /** What a process has beside its `process` object. */
 export interface ProcessOptions {
-  /** Wait between finding the command and executing it, as `create` and `start` do. */
-  stop: boolean;
+  /** Waits between finding the command and executing it, as `create` and `start` do. */
+  wait?: () => void;
   /** Hooks to run right before it begins. */
   hooks?: HookPlan;
   /** What it shares with the container's other processes. */
@@ -26,7 +26,7 @@ export interface ProcessOptions {
 }
 
 /** Changes user and directory, finds the command, waits for GO if it is to, and becomes the command. */
-export function lowerProcess(p: Assembler, process: Process, { stop, hooks, settings, absent }: ProcessOptions): void {
+export function lowerProcess(p: Assembler, process: Process, { wait, hooks, settings, absent }: ProcessOptions): void {
   p.doing(`set the umask ${(process.user.umask ?? 0o22).toString(8)}`);
   p.syscall("umask", [process.user.umask ?? 0o22]);
   lowerPersonality(p, settings.personality);
@@ -41,8 +41,9 @@ export function lowerProcess(p: Assembler, process: Process, { stop, hooks, sett
   lowerDirectory(p, process, entered);
   p.place(there);
   p.release(entered);
+  requireReachable(p, process);
   const command = findCommand(p, process, absent);
-  if (stop) p.stop();
+  wait?.();
   const confine = () => {
     if (seccomp !== undefined) lowerSeccomp(p, process, seccomp, keep);
   };
@@ -59,6 +60,22 @@ function lowerDirectory(p: Assembler, { cwd }: Process, into: Register, options:
   p.syscall("chdir", [p.text(cwd)], { ...options, into });
   return into;
 }
+
+/** What getcwd(2) says begins with a slash where the directory is below the process's root; a way out of it may be one of its descriptors (CVE-2024-21626). */
+function requireReachable(p: Assembler, { cwd }: Process): void {
+  const [path, within] = [p.zeroed(pathMax), p.label()];
+  p.syscall("getcwd", [path, pathMax]);
+  const first = p.load(path, 1);
+  p.jumpIf(first, "=", "/".charCodeAt(0), within);
+  const what = `${failing}: chdir to cwd (${JSON.stringify(cwd)}) set in config.json failed: the directory is outside of the container`;
+  p.doing(what, { complete: true });
+  p.fail(errnoOf("EXDEV"));
+  p.place(within);
+  p.release(first);
+}
+
+/** limits.h; getcwd(2) gives no more. */
+const pathMax = 4096;
 
 /** Without no_new_privs only CAP_SYS_ADMIN may put a filter on a process: it is kept until then where it is not its own. */
 function capabilitiesToFilter({ noNewPrivileges, capabilities }: Process): bigint {

@@ -1,19 +1,21 @@
 /** Paths that the container must not see or not change (config-linux.md, "Masked Paths", "Readonly Paths"). */
 import {
   AT_EMPTY_PATH,
-  AT_FDCWD,
   AT_RECURSIVE,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
+  O_NOFOLLOW,
   O_PATH,
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from "../../linux/constants";
+import { errnoOf } from "../../linux/errno";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
 import { moveMount, newFileSystem, setAttributes } from "./mount-calls";
 import { sortMountOptions } from "./mount-flags";
 import { openInRoot } from "./root";
+import { statusOf, unlessNull } from "./status";
 
 const readOnly = { set: MOUNT_ATTR_RDONLY, clear: 0 };
 const clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -24,8 +26,8 @@ const clone = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
  */
 export function lowerMaskedPaths(p: Assembler, root: Register, paths: readonly string[]): void {
   if (paths.length === 0) return;
-  const empty = p.register();
-  p.set(empty, none);
+  const [empty, nothing] = [p.register(), p.register()];
+  for (const one of [empty, nothing]) p.set(one, none);
   for (const path of new Set(paths)) {
     p.doing(`mask ${path}`);
     const done = p.label();
@@ -37,18 +39,38 @@ export function lowerMaskedPaths(p: Assembler, root: Register, paths: readonly s
     hideDirectory(p, target, empty, () => openInRoot(p, root, path, O_PATH | O_DIRECTORY, { into: empty }));
     p.jump(done);
     p.place(file);
-    const nothing = p.value("open_tree", [AT_FDCWD, p.text("/dev/null"), clone]);
-    moveMount(p, nothing, target);
-    close(p, nothing);
+    openNull(p, root, nothing);
+    p.doing(`mask ${path}`);
+    const tree = p.value("open_tree", [nothing, p.text(""), clone | AT_EMPTY_PATH]);
+    moveMount(p, tree, target);
+    close(p, tree);
     p.place(done);
     close(p, target);
     p.place(missing);
   }
-  const unused = p.label();
-  p.jumpIf(empty, "=", none, unused);
-  p.syscall("close", [empty]);
-  p.place(unused);
-  p.release(empty);
+  for (const one of [empty, nothing]) {
+    const unused = p.label();
+    p.jumpIf(one, "=", none, unused);
+    p.syscall("close", [one]);
+    p.place(unused);
+    p.release(one);
+  }
+}
+
+/**
+ * Opens the container's /dev/null, unless it is open. The image or a volume may have put something else there: a mask would then be a way to whatever
+ * that is (CVE-2025-31133).
+ */
+function openNull(p: Assembler, root: Register, file: Register): void {
+  const [other, good] = [p.label(), p.label()];
+  p.jumpIf(file, "≠", none, good);
+  openInRoot(p, root, "/dev/null", O_PATH | O_NOFOLLOW, { into: file });
+  unlessNull(p, statusOf(p, file), other);
+  p.jump(good);
+  p.place(other);
+  p.doing("mask paths: /dev/null of the container is not the null device", { complete: true, code: "MASK_REFUSED" });
+  p.fail(errnoOf("ENODEV"));
+  p.place(good);
 }
 
 /** No descriptor. */

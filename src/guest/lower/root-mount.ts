@@ -13,21 +13,21 @@ import {
 import { propagationFlags } from "../../oci/mount-options";
 import type { Assembler, Register } from "../../program/assembler";
 import { close } from "../../program/files";
-import { rootPath } from "../places";
 import { setAttributes, setPropagation } from "./mount-calls";
 import { sortMountOptions } from "./mount-flags";
 import { openInRoot } from "./root";
 
 /**
  * Mounts the root file system where it can be pivoted to.
+ * @param place a directory, which may be its own
  * @param inherited options that its mount has on the host: `nosuid`
  * @returns its descriptor
  */
-export function lowerRoot(p: Assembler, rootfs: string, inherited: readonly string[]): Register {
+export function lowerRoot(p: Assembler, rootfs: string, place: string, inherited: readonly string[]): Register {
   p.doing("mount the root file system");
   p.syscall("mount", [p.text("none"), p.text("/"), 0, MS_REC | MS_SLAVE, 0]);
-  p.syscall("mount", [p.text(rootfs), p.text(rootPath), 0, MS_BIND | MS_REC, 0]);
-  const root = p.value("openat", [AT_FDCWD, p.text(rootPath), O_PATH | O_DIRECTORY | O_CLOEXEC]);
+  p.syscall("mount", [p.text(rootfs), p.text(place), 0, MS_BIND | MS_REC, 0]);
+  const root = p.value("openat", [AT_FDCWD, p.text(place), O_PATH | O_DIRECTORY | O_CLOEXEC]);
   setAttributes(p, root, sortMountOptions(inherited).attributes, false);
   return root;
 }
