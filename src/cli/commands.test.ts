@@ -30,6 +30,7 @@ describe("what commands read", () => {
   test("create: absolute paths, from the caller's directory even with -b", async () => {
     const here = process.cwd();
     expect(await asked(create, "-b /b --pid-file p --no-pivot ID")).toEqual({
+      noNewKeyring: false,
       global,
       id: "ID",
       bundle: "/b",

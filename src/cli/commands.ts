@@ -2,39 +2,97 @@
  * Every command, in the order of the help. Each is loaded when it is called for: a runtime is started five times for
  * each container, so nobody pays for what others need.
  */
+import { byChoice, byRecord, ofMachines } from "./by-driver";
 import type { Command } from "./command";
 
 type Load = () => Promise<Command>;
 
 const table: Readonly<Record<string, Load>> = {
   create: async () =>
-    (await import("./create")).create(async (o) => (await import("../container/create")).createContainer(o)),
+    (await import("./create")).create(
+      byChoice(
+        async () => (await import("../container/create")).createContainer,
+        async () => (await import("../container/host/create")).createOnHost,
+      ),
+    ),
   start: async () =>
-    (await import("./start")).start(async (o) => (await import("../container/start")).startContainer(o)),
-  run: async () => (await import("./run")).run(async (o) => (await import("../container/run")).runContainer(o)),
-  exec: async () => (await import("./exec")).exec(async (o) => (await import("../container/exec")).execInContainer(o)),
+    (await import("./start")).start(
+      byRecord(
+        async () => (await import("../container/start")).startContainer,
+        async () => (await import("../container/host/start")).startOnHost,
+      ),
+    ),
+  run: async () =>
+    (await import("./run")).run(
+      byChoice(
+        async () => (await import("../container/run")).runContainer,
+        async () => (await import("../container/host/run")).runOnHost,
+      ),
+    ),
+  exec: async () =>
+    (await import("./exec")).exec(
+      byRecord(
+        async () => (await import("../container/exec")).execInContainer,
+        async () => (await import("../container/host/exec")).execOnHost,
+      ),
+    ),
   state: async () => (await import("./state")).state(async (o) => (await import("../container/state")).showState(o)),
   list: async () => (await import("./list")).list(async (o) => (await import("../container/list")).listContainers(o)),
-  ps: async () => (await import("./ps")).ps(async (o) => (await import("../container/ps")).listProcesses(o)),
-  kill: async () => (await import("./kill")).kill(async (o) => (await import("../container/kill")).killContainer(o)),
+  ps: async () =>
+    (await import("./ps")).ps(
+      byRecord(
+        async () => (await import("../container/ps")).listProcesses,
+        async () => (await import("../container/host/ps")).listOnHost,
+      ),
+    ),
+  kill: async () =>
+    (await import("./kill")).kill(
+      byRecord(
+        async () => (await import("../container/kill")).killContainer,
+        async () => (await import("../container/host/kill")).killOnHost,
+      ),
+    ),
   delete: async () =>
-    (await import("./delete")).deleteContainer(async (o) => (await import("../container/delete")).deleteContainer(o)),
+    (await import("./delete")).deleteContainer(
+      byRecord(
+        async () => (await import("../container/delete")).deleteContainer,
+        async () => (await import("../container/host/delete")).deleteFromHost,
+      ),
+    ),
   pause: async () =>
-    (await import("./pause")).pause(async (o) => (await import("../container/pause")).pauseContainer(o)),
+    (await import("./pause")).pause(
+      byRecord(
+        async () => (await import("../container/pause")).pauseContainer,
+        async () => (await import("../container/host/pause")).pauseOnHost,
+      ),
+    ),
   resume: async () =>
-    (await import("./resume")).resume(async (o) => (await import("../container/pause")).resumeContainer(o)),
+    (await import("./resume")).resume(
+      byRecord(
+        async () => (await import("../container/pause")).resumeContainer,
+        async () => (await import("../container/host/pause")).resumeOnHost,
+      ),
+    ),
   branch: async () =>
-    (await import("./branch")).branch(async (o) => (await import("../container/branch")).branchContainer(o)),
+    (await import("./branch")).branch(
+      ofMachines("branch", async () => (await import("../container/branch")).branchContainer),
+    ),
   update: async () =>
-    (await import("./update")).update(async (o) => (await import("../container/update")).updateContainer(o)),
+    (await import("./update")).update(
+      ofMachines("update", async () => (await import("../container/update")).updateContainer),
+    ),
   events: async () =>
-    (await import("./events")).events(async (o) => (await import("../container/events")).showEvents(o)),
+    (await import("./events")).events(
+      ofMachines("events", async () => (await import("../container/events")).showEvents),
+    ),
   console: async () =>
-    (await import("./console")).consoleLog(async (o) => (await import("../container/console-log")).showConsole(o)),
+    (await import("./console")).consoleLog(
+      ofMachines("console", async () => (await import("../container/console-log")).showConsole),
+    ),
   check: async () => (await import("./check")).check,
   interface: async () =>
-    (await import("./interface")).interfaceCommand(async (o) =>
-      (await import("../container/interface")).changeInterface(o),
+    (await import("./interface")).interfaceCommand(
+      ofMachines("interface", async () => (await import("../container/interface")).changeInterface),
     ),
   containerd: async () =>
     (await import("./containerd")).containerd(async (o) => (await import("../containerd/daemon")).runDaemon(o)),

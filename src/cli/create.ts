@@ -8,7 +8,7 @@ import { absolute, containerId, newContainer, type Perform, processFlags, refuse
 import { bool, type FlagValues, string } from "./flags";
 import { orCreateFail } from "./runc-words";
 
-/** Shared with `run`. `--no-pivot` and `--no-new-keyring` say nothing in a VM: accepted, as callers pass them by habit. */
+/** Shared with `run`. `--no-pivot` says nothing, for the root is always a mount, and `--no-new-keyring` nothing in a VM: accepted, as callers pass them by habit. */
 export const createFlags = {
   bundle: string("path to the root of the bundle directory, defaults to the current directory", { short: "b" }),
   ...processFlags,
@@ -44,6 +44,7 @@ export function createOptions(
     pidfdSocket: absolute(flags["pidfd-socket"]),
     pidFile: absolute(flags["pid-file"]),
     preserveFds: flags["preserve-fds"],
+    noNewKeyring: flags["no-new-keyring"],
   };
 }
 

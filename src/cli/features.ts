@@ -1,5 +1,7 @@
 /** `runv features` */
+import { hostDriver } from "../base/host-driver";
 import { print } from "../base/output";
+import { chosenDriver } from "./by-driver";
 import { command } from "./command";
 
 export const features = command({
@@ -11,12 +13,13 @@ export const features = command({
    See https://github.com/opencontainers/runtime-spec/blob/main/features.md for the type definition.`,
   flags: {},
   args: [0, 0],
-  async run() {
+  async run({ global }) {
     const [{ formatFeatures }, { featureAnnotations }] = await Promise.all([
       import("../oci/features"),
       import("../hypervisor/capabilities"),
     ]);
-    print(`${formatFeatures(featureAnnotations())}\n`);
+    const onHost = chosenDriver(global) === hostDriver;
+    print(`${formatFeatures({ ...featureAnnotations(), "org.hyper.runv.driver.host": "" }, { idmap: !onHost })}\n`);
     return 0;
   },
 });

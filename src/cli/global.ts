@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { defaultRoot } from "../base/default-root";
 import { RunvError } from "../base/error";
+import { hostDriver } from "../base/host-driver";
 import type { GlobalOptions } from "../base/settings";
 import { driverSettings, drivers } from "../hypervisor";
 import { bool, type Flag, type FlagValues, int, string } from "./flags";
@@ -32,7 +33,7 @@ export const globalFlags = {
   kernel: string("kernel of the VMs"),
   initrd: string("initrd of the VMs, made by 'runv image build'"),
   driver: string(
-    `hypervisor driver (${["auto", ...drivers().map(({ name }) => name)].map((name) => `'${name}'`).join(", ")})`,
+    `hypervisor driver (${["auto", ...drivers().map(({ name }) => name)].map((name) => `'${name}'`).join(", ")}), or '${hostDriver}': no virtual machine`,
   ),
   template: string("directory of the templates that VMs are cloned from"),
   "no-template": bool("boot each VM instead of cloning it from a template"),

@@ -1,24 +1,19 @@
-import { RunvError } from "../base/error";
 import { setTermios, termiosOf } from "../linux/terminal";
-import { loadProcess } from "../oci/bundle";
-import { type Capability, knownCapabilities } from "../oci/capabilities";
-import { environmentProblem } from "../oci/environment";
-import type { Process } from "../oci/process";
 import { announce, refusePreservedFds } from "./announce";
 import { exitCodeOf, passSignals } from "./attend";
 import { checkConsole } from "./console";
 import { passwdOf, withEnvironment } from "./environment";
 import { startExec } from "./exec-process";
+import { execProcessOf } from "./exec-request";
 import { openRunning } from "./open";
 import type { ExecOptions } from "./options";
-import type { ContainerRecord } from "./store";
 
 /** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
 export async function execInContainer(options: ExecOptions): Promise<number> {
   const { global, id, detach, consoleSocket } = options;
   refusePreservedFds(options);
   const record = openRunning(global.root, id, options.ignorePaused);
-  const process = withEnvironment(processOf(options, record), passwdOf(record));
+  const process = withEnvironment(execProcessOf(options, record), passwdOf(record));
   checkConsole(process, consoleSocket, detach);
   const termios = detach ? undefined : termiosOf(0);
   try {
@@ -37,57 +32,4 @@ export async function execInContainer(options: ExecOptions): Promise<number> {
   } finally {
     if (termios !== undefined) setTermios(0, termios);
   }
-}
-
-/** The process that the flags describe: that of a file, or the container's own with what they change. */
-function processOf(options: ExecOptions, { process: own }: ContainerRecord): Process {
-  if (options.process !== undefined) return loadProcess(options.process);
-  if (options.command.length === 0) {
-    throw new RunvError("USAGE", "process args cannot be empty");
-  }
-  const { cwd = own.cwd, user, tty, env, additionalGids, noNewPrivs } = options;
-  checkFlags(cwd, env, additionalGids);
-  const { consoleSize: _, ...rest } = own;
-  return {
-    ...rest,
-    args: options.command,
-    cwd,
-    terminal: tty,
-    env: [...own.env, ...env],
-    noNewPrivileges: own.noNewPrivileges || noNewPrivs,
-    user: {
-      ...own.user,
-      ...(user && { uid: user.uid, gid: user.gid ?? own.user.gid }),
-      additionalGids: [...own.user.additionalGids, ...additionalGids],
-    },
-    capabilities: withCapabilities(own.capabilities ?? {}, options.capabilities),
-  };
-}
-
-/** Flags are checked as config.json is. @throws RunvError USAGE */
-function checkFlags(cwd: string, env: readonly string[], additionalGids: readonly number[]): void {
-  if (!cwd.startsWith("/")) throw new RunvError("USAGE", `--cwd ${JSON.stringify(cwd)}: Cwd must be an absolute path`);
-  for (const entry of env) {
-    const problem = environmentProblem(entry);
-    if (problem !== undefined) throw new RunvError("USAGE", `--env ${JSON.stringify(entry)}: ${problem}`);
-  }
-  const notOne = additionalGids.find((gid) => gid < 0 || gid > 0xffff_ffff);
-  if (notOne !== undefined) throw new RunvError("USAGE", `--additional-gids ${notOne}: not from 0 to 4294967295`);
-}
-
-/** Adds capabilities to the sets that runc's `exec --cap` adds them to. */
-function withCapabilities(own: NonNullable<Process["capabilities"]>, names: readonly string[]) {
-  const added = knownCapabilities(names);
-  const add = (set: readonly Capability[] = []) => [...new Set([...set, ...added])];
-  if (added.length === 0) return own;
-  const { bounding, effective, permitted, inheritable = [], ambient = [] } = own;
-  // As runc: what is inheritable too stays with a process that is not root.
-  const kept = added.filter((name) => inheritable.includes(name));
-  return {
-    ...own,
-    bounding: add(bounding),
-    effective: add(effective),
-    permitted: add(permitted),
-    ambient: [...new Set([...ambient, ...kept])],
-  };
 }

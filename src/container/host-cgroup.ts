@@ -24,11 +24,34 @@ export interface HostCgroupRequest {
   memoryMiB: number;
 }
 
-/** Where the container's cgroup is to be. @throws RunvError CONFIG_INVALID; CGROUP when it is there and frozen */
-export function planHostCgroup(request: HostCgroupRequest): string[] {
-  const directories = writable().map((hierarchy) => directoryOf(hierarchy, cgroupPath(request, hierarchy)));
-  checkExistingCgroup(directories);
+/** Where the container's cgroup is to be. @param alone nobody else may be in it @throws RunvError CONFIG_INVALID; CGROUP when it is there and frozen */
+export function planHostCgroup(request: HostCgroupRequest, alone = false): string[] {
+  const directories = ownCgroups(request).map(({ directory }) => directory);
+  checkExistingCgroup(directories, alone);
   return directories;
+}
+
+/** A cgroup of a container, and the hierarchy that it is in. */
+export interface OwnCgroup {
+  hierarchy: Hierarchy;
+  directory: string;
+}
+
+/** The container's cgroups. */
+export function ownCgroups(request: Pick<HostCgroupRequest, "id" | "path" | "systemd">): OwnCgroup[] {
+  return writable().map((hierarchy) => ({
+    hierarchy,
+    directory: directoryOf(hierarchy, cgroupPath(request, hierarchy)),
+  }));
+}
+
+/** The same, of their directories. */
+export function cgroupsOf(directories: readonly string[]): OwnCgroup[] {
+  const all = writable();
+  return directories.flatMap((directory) => {
+    const hierarchy = all.find(({ mountPoint }) => directory.startsWith(`${mountPoint}/`));
+    return hierarchy === undefined ? [] : [{ hierarchy, directory }];
+  });
 }
 
 /** Makes the container's cgroup in every hierarchy. @throws RunvError CGROUP; some may be made then */

@@ -1,39 +1,11 @@
 import { RunvError } from "../base/error";
-import type { Status } from "../oci/state";
 import { SandboxClient } from "../sandbox/client";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { whileItAnswers } from "../sandbox/silence";
-import { statusOf } from "./status";
 import { whileItRuns } from "./stopped";
-import { type ContainerRecord, readRecord } from "./store";
+import type { ContainerRecord } from "./store";
 
-/** A container with its status. */
-export interface OpenContainer {
-  record: ContainerRecord;
-  status: Status;
-}
-
-/** Looks a container up. @throws RunvError CONTAINER_UNKNOWN */
-export function openContainer(root: string, id: string): OpenContainer {
-  const record = readRecord(root, id);
-  return { record, status: statusOf(root, record) };
-}
-
-/**
- * Looks up a container that one more process is to run in.
- * @param ignorePaused it may be paused
- * @throws RunvError CONTAINER_UNKNOWN, CONTAINER_PAUSED, CONTAINER_NOT_RUNNING
- */
-export function openRunning(root: string, id: string, ignorePaused: boolean): ContainerRecord {
-  const { record, status } = openContainer(root, id);
-  if (status === "paused" && !ignorePaused) {
-    throw new RunvError("CONTAINER_PAUSED", `cannot exec in a paused container (use --ignore-paused to override)`);
-  }
-  if (status !== "running" && status !== "created" && status !== "paused") {
-    throw new RunvError("CONTAINER_NOT_RUNNING", `cannot exec in a ${status} container`);
-  }
-  return record;
-}
+export { type OpenContainer, openContainer, openRunning } from "./open-record";
 
 /**
  * Has the sandbox that a container runs in do something.

@@ -29,6 +29,8 @@ export interface CreateOptions {
   pidfdSocket: string | undefined;
   pidFile: string | undefined;
   preserveFds: number;
+  /** The container is to have its caller's session keyring. */
+  noNewKeyring?: boolean;
   /** A disk that is the root file system in the place of `root.path`. */
   rootDisk?: RootDisk | undefined;
   /** Of a daemon: the standard streams are files, and the process is looked after by way of a directory. */

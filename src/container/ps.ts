@@ -5,6 +5,7 @@ import { runningCommand } from "../sandbox/background";
 import { processesIn } from "./host-cgroup";
 import { openContainer, withSandbox } from "./open";
 import type { Format, PsOptions } from "./options";
+import { onlyProcesses } from "./ps-table";
 import { runHostPs, runPs } from "./run-ps";
 import type { ContainerRecord } from "./store";
 
@@ -50,16 +51,4 @@ function pidsOf(snapshot: ProcSnapshot): Set<string> {
   return new Set(
     [...snapshot.keys()].flatMap((path) => (path.includes("/") ? [path.slice(0, path.indexOf("/"))] : [])),
   );
-}
-
-/**
- * The header and the lines of these processes, which the column PID names, as runc does it.
- * @throws RunvError PS_NO_PID
- */
-function onlyProcesses(table: string, pids: ReadonlySet<string>): string {
-  const [header = "", ...lines] = table.split("\n");
-  const column = header.trim().split(/\s+/).indexOf("PID");
-  if (column < 0) throw new RunvError("PS_NO_PID", "couldn't find PID field in ps output");
-  const ours = lines.filter((line) => pids.has(line.trim().split(/\s+/)[column] ?? ""));
-  return `${[header, ...ours].join("\n")}\n`;
 }

@@ -33,6 +33,7 @@ const shape = {
   machine: maybe(isIdentity),
   shim: maybe(isIdentity),
   init: maybe(Number.isInteger),
+  driver: (value: unknown) => value === undefined || value === "host",
   process: isObject,
   namespaces: Array.isArray,
   settings: isObject,

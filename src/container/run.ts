@@ -1,25 +1,12 @@
 import { anyway } from "../base/anyway";
-import { RunvError } from "../base/error";
-import { escapeControls } from "../base/escape";
-import { writeAll } from "../base/output";
 import { span } from "../base/trace";
-import { failing } from "../guest/lower/failing";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { exitCodeOf, passSignals } from "./attend";
 import { create } from "./create";
 import { remove } from "./delete";
 import type { RunOptions } from "./options";
 import { start } from "./start";
-
-/** What a container's process ends with that could not execute its command, as with runc. */
-const unexecutedCode = 255;
-
-/** What the process itself would say: with runc it has become the container by then, and nobody else to tell. */
-function ofExecve(error: unknown): string | undefined {
-  const prefix = `${failing}: `;
-  if (!(error instanceof RunvError) || error.code !== "COMMAND_FAILED") return undefined;
-  return error.message.startsWith(`${prefix}exec /`) ? error.message.slice(prefix.length) : undefined;
-}
+import { sayUnexecuted } from "./unexecuted";
 
 /** `runv run`. @returns the exit code: the container's, or 0 when it is left to itself */
 export async function runContainer(options: RunOptions): Promise<number> {
@@ -37,10 +24,8 @@ export async function runContainer(options: RunOptions): Promise<number> {
     return code;
   } catch (error) {
     await anyway(() => remove(global.root, id, true));
-    const said = detach ? undefined : ofExecve(error);
-    if (said === undefined) throw error;
-    writeAll(2, `${escapeControls(said)}\n`);
-    return unexecutedCode;
+    if (detach) throw error;
+    return sayUnexecuted(error);
   } finally {
     if (termios !== undefined) setTermios(0, termios);
   }

@@ -9,6 +9,7 @@ import { startProcess } from "../sandbox/template-process";
 import { runHooks } from "./hooks";
 import { withLock } from "./lock";
 import { initOf, openContainer, withSandbox } from "./open";
+import { wrongToStart } from "./open-record";
 import type { ContainerOptions } from "./options";
 import { stateOf } from "./status";
 import { type ContainerRecord, changeRecord } from "./store";
@@ -28,7 +29,7 @@ export async function startContainer({ global, id }: ContainerOptions): Promise<
 export async function start(root: string, id: string, { follow } = { follow: true }): Promise<void> {
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
-    if (status !== "created") throw wrongStatus(status);
+    if (status !== "created") throw wrongToStart(status);
     const started: ContainerRecord = { ...record, phase: "running", templateProcess: undefined };
     await withSandbox(root, record, async (client) => {
       if (follow) await span("network", () => client.network(id, true));
@@ -50,12 +51,6 @@ export async function start(root: string, id: string, { follow } = { follow: tru
       throw error;
     }
   });
-}
-
-function wrongStatus(status: string): RunvError {
-  if (status === "stopped") return new RunvError("CONTAINER_STATE", "cannot start a container that has stopped");
-  if (status === "running") return new RunvError("CONTAINER_STATE", "cannot start an already running container");
-  return new RunvError("CONTAINER_STATE", `cannot start a container in the ${status} state`);
 }
 
 function failure({ afterStop }: ContainerRecord, { at, instruction = 0, errno = 0 }: GoResult): RunvError {

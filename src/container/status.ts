@@ -1,4 +1,5 @@
 import { isAlive } from "../linux/identity";
+import { hasExecuted } from "../linux/processes";
 import type { ContainerState, Status } from "../oci/state";
 import { type ContainerRecord, readExit } from "./store";
 
@@ -11,10 +12,13 @@ export function statusOf(root: string, record: ContainerRecord): Status {
   if (readExit(root, record.id) !== undefined) return "stopped";
   if (phase === "creating")
     return isAlive(creator) && (monitor === undefined || isAlive(monitor)) ? "creating" : "stopped";
-  for (const needed of [shim, monitor]) if (needed === undefined || !isAlive(needed)) return "stopped";
+  const all = record.driver === "host" ? [shim] : [shim, monitor];
+  for (const needed of all) if (needed === undefined || !isAlive(needed)) return "stopped";
   // Not every hypervisor's machine is a process of this host's; its monitor ends with it.
   if (machine !== undefined && !isAlive(machine)) return "stopped";
-  return paused ? "paused" : phase;
+  if (paused) return "paused";
+  // Whoever started it may have been killed before that was recorded.
+  return record.driver === "host" && hasExecuted(shim!) ? "running" : phase;
 }
 
 /** What `state` and `list` tell of a container. */

@@ -41,7 +41,11 @@ export interface ContainerRecord {
   monitor?: Identity | undefined;
   /** The process in which the guest runs, once it does, if it is one of this host's. */
   machine?: Identity | undefined;
-  /** The process that stands for the container on the host, once it runs. */
+  /** What it is made on: this host itself; undefined: a machine. */
+  driver?: "host" | undefined;
+  /** Of a container on this host: its processes have their callers' session keyrings. */
+  sharesKeyring?: boolean;
+  /** The process that stands for the container on the host, once it runs; on this host itself its first process. */
   shim?: Identity | undefined;
   /** The container's first process in the guest, once it is there: its handle. */
   init?: number | undefined;

@@ -17,11 +17,14 @@ const calls: readonly { name: SyscallName; since: string; args: (number | string
 
 const CAP_SYS_ADMIN = 21n;
 
+/** What every container takes, in a machine or not. */
+export function checkKernel(): Finding[] {
+  return [checkRoot(), ...calls.map(checkCall), checkCgroups()];
+}
+
 export function checkHost(): Finding[] {
   return [
-    checkRoot(),
-    ...calls.map(checkCall),
-    checkCgroups(),
+    ...checkKernel(),
     checkMemory(freemem()),
     checkDevice("/dev/net/tun", "networking", "modprobe tun"),
     checkDevice("/dev/vhost-net", "faster networking", "modprobe vhost_net"),

@@ -1,5 +1,6 @@
 /** The drivers there are, and which one to take. */
 import { RunvError } from "../base/error";
+import { hostDriver } from "../base/host-driver";
 import { type Architecture, architecture, architectureWords, imageNameOf } from "../linux/syscalls";
 import type { Driver, DriverFamily, DriverOptions, DriverSetting } from "./driver";
 import { kvmtool } from "./kvmtool/driver";
@@ -28,6 +29,11 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
   const all = drivers(options);
   const guests = architectureWords[options.arch ?? ""] ?? architecture;
   if (name !== "auto") {
+    if (name === hostDriver) {
+      throw new RunvError("UNSUPPORTED", "the driver host starts no virtual machine, and this takes one", {
+        hint: "--driver auto, or another; docs/host-driver.md says what containers without one have",
+      });
+    }
     const driver = all.find((driver) => driver.name === name);
     if (driver !== undefined) return withShare(runs(driver, guests), options);
     const known = ["auto", ...all.map((driver) => driver.name)].join(", ");

@@ -22,14 +22,15 @@ export interface Bundle {
 /**
  * Reads a bundle.
  * @param directory as the user gave it
+ * @param assert refuses what containers on its ground cannot have
  * @throws RunvError BUNDLE_INVALID when a file or directory is missing, CONFIG_SYNTAX when config.json is not JSON,
  *   CONFIG_INVALID when it is not a configuration, CONFIG_UNSUPPORTED when runv cannot honour it
  */
-export function loadBundle(directory: string): Bundle {
+export function loadBundle(directory: string, assert = assertSupported): Bundle {
   const bundle = resolve(directory);
   requireDirectory(bundle, `bundle ${directory}`);
   const config = readConfig(parseJson(readText(join(bundle, "config.json"), "config.json"), "config.json"));
-  assertSupported(config);
+  assert(config);
   const path = resolve(bundle, config.root.path);
   requireDirectory(path, `root.path: root file system ${path}`);
   return { bundle, config, rootfs: realpathSync(path) };

@@ -10,8 +10,9 @@ import { isSupportedAction, isSupportedFlag } from "./unsupported";
 /**
  * The features document. What a virtual machine cannot give (see unsupported.ts) is false here, not left out.
  * @param annotations what else there is to tell
+ * @param can what is not the same in a machine and without one
  */
-export function features(annotations: Readonly<Record<string, string>> = {}) {
+export function features(annotations: Readonly<Record<string, string>> = {}, can = { idmap: true }) {
   return {
     ociVersionMin: "1.0.0",
     ociVersionMax: specVersion,
@@ -39,7 +40,7 @@ export function features(annotations: Readonly<Record<string, string>> = {}) {
       apparmor: { enabled: false },
       selinux: { enabled: false },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: true } },
+      mountExtensions: { idmap: { enabled: can.idmap } },
       netDevices: { enabled: false },
     },
     annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit, ...annotations },
@@ -47,6 +48,6 @@ export function features(annotations: Readonly<Record<string, string>> = {}) {
 }
 
 /** What `runv features` prints: runc's indentation, without a newline at its end. */
-export function formatFeatures(annotations: Readonly<Record<string, string>> = {}): string {
-  return JSON.stringify(features(annotations), undefined, 4);
+export function formatFeatures(...what: Parameters<typeof features>): string {
+  return JSON.stringify(features(...what), undefined, 4);
 }
