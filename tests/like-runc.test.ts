@@ -1,6 +1,6 @@
 /** runv and runc, given the same bundle and the same commands, do and say the same. */
 import { expect } from "bun:test";
-import { type Rig, runvTest } from "./support/rig";
+import { hostTest, type Rig, runvTest } from "./support/rig";
 import { forgetRunc, normalized, runc } from "./support/runc";
 import type { Result } from "./support/runv";
 import { until } from "./support/until";
@@ -115,41 +115,46 @@ async function inBoth<T>(
 /** Runs a bundle to its end. */
 const runBoth = (rig: Rig, bundle: string) => inBoth(rig, (runtime, id) => runtime(["run", "--bundle", bundle, id]));
 
-runvTest("the same commands give the same words and codes", async (rig) => {
-  const bundle = await rig.bundle({ args: ["sh", "-c", "trap : USR1; while :; do sleep 0.1; done"] });
-  const [ours, theirs] = await inBoth(rig, (runtime, id) => tell(runtime, id, bundle));
-  expect(ours.join("\n")).toBe(theirs.join("\n"));
-});
-
-runvTest("the same configuration gives a process the same world", async (rig) => {
-  const bundle = await rig.bundle({
-    args: ["sh", "-c", report],
-    change: ({ process, root }) => {
-      process.user = { uid: 1000, gid: 1001, umask: 0o27, additionalGids: [5, 42] };
-      process.cwd = "/var/made/for/it";
-      process.env.push("WORD=a b");
-      process.rlimits = [
-        { type: "RLIMIT_NOFILE", soft: 512, hard: 1024 },
-        { type: "RLIMIT_CORE", soft: 0, hard: 0 },
-        { type: "RLIMIT_STACK", soft: 4 << 20, hard: 8 << 20 },
-      ];
-      process.oomScoreAdj = 321;
-      root.readonly = false;
-    },
+for (const [ground, testOn] of [
+  ["in a machine", runvTest],
+  ["on the host", hostTest],
+] as const) {
+  testOn(`${ground}: the same commands give the same words and codes`, async (rig) => {
+    const bundle = await rig.bundle({ args: ["sh", "-c", "trap : USR1; while :; do sleep 0.1; done"] });
+    const [ours, theirs] = await inBoth(rig, (runtime, id) => tell(runtime, id, bundle));
+    expect(ours.join("\n")).toBe(theirs.join("\n"));
   });
-  const [ours, theirs] = await runBoth(rig, bundle);
-  expect(ours).toEqual(theirs);
-});
 
-runvTest("a read-only root, and a process with all capabilities", async (rig) => {
-  const bundle = await rig.bundle({
-    args: ["sh", "-c", report],
-    change: ({ process, root }) => {
-      delete process.capabilities;
-      process.noNewPrivileges = false;
-      root.readonly = true;
-    },
+  testOn(`${ground}: the same configuration gives a process the same world`, async (rig) => {
+    const bundle = await rig.bundle({
+      args: ["sh", "-c", report],
+      change: ({ process, root }) => {
+        process.user = { uid: 1000, gid: 1001, umask: 0o27, additionalGids: [5, 42] };
+        process.cwd = "/var/made/for/it";
+        process.env.push("WORD=a b");
+        process.rlimits = [
+          { type: "RLIMIT_NOFILE", soft: 512, hard: 1024 },
+          { type: "RLIMIT_CORE", soft: 0, hard: 0 },
+          { type: "RLIMIT_STACK", soft: 4 << 20, hard: 8 << 20 },
+        ];
+        process.oomScoreAdj = 321;
+        root.readonly = false;
+      },
+    });
+    const [ours, theirs] = await runBoth(rig, bundle);
+    expect(ours).toEqual(theirs);
   });
-  const [ours, theirs] = await runBoth(rig, bundle);
-  expect(ours).toEqual(theirs);
-});
+
+  testOn(`${ground}: a read-only root, and a process with all capabilities`, async (rig) => {
+    const bundle = await rig.bundle({
+      args: ["sh", "-c", report],
+      change: ({ process, root }) => {
+        delete process.capabilities;
+        process.noNewPrivileges = false;
+        root.readonly = true;
+      },
+    });
+    const [ours, theirs] = await runBoth(rig, bundle);
+    expect(ours).toEqual(theirs);
+  });
+}

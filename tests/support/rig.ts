@@ -31,10 +31,10 @@ export interface Rig {
   bundles(): string[];
 }
 
-/** A test that must leave nothing behind but its bundles, whether it passes or not. */
-export function runvTest(name: string, body: (rig: Rig) => Promise<void>): void {
+/** A test that must leave nothing behind but its bundles, whether it passes or not. @param more what each call of runv has */
+export function runvTest(name: string, body: (rig: Rig) => Promise<void>, more: RunvOptions = {}): void {
   test(name, async () => {
-    const rig = makeRig();
+    const rig = makeRig(more);
     try {
       await body(rig);
       await unmountBundles(rig);
@@ -46,7 +46,12 @@ export function runvTest(name: string, body: (rig: Rig) => Promise<void>): void 
   });
 }
 
-export function makeRig(): Rig {
+/** A test of containers without a virtual machine. */
+export function hostTest(name: string, body: (rig: Rig) => Promise<void>): void {
+  runvTest(name, body, { withoutMachine: true });
+}
+
+export function makeRig(more: RunvOptions = {}): Rig {
   const directory = mkdtempSync("/tmp/runv-test-");
   const name = basename(directory);
   const root = join(directory, "root");
@@ -63,9 +68,9 @@ export function makeRig(): Rig {
       bundles.push(bundle);
       return bundle;
     },
-    runv: (args, options) => runRunv(name, full(args), options),
-    spawn: (args, options) => spawnRunv(name, full(args), options),
-    command: (args) => commandLine(full(args)),
+    runv: (args, options) => runRunv(name, full(args), { ...more, ...options }),
+    spawn: (args, options) => spawnRunv(name, full(args), { ...more, ...options }),
+    command: (args) => commandLine(full(args), more.withoutMachine),
     leaks: leakFinder(name, root),
     bundles: () => [...bundles],
   };

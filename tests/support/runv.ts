@@ -2,6 +2,7 @@
 
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { hostDriver } from "../../src/base/host-driver";
 import { imageIn } from "../../src/image/paths";
 import { imageDirectory } from "./architecture";
 import { patience } from "./patience";
@@ -29,13 +30,19 @@ export interface RunvOptions {
   stderr?: string;
   /** The words of a command that runs it. */
   through?: readonly string[];
+  /** Its containers are this host's own processes. */
+  withoutMachine?: boolean;
   /** The whole is killed after so many milliseconds; a test must not hang. */
   timeout?: number;
 }
 
 /** Starts runv with the image that was made for tests, unless the arguments say otherwise; its output comes by pipes. */
 export function spawnRunv(rig: string, args: readonly string[], options: RunvOptions = {}) {
-  return Bun.spawn(commandLine(args), { ...common(rig, options), stdout: "pipe", stderr: "pipe" });
+  return Bun.spawn(commandLine(args, options.withoutMachine), {
+    ...common(rig, options),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
 }
 
 /**
@@ -47,8 +54,11 @@ export async function runRunv(rig: string, args: readonly string[], options: Run
   try {
     const { stdout = join(directory, "stdout"), stderr = join(directory, "stderr") } = options;
     const files = { stdout: Bun.file(stdout), stderr: Bun.file(stderr) };
-    const { through = [] } = options;
-    const code = await Bun.spawn([...through, ...commandLine(args)], { ...common(rig, options), ...files }).exited;
+    const { through = [], withoutMachine } = options;
+    const code = await Bun.spawn([...through, ...commandLine(args, withoutMachine)], {
+      ...common(rig, options),
+      ...files,
+    }).exited;
     return { code, stdout: await files.stdout.text(), stderr: await files.stderr.text() };
   } finally {
     rmSync(directory, { recursive: true });
@@ -56,8 +66,8 @@ export async function runRunv(rig: string, args: readonly string[], options: Run
 }
 
 /** The words of a command line that runs it. */
-export function commandLine(args: readonly string[]): string[] {
-  return [binary, ...imageFlags(), ...args];
+export function commandLine(args: readonly string[], withoutMachine = false): string[] {
+  return [binary, ...(withoutMachine ? ["--driver", hostDriver] : imageFlags()), ...args];
 }
 
 function common(rig: string, { input, cwd, env, timeout = 120_000 }: RunvOptions) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { settle } from "./leaks";
 import { patience } from "./patience";
 import { clean, closeRig, makeRig, type Rig, unmountBundles } from "./rig";
+import type { RunvOptions } from "./runv";
 
 export type SharedTest = (name: string, body: (rig: Rig) => Promise<void>) => void;
 
@@ -13,11 +14,13 @@ export type SharedTest = (name: string, body: (rig: Rig) => Promise<void>) => vo
  * Declares the rig.
  * @param prepare what stays for all tests
  * @param undo undoes what `prepare` did beside containers and bundles
+ * @param more what each call of runv has
  * @returns what to declare the file's tests with
  */
 export function sharedRig(
   prepare: (rig: Rig) => Promise<void> = async () => {},
   undo: () => Promise<void> = async () => {},
+  more: RunvOptions = {},
 ): SharedTest {
   let rig: Rig;
   let before: string[] = [];
@@ -35,7 +38,7 @@ export function sharedRig(
   };
 
   beforeAll(async () => {
-    rig = makeRig();
+    rig = makeRig(more);
     await prepare(rig);
     before = rig.leaks().map(withoutState);
   }, 120_000 * patience);
