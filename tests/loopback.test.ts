@@ -2,6 +2,7 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Config } from "./support/bundle";
+import { output } from "./support/command";
 import { inNamespace, type Lab, makeLab, type Station } from "./support/lab";
 import type { Rig } from "./support/rig";
 import { sharedRig } from "./support/shared";
@@ -63,6 +64,9 @@ async function start(rig: Rig, suffix: string, path: string, servers: string[], 
     const table = await inside(rig, suffix, "cat /proc/net/tcp /proc/net/tcp6");
     return table.match(/ 0A /g)?.length === servers.length;
   });
+  // It is forwarded a moment after the start.
+  const forwarded = `ip netns exec ${path.slice("/run/netns/".length)} ss -ltnH`.split(" ");
+  await until(`${suffix}'s loopback is forwarded`, async () => (await output(...forwarded)).includes("127.0.0.1:"));
 }
 
 async function inside({ runv, id }: Rig, suffix: string, script: string): Promise<string> {

@@ -24,6 +24,8 @@ import { watchNetwork } from "./watch";
 /** How long changes may take that belong together. */
 const settleMs = 20;
 const retryMs = 100;
+/** After what time a network is one that others on the host may want to connect to: what ends before that has no delay of it. */
+const loopbackMs = 200;
 const mostTries = 5;
 const nothing: NetworkConfig = { links: [], addresses: [], routes: [], neighbours: [], rules: [] };
 
@@ -42,7 +44,8 @@ export class NamespaceNetwork implements FirstNetwork {
   #told = new Map<string, Item>();
   #attached: Attached | undefined;
   #stopWatching: (() => void) | undefined;
-  #loopback: Promise<LoopbackForwarder | undefined> | undefined;
+  #loopback: LoopbackForwarder | undefined;
+  #loopbackTimer: ReturnType<typeof setTimeout> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** @param own whether the namespace was made for the machine */
@@ -141,7 +144,9 @@ export class NamespaceNetwork implements FirstNetwork {
     this.#stopWatching = undefined;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    void this.#loopback?.then((forwarder) => forwarder?.close());
+    clearTimeout(this.#loopbackTimer);
+    this.#loopbackTimer = undefined;
+    this.#loopback?.close();
     this.#loopback = undefined;
   }
 
@@ -156,12 +161,12 @@ export class NamespaceNetwork implements FirstNetwork {
     for (const link of config.links) if (!all.has(link.index)) await this.#plugs.plug(link, machine, guest, hidden);
     await this.#configure(config);
     if (names.update()) this.#plugs.letNamesThrough();
-    if (complete) this.#loopback ??= this.#forwardLoopback(guest);
+    if (complete) this.#loopbackTimer ??= setTimeout(() => void this.#forwardLoopback(guest), loopbackMs);
   }
 
-  async #forwardLoopback(guest: GuestNamespace): Promise<LoopbackForwarder | undefined> {
+  async #forwardLoopback(guest: GuestNamespace): Promise<void> {
     const { LoopbackForwarder } = await import("./loopback/forwarder");
-    return this.#loopback === undefined ? undefined : LoopbackForwarder.begin(this.#host, guest);
+    if (this.#loopbackTimer !== undefined) this.#loopback ??= LoopbackForwarder.begin(this.#host, guest);
   }
 
   /** Follows the namespace: what changes comes in many pieces. */
