@@ -66,3 +66,11 @@ test("check and features tell the same", () => {
     "pause,freePageReporting,hotplugNic,hotplugDisk,hotplugCpu,hotplugMemory",
   );
 });
+
+test.each(drivers().map((driver) => [driver.name, driver] as const))(
+  "%s is there only where it is conceivable",
+  async (_, driver) => {
+    const { available } = await driver.probe();
+    if (available) expect(driver.conceivable?.()).not.toBeFalse();
+  },
+);

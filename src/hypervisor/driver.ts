@@ -303,6 +303,8 @@ export interface Driver {
   readonly host?: Architecture;
   /** How its guests mount the share. */
   readonly guestMount: GuestMount;
+  /** Whether it is worth a `probe` where nobody has asked for this driver; it is, if undefined. Looks at one file at most. */
+  readonly conceivable?: () => boolean;
   /** Looks at this machine; quick enough to be asked before each start. Never rejects. */
   probe(): Promise<Probe>;
   /**

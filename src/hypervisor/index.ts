@@ -39,7 +39,7 @@ export async function chooseDriver(name = "auto", options: DriverOptions = {}): 
     const known = ["auto", ...all.map((driver) => driver.name)].join(", ");
     throw new RunvError("VM_DRIVER_UNKNOWN", `there is no driver ${JSON.stringify(name)}`, { hint: `one of ${known}` });
   }
-  const fit = all.filter((driver) => problemOf(driver, guests) === undefined);
+  const fit = all.filter((driver) => problemOf(driver, guests) === undefined && driver.conceivable?.() !== false);
   for (const driver of fit) if ((await driver.probe()).available) return withShare(driver, options);
   // None works: the launch of QEMU, which needs the least, says best why.
   return all.find(({ name }) => name === "qemu")!;

@@ -1,4 +1,5 @@
 /** Xen, by its xl toolstack, in dom0. */
+import { existsSync } from "node:fs";
 import type { Capabilities, Driver, DriverFamily } from "../driver";
 import { nineP } from "../nine-p";
 import type { DomainType } from "./host";
@@ -15,6 +16,9 @@ const capabilities: Capabilities = {
   hotplugMemory: true,
 };
 
+/** Only kernels that run on a hypervisor of this kind have it: Documentation/ABI/stable/sysfs-hypervisor-xen. */
+const hypervisorType = "/sys/hypervisor/type";
+
 /** `xen`, whose domains need nothing of the processor, and `xen-pvh`, whose domains need virtualization and are quicker with it. */
 export const xen: DriverFamily = {
   settings: [],
@@ -27,6 +31,7 @@ export const xen: DriverFamily = {
       nics: "link",
       nicModules: ["xen_netfront"],
       guestMount: nineP("xen"),
+      conceivable: () => existsSync(hypervisorType),
       probe: async () => (await import("./check")).probeXen(type),
       check: async () => (await import("./check")).checkXen(type),
       launch: async (spec) =>
