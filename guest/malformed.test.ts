@@ -5,6 +5,7 @@ import { errnoOf } from "../src/linux/errno";
 import { syscallNumber } from "../src/linux/syscalls";
 import { headSize, instructionSize, Op, Stdio } from "../src/program/instruction";
 import { FrameType } from "../src/wire/frame";
+import { patience } from "../tests/support/patience";
 import { useInit } from "./testing/init";
 import type { TestProcess } from "./testing/process";
 import { pipes, program, shell } from "./testing/programs";
@@ -44,33 +45,37 @@ test("heads that do not add up are refused", async () => {
   expect((await init.run(patch(8, 987654)).end()).numbers(FrameType.refused)).toEqual([errnoOf("ESRCH"), 4]);
 });
 
-test("thousands of random mutations crash nothing", async () => {
-  const random = randomNumbers(20261122);
-  const base = program(
-    (p) => {
-      const memory = p.bytes(Buffer.from("some bytes"));
-      const register = p.add(memory, 1);
-      const around = p.label();
-      p.pointer(p.bytes(new Uint8Array(8)), memory);
-      p.store(register, 7, 4);
-      p.load(register, 2, register);
-      p.decimal(memory, register);
-      p.jumpIf(register, "<", 3, around);
-      p.syscall("getpid", [], { accept: "any" });
-      p.place(around);
-      p.output(memory, 10);
-      p.give(1);
-      p.stop();
-      p.fail(register);
-    },
-    { stdio: pipes, credit: 100 },
-  ).bytes;
-  for (let round = 0; round < 60; round++) {
-    const batch = Array.from({ length: 50 }, () => init.run(harmless(mutate(base, random))));
-    await Promise.all(batch.map((process) => survive(process)));
-  }
-  expect((await run(() => {})).story).toBe("started done exit closed");
-}, 120_000);
+test(
+  "thousands of random mutations crash nothing",
+  async () => {
+    const random = randomNumbers(20261122);
+    const base = program(
+      (p) => {
+        const memory = p.bytes(Buffer.from("some bytes"));
+        const register = p.add(memory, 1);
+        const around = p.label();
+        p.pointer(p.bytes(new Uint8Array(8)), memory);
+        p.store(register, 7, 4);
+        p.load(register, 2, register);
+        p.decimal(memory, register);
+        p.jumpIf(register, "<", 3, around);
+        p.syscall("getpid", [], { accept: "any" });
+        p.place(around);
+        p.output(memory, 10);
+        p.give(1);
+        p.stop();
+        p.fail(register);
+      },
+      { stdio: pipes, credit: 100 },
+    ).bytes;
+    for (let round = 0; round < 60; round++) {
+      const batch = Array.from({ length: 50 }, () => init.run(harmless(mutate(base, random))));
+      await Promise.all(batch.map((process) => survive(process)));
+    }
+    expect((await run(() => {})).story).toBe("started done exit closed");
+  },
+  120_000 * patience,
+);
 
 function mutate(base: Uint8Array, random: (below: number) => number): Uint8Array {
   const bytes = base.slice();

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Assembler } from "../../src/program/assembler";
 import type { ProgramHead } from "../../src/program/program";
+import { patience } from "../../tests/support/patience";
 import { type Channel, TestAgent } from "./agent";
 import type { TestProcess } from "./process";
 import { program } from "./programs";
@@ -40,7 +41,7 @@ export function useInit(): InitInUse {
   let stop: () => Promise<number>;
   beforeAll(async () => {
     stop = await startInit(init);
-  }, 120_000);
+  }, 120_000 * patience);
   afterAll(async () => {
     expect(await stop()).toBe(0);
     rmSync(directory, { recursive: true });

@@ -498,9 +498,10 @@ rootTest("what the agent replays of a volume, it is answered as if it were done 
     expect((await ask(op.unlink, volume, names("made"))).error).toBe(0);
   });
   expect(await lookUp("made")).toBe(ENOENT);
-  await wait();
 
+  // Before it asks: a rename is two events, and who waits for the first is told of that one alone.
   renameSync(at("file"), at("renamed"));
+  await wait();
   await toldOf("rename", "file");
   await asAgent(async () => {
     expect(await find("file", volume)).toBe(file);
