@@ -122,6 +122,9 @@ enum { QUEUES = 2, MOST_QUEUE = 1024 };
 struct queue {
 	uint32_t size;
 	uint16_t last; /* the next of the guest's that is to be taken */
+	/* Up to which answer the guest has been told, if it has not been told of all. */
+	uint16_t told;
+	bool owes;
 	int kick, call;
 	bool enabled;
 	uint64_t descriptors, available, used;
@@ -129,6 +132,8 @@ struct queue {
 HIDDEN extern struct queue queues[QUEUES];
 HIDDEN extern bool queue_event_index;
 HIDDEN void queue_serve(struct queue *queue);
+/* Tells the guest of answers for which nobody waits. */
+HIDDEN void queue_settle(struct queue *queue);
 
 /* Answers the request that was held back (HELD), if there is one. */
 HIDDEN bool queue_holds(void);

@@ -131,8 +131,8 @@ static struct {
 	uint16_t id;
 } held;
 
-/* Serves the request in `chain`, of a queue, with an id. Returns the length of its answer; -1 if it is answered later. */
-static int64_t serve(struct queue *queue, uint16_t id)
+/* Serves the request in `chain`, of a queue, with an id. Returns the length of its answer; -1 if it is answered later. @waits: whether somebody waits for it */
+static int64_t serve(struct queue *queue, uint16_t id, bool *waits)
 {
 	struct request request = { .arguments = arguments, .answer = answer + sizeof(struct out_header) };
 	struct out_header head;
@@ -141,6 +141,7 @@ static int64_t serve(struct queue *queue, uint16_t id)
 
 	if (gather(chain.in, chain.in_count, 0, (uint8_t *)&request.head, sizeof(request.head)) < sizeof(request.head))
 		return 0;
+	*waits = request.head.opcode != OP_FORGET && request.head.opcode != OP_BATCH_FORGET;
 	request.length = chain.in_size - sizeof(request.head);
 	fixed = request.head.opcode == OP_WRITE && request.length > sizeof(struct transfer_in) ? sizeof(struct transfer_in) : request.length;
 	if (fixed > MOST_ARGUMENTS)
@@ -199,15 +200,19 @@ static void put_used(struct queue *queue, uint16_t id, uint32_t length)
 	struct used_element *ring = (struct used_element *)(queue->used + 4);
 	uint16_t at = *index;
 
+	if (!queue->owes)
+		queue->told = at;
 	ring[at % queue->size] = (struct used_element){ id, length };
 	__atomic_store_n(index, (uint16_t)(at + 1), __ATOMIC_RELEASE);
 }
 
-/* Tells the guest of answers, unless it does not want to be told. @before: how many there were */
-static void notify(struct queue *queue, uint16_t before)
+/* Tells the guest of all answers that it has not been told of, unless it does not want to be told. */
+static void notify(struct queue *queue)
 {
-	uint16_t now = load(queue->used + 2), event;
+	uint16_t now = load(queue->used + 2), before = queue->told, event;
 	const uint64_t one = 1;
+
+	queue->owes = false;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (now == before)
@@ -253,7 +258,6 @@ void queue_answer_held(const void *from, size_t size)
 	struct queue *queue = held.queue;
 	const struct out_header head = { (uint32_t)(sizeof(head) + size), 0, held.unique };
 	uint32_t length = 0;
-	uint16_t before;
 
 	held.queue = NULL;
 	if (!is_usable(queue))
@@ -265,9 +269,15 @@ void queue_answer_held(const void *from, size_t size)
 		scatter(chain.out, chain.out_count, answer, head.length);
 		length = head.length;
 	}
-	before = load(queue->used + 2);
 	put_used(queue, held.id, length);
-	notify(queue, before);
+	notify(queue);
+}
+
+void queue_settle(struct queue *queue)
+{
+	if (queue->owes && is_usable(queue))
+		notify(queue);
+	queue->owes = false;
 }
 
 void queue_serve(struct queue *queue)
@@ -277,8 +287,9 @@ void queue_serve(struct queue *queue)
 	if (!is_usable(queue))
 		return;
 	for (;;) {
-		uint16_t available = load(queue->available + 2), id, before;
+		uint16_t available = load(queue->available + 2), id;
 		int64_t length;
+		bool waits;
 
 		if (available == queue->last) {
 			if (!queue_event_index)
@@ -299,11 +310,14 @@ void queue_serve(struct queue *queue)
 		}
 		id = load(queue->available + 4 + 2 * (uint64_t)(queue->last % queue->size));
 		queue->last++;
-		before = load(queue->used + 2);
-		length = read_chain(queue, id) ? serve(queue, id) : 0;
+		waits = true;
+		length = read_chain(queue, id) ? serve(queue, id, &waits) : 0;
 		if (length >= 0) {
 			put_used(queue, id, (uint32_t)length);
-			notify(queue, before);
+			if (waits || (uint16_t)(load(queue->used + 2) - queue->told) >= queue->size / 4)
+				notify(queue);
+			else
+				queue->owes = true;
 		}
 		changes_tell();
 	}

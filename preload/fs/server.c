@@ -56,6 +56,8 @@ enum {
 	NO_FD = 1 << 8,
 	MOST_FDS = 8,
 	STACK = 128 << 10,
+	/* How long the guest is not told of answers for which nobody waits, if there is no other. */
+	SETTLE_MILLISECONDS = 2,
 };
 
 struct message {
@@ -211,7 +213,7 @@ static bool obey(struct message *message, int fd)
 		queue->enabled = message->state.value;
 		return false;
 	case GET_VRING_BASE:
-		queue->enabled = false;
+		queue->enabled = queue->owes = false;
 		replace(&queue->kick, -1);
 		replace(&queue->call, -1);
 		message->state.value = queue->last;
@@ -241,14 +243,22 @@ static noreturn void serve_for_ever(void)
 	CALL(umask, 0);
 	for (;;) {
 		struct pollfd wait[2 + QUEUES] = { { FS_SOCKET, POLLIN, 0 } };
+		/* The kernel writes to it. */
+		struct timespec settles = { .tv_nsec = SETTLE_MILLISECONDS * 1000000 };
 		long ready;
+		bool owes = false;
 
-		for (int i = 0; i < QUEUES; i++)
+		for (int i = 0; i < QUEUES; i++) {
+			owes |= queues[i].owes;
 			wait[1 + i] = (struct pollfd){ queues[i].enabled ? queues[i].kick : -1, POLLIN, 0 };
+		}
 		wait[1 + QUEUES] = (struct pollfd){ changes_fd, POLLIN, 0 };
-		ready = CALL(ppoll, wait, 2 + QUEUES, 0, 0, 8);
-		if (ready < 0)
+		ready = CALL(ppoll, wait, 2 + QUEUES, owes ? &settles : NULL, 0, 8);
+		if (ready <= 0) {
+			for (int i = 0; i < QUEUES && ready == 0; i++)
+				queue_settle(&queues[i]);
 			continue;
+		}
 		if (wait[1 + QUEUES].revents) {
 			changes_take();
 			changes_tell();

@@ -309,6 +309,16 @@ rootTest("chains that no driver makes are used without an answer, and the next i
   }
 });
 
+rootTest("the guest is told of answers for which nobody waits, too: a little later, or with the next", async () => {
+  const forget = () => request(op.forget, root, longs(0n));
+  for (let round = 0; round < 3; round++) {
+    expect((await say(Buffer.concat([Buffer.from("told    "), forget()]))).error).toBe(0);
+    expect((await say(forget())).error).toBe(0);
+    const getattr = request(op.getattr, root, Buffer.alloc(16));
+    expect((await say(Buffer.concat([Buffer.from("told    "), getattr]))).error).toBe(0);
+  }
+});
+
 /** What a look-up says: the node, and for how many seconds its name and its attributes may be kept. */
 async function look(name: string, directory: bigint) {
   const { error, body } = await ask(op.lookup, directory, names(name));

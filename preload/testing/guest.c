@@ -135,6 +135,18 @@ static bool take_later(const char *word, const uint8_t *from, uint32_t length, u
 	return true;
 }
 
+/* Waits until the device says that there are answers, whether they have been seen or not. @fresh: what it has said before counts no more */
+static void wait_until_told(bool fresh)
+{
+	struct pollfd wait = { called, POLLIN, 0 };
+	uint64_t value;
+
+	if (fresh && poll(&wait, 1, 0) == 0)
+		return;
+	if (poll(&wait, 1, 10000) <= 0 || read(called, &value, sizeof(value)) < 0)
+		errx(2, "the guest is not told of an answer");
+}
+
 /* Words of eight bytes in a request's place: chains that no driver would make. */
 static void special(const char *word, uint32_t length)
 {
@@ -178,7 +190,7 @@ int main(int count, char **arguments)
 	begin();
 	while (fread(&length, sizeof(length), 1, stdin) == 1 && length <= MOST && fread(request, 1, length, stdin) == length) {
 		uint32_t written;
-		bool strange = length >= 8 && request[0] >= 'a' && request[1] >= ' ' && request[2] >= ' ';
+		bool is_told, strange = length >= 8 && request[0] >= 'a' && request[1] >= ' ' && request[2] >= ' ';
 		const uint8_t *from = request + (strange ? 8 : 0);
 
 		length -= strange ? 8 : 0;
@@ -194,7 +206,12 @@ int main(int count, char **arguments)
 		descriptors[1] = (struct descriptor){ guest + OUT, 65536, 2, 0 };
 		if (strange)
 			special((char *)request, length);
+		is_told = strange && !memcmp(request, "told    ", 8);
+		if (is_told)
+			wait_until_told(true);
 		submit(0);
+		if (is_told)
+			wait_until_told(false);
 		written = answered(0);
 		fwrite(&written, sizeof(written), 1, stdout);
 		fwrite(memory + OUT, 1, written, stdout);

@@ -1,4 +1,4 @@
-import { ftruncateSync, writeSync } from "node:fs";
+import { ftruncateSync, readFileSync, writeSync } from "node:fs";
 import {
   F_ADD_SEALS,
   F_SEAL_GROW,
@@ -38,6 +38,17 @@ export function emptyMemoryFile(name: string, size: number): number {
   const fd = syscall("memfd_create", name, MFD_CLOEXEC);
   ftruncateSync(fd, size);
   return fd;
+}
+
+/**
+ * Why there can be no file of this size, in memory or elsewhere: who makes one is ended by a signal (RLIMIT_FSIZE of setrlimit(2), `ulimit -f`).
+ * @returns undefined when there can
+ */
+export function fileProblem(mebibytes: number): string | undefined {
+  const text = /^Max file size\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+  const most = text === undefined || text === "unlimited" ? Number.POSITIVE_INFINITY : Number(text);
+  if (most >= mebibytes * 2 ** 20) return undefined;
+  return `files may have ${most} bytes at most (RLIMIT_FSIZE), and one of ${mebibytes} MiB is needed`;
 }
 
 /** lseek(2) */

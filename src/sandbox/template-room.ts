@@ -1,8 +1,9 @@
 /** Whether templates can be made where they are to be: without them each machine boots, which is slower and no failure. */
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { TemplateSettings } from "../base/settings";
 import type { Finding } from "../hypervisor/driver";
+import { fileProblem } from "../linux/memory-file";
 
 /** What a kernel that boots writes to, in MiB: so much, and a part of its memory in which it describes all of it. */
 const [written, described] = [96, 1 / 32];
@@ -45,9 +46,7 @@ export function roomProblem(directory: string, onDiskMiB: number, largestMiB: nu
     const { code } = error as NodeJS.ErrnoException;
     return `${place} cannot be written to (${code})`;
   }
-  const most = fileLimit();
-  if (most >= largestMiB * 2 ** 20) return undefined;
-  return `files may have ${most} bytes at most (RLIMIT_FSIZE), and one of ${largestMiB} MiB is needed`;
+  return fileProblem(largestMiB);
 }
 
 /** What `runv check` says of them. @param settings undefined: none are wanted */
@@ -63,10 +62,4 @@ export function checkTemplates(settings: TemplateSettings | undefined, memoryMiB
 /** The first directory above, or the path itself, that is there. */
 function existing(path: string): string {
   return existsSync(path) || path === "/" ? path : existing(dirname(path));
-}
-
-/** The largest file that this process may write, in bytes (getrlimit(2)). */
-function fileLimit(): number {
-  const text = /^Max file size\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-  return text === undefined || text === "unlimited" ? Number.POSITIVE_INFINITY : Number(text);
 }

@@ -64,6 +64,18 @@ runvTest("machines from files and forked ones write to one volume, and nothing i
   await clean(rig);
 });
 
+runvTest("a machine whose memory would be too large a file is refused by name, and leaves nothing", async (rig) => {
+  const bundle = await rig.bundle({ args: ["true"] });
+  const through = ["bash", "-c", 'ulimit -f 65536; exec "$@"', "run"];
+  const { code, stderr } = await rig.runv([...flags, "--no-template", "run", "-b", bundle, rig.id("large")], {
+    through,
+  });
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/files may have \d+ bytes at most \(RLIMIT_FSIZE\).*ulimit -f/s),
+  ]);
+});
+
 runvTest("a machine grows, and its new memory is good for files", async (rig) => {
   const { runv, id } = withFlags(rig, flags);
   const { volume, withVolume } = volumeOf(rig);

@@ -1,5 +1,6 @@
 /** Processors and memory that a machine gets while it runs. */
 import { RunvError } from "../../base/error";
+import { fileProblem } from "../../linux/memory-file";
 import type { Qmp } from "./qmp";
 
 /** A place for a processor, as `query-hotpluggable-cpus` lists it; one that is taken has a path. */
@@ -30,9 +31,10 @@ export function noRoom(count: number, room: number): RunvError {
 /**
  * Adds a module of memory, of a multiple of 128 MiB.
  * @param shared it can be given to another process
- * @throws RunvError VM_QMP_…
+ * @throws RunvError VM_QMP_…, VM_MEMORY
  */
 export async function addMemory(qmp: Qmp, number: number, memoryMiB: number, shared: boolean): Promise<void> {
+  if (shared) requireMemoryFile(memoryMiB);
   const id = `memory-${number}`;
   const kind = shared ? { "qom-type": "memory-backend-memfd", share: true } : { "qom-type": "memory-backend-ram" };
   await qmp.execute("object-add", { ...kind, id, size: memoryMiB * 2 ** 20 });
@@ -42,6 +44,19 @@ export async function addMemory(qmp: Qmp, number: number, memoryMiB: number, sha
     await qmp.execute("object-del", { id });
     throw error;
   }
+}
+
+/** Memory that others can be given is a file, which may not be too large: QEMU has this process's limits. @throws RunvError VM_MEMORY */
+export function requireMemoryFile(memoryMiB: number): void {
+  const problem = fileProblem(memoryMiB);
+  if (problem === undefined) return;
+  throw new RunvError(
+    "VM_MEMORY",
+    `a machine's memory is a file where others than QEMU serve its files, and ${problem}`,
+    {
+      hint: "ulimit -f unlimited; or --share 9p",
+    },
+  );
 }
 
 function byPlace({ props: a }: CpuPlace, { props: b }: CpuPlace): number {

@@ -13,6 +13,7 @@ import { failureOf } from "../spawn-program";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
+import { requireMemoryFile } from "./hotplug";
 import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
 import { restore } from "./migration";
@@ -42,6 +43,9 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory, options.guests);
   const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
+  // That of a clone is its template's file, but where virtiofsd has to have a copy.
+  if (options.virtiofs !== undefined || (options.ownServer === true && spec.memory === undefined))
+    requireMemoryFile(spec.memoryMiB);
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
   const server = virtiofs?.server;
   // QEMU's end and the server's.
