@@ -54,6 +54,15 @@ const writable = {
   },
 };
 
+/** The same, on a directory that is no overlay. */
+const plain = {
+  change: ({ root }: Config) => {
+    const path = `${root.path}-plain`;
+    expect(Bun.spawnSync(["cp", "-a", root.path, path]).exitCode).toBe(0);
+    Object.assign(root, { path, readonly: false });
+  },
+};
+
 /** Counts into a file that stays open, and by a pipe into one in memory; at USR1 it says what it has in a file that has no name. */
 const counter = `
   echo kept >/unnamed; exec 5>>/counted 6>>/unnamed 7</unnamed; rm /unnamed
@@ -112,12 +121,18 @@ runvTest("a branch goes on where its original is, and both go their own ways", a
 });
 
 runvTest("branches are no twins, and all of them go with what they have", async (rig) => {
-  const id = await startForked(rig, await rig.bundle({ args: ["sleep", "100000"], ...writable }));
-  await output(rig, id, "cat /proc/sys/kernel/random/boot_id");
+  const id = await startForked(rig, await rig.bundle({ args: ["sleep", "100000"], ...plain }));
+  await output(rig, id, "cat /proc/sys/kernel/random/boot_id; echo old >/old; echo other >/gone; mkdir -p /d/e");
   const ids = Array.from({ length: 4 }, (_, index) => rig.id(`copy${index}`));
   expect(await branch(rig, id, ...ids)).toMatchObject({ code: 0, stderr: "" });
   const look =
     "cat /proc/sys/kernel/random/boot_id; head -c 16 /dev/urandom | od -An -tx1; hostname; echo $RANDOM >/mine";
+  // The copy of the root file system is one for all of them.
+  expect(readdirSync(branchesOf(rig))).toHaveLength(ids.length + 1);
+  expect(
+    await output(rig, ids[0]!, "echo new >/old; rm -r /gone /d; cat /old; ls / | grep -c -e gone -e ^d$ || true"),
+  ).toBe("new\n0");
+  expect(await output(rig, ids[1]!, "cat /old /gone; ls -d /d/e")).toBe("old\nother\n/d/e");
   const seen = await Promise.all([id, ...ids].map((one) => output(rig, one, look)));
   for (const line of [0, 1, 2]) expect(new Set(seen.map((text) => text.split("\n")[line])).size).toBe(seen.length);
   const machines = ids.map((one) => partsOf(rig, one).machine!);

@@ -1,22 +1,30 @@
 /** `runv branch`: running copies of a running container. */
-import { closeSync, mkdirSync, openSync, rmSync } from "node:fs";
-import { dirname } from "node:path";
 import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
 import { log } from "../base/log";
 import type { GlobalOptions } from "../base/settings";
+import { span } from "../base/trace";
 import { freeze } from "../guest/freeze";
 import { killInit } from "../guest/signal";
-import { O_DIRECTORY } from "../linux/constants";
 import { architecture } from "../linux/syscalls";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import { findNamespace } from "../oci/namespaces";
 import { Program } from "../program/program";
 import type { SandboxClient } from "../sandbox/client";
-import { controlSocket, newSandbox, sandboxDirectory } from "../sandbox/paths";
+import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { settings } from "../sandbox/settings";
-import { TreeCopies } from "../share/copy-tree";
-import { closeTrees, openTrees, prepareIdMaps, rootPath, shareTrees, viewOf } from "./bundle-mounts";
+import { BranchRoots, rootOf } from "./branch-root";
+import {
+  closeTrees,
+  openMounts,
+  openRoot,
+  openTrees,
+  prepareIdMaps,
+  rootPath,
+  type SharedTree,
+  shareTrees,
+  viewOf,
+} from "./bundle-mounts";
 import { checkConsole } from "./console";
 import { remove } from "./delete";
 import { disksOf } from "./disks";
@@ -57,20 +65,22 @@ async function branchAll(options: BranchOptions, record: ContainerRecord): Promi
   const { global, ids } = options;
   const original = checked(global.root, record);
   const own = options.bundle === undefined ? undefined : loadBundle(options.bundle);
-  const directories = own === undefined ? ids.map(() => `${settings(global).branches}/${newSandbox()}`) : [];
-  let copies: TreeCopies | undefined;
+  const roots = own === undefined ? new BranchRoots(record, settings(global).branches, ids.length) : undefined;
+  roots?.enter();
   try {
-    if (directories.length > 0) copies = prepareCopies(record.rootfs, directories);
     // The first of them that is recorded, which all are by then, has it done for all.
-    let copied: Promise<void> | undefined;
-    const copy = () => {
-      copied ??= Promise.resolve().then(() => copies?.sync());
-      return copied;
+    let prepared: Promise<void> | undefined;
+    const prepare = () => {
+      prepared ??= Promise.resolve().then(() => span("copy the root file system", () => roots?.prepare()));
+      return prepared;
     };
-    const branches = ids.map((id, index) => new Branch(options, record, own ?? original, id, copy, directories[index]));
+    const branches = ids.map((id, index) => {
+      const root = roots && { directory: roots.directories[index]!, record: roots.recordOf(index) };
+      return new Branch(options, record, own ?? original, id, prepare, root);
+    });
     const made = branches.map((branch) => branch.make());
     for (const promise of made) promise.catch(() => {});
-    await forkAll(global.root, record, branches, copies);
+    await forkAll(global.root, record, branches, roots);
     const results = await Promise.allSettled(made);
     const rejected = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
     // One that failed by itself, if there is one.
@@ -85,31 +95,11 @@ async function branchAll(options: BranchOptions, record: ContainerRecord): Promi
       throw error;
     }
   } catch (error) {
-    for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+    roots?.remove();
     throw error;
   } finally {
-    copies?.close();
+    roots?.close();
   }
-}
-
-/** Makes the directories for copies of the original's root file system. */
-function prepareCopies(rootfs: string, directories: readonly string[]): TreeCopies {
-  for (const directory of directories) {
-    // No other user of the host gets at what is set-uid in it.
-    mkdirSync(dirname(directory), { recursive: true, mode: 0o700 });
-    mkdirSync(directory, { mode: 0o700 });
-    mkdirSync(rootOf(directory));
-  }
-  const from = openSync(rootfs, O_DIRECTORY);
-  try {
-    return new TreeCopies(from, directories.map(rootOf));
-  } finally {
-    closeSync(from);
-  }
-}
-
-function rootOf(directory: string): string {
-  return `${directory}/rootfs`;
 }
 
 /** Why those are not made that could be. */
@@ -120,7 +110,7 @@ async function forkAll(
   root: string,
   record: ContainerRecord,
   branches: readonly Branch[],
-  copies: TreeCopies | undefined,
+  roots: BranchRoots | undefined,
 ): Promise<void> {
   await Promise.all(branches.map(({ ready }) => ready));
   const waiting = branches.filter(({ failed }) => !failed);
@@ -129,7 +119,7 @@ async function forkAll(
     await withSandbox(root, record, async (client) => {
       await client.still(record.id, waiting.length);
       try {
-        copies?.sync();
+        await span("copy what has changed", () => roots?.finish());
         for (const branch of waiting) branch.stands();
         await Promise.all(waiting.map(({ forked }) => forked));
       } finally {
@@ -156,6 +146,12 @@ function refused(why: string, hint?: string): RunvError {
   return new RunvError("BRANCH_REFUSED", `cannot branch: ${why}`, hint === undefined ? {} : { hint });
 }
 
+/** What there is of its root file system. */
+interface BranchRoot {
+  directory: string;
+  record: ReturnType<BranchRoots["recordOf"]>;
+}
+
 /** One of them, in the making. */
 class Branch {
   /** Fulfilled when all is there but the machine, or it has failed. */
@@ -168,24 +164,24 @@ class Branch {
   readonly #id: string;
   readonly #share: string;
   readonly #bundle: Bundle;
-  readonly #directory: string | undefined;
-  readonly #copy: () => Promise<void>;
+  readonly #root: BranchRoot | undefined;
+  readonly #prepare: () => Promise<void>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #stands = Promise.withResolvers<void>();
   readonly #forked = Promise.withResolvers<void>();
   #release = () => {};
 
   /**
-   * @param bundle the caller's for it; or the original's, with the directory that the copy of its root file system is in
-   * @param copy has that copied
+   * @param bundle the caller's for it; or the original's, with a root file system of its own
+   * @param prepare has that prepared
    */
   constructor(
     options: BranchOptions,
     original: ContainerRecord,
     bundle: Bundle,
     id: string,
-    copy: () => Promise<void>,
-    directory?: string,
+    prepare: () => Promise<void>,
+    root?: BranchRoot,
   ) {
     this.ready = this.#ready.promise;
     this.forked = this.#forked.promise;
@@ -194,12 +190,12 @@ class Branch {
     this.#original = original;
     this.#id = id;
     this.#share = original.branch?.share ?? original.id;
-    this.#copy = copy;
-    this.#directory = directory;
+    this.#prepare = prepare;
+    this.#root = root;
     this.#bundle =
-      directory === undefined
+      root === undefined
         ? { ...bundle, config: { ...bundle.config, process: original.process } }
-        : { ...bundle, rootfs: rootOf(directory), config: ownConfig(bundle, original, id) };
+        : { ...bundle, rootfs: rootOf(root.directory), config: ownConfig(bundle, original, id) };
   }
 
   /** Makes it, up to where its processes are to go on. @throws RunvError; nothing is left behind then */
@@ -225,14 +221,15 @@ class Branch {
     checkConsole(config.process, consoleSocket, true);
     makeContainerDirectory(global.root, this.#id);
     try {
-      const trees = openTrees(this.#share, this.#bundle);
+      const trees =
+        this.#root === undefined ? openTrees(this.#share, this.#bundle) : openMounts(this.#share, this.#bundle);
       try {
         await prepareIdMaps(trees);
         const { shim } = await making.make(
           {
             lower: () => ({ main: new Program(new Uint8Array(), []), settings: this.#original.settings }),
             share: async (sandbox) => {
-              await this.#copy();
+              await this.#prepare();
               await shareTrees(sandbox, trees);
             },
             shareMemory: async () => {},
@@ -240,11 +237,11 @@ class Branch {
               if (config.root.readonly) await sandbox.seal(rootPath(this.#share));
             },
             addDisks: async (_, programs) => ({ programs }),
-            view: viewOf(this.#bundle, trees),
+            view: () => viewOf(this.#bundle, trees),
             branch: {
               init: initOf(this.#original),
-              record: { of: this.#original.id, share: this.#share, directory: this.#directory },
-              fork: (sandbox, machine) => this.#fork(sandbox, machine),
+              record: { of: this.#original.id, share: this.#share, ...this.#root?.record },
+              fork: (sandbox, machine) => this.#fork(sandbox, machine, trees),
             },
           },
           { detach: true, complete: true },
@@ -259,12 +256,18 @@ class Branch {
     }
   }
 
-  async #fork(sandbox: SandboxClient, machine: Parameters<SandboxClient["launch"]>[0]) {
+  async #fork(sandbox: SandboxClient, machine: Parameters<SandboxClient["launch"]>[0], trees: SharedTree[]) {
     this.#ready.resolve();
     await this.#stands.promise;
     const { root } = this.#options.global;
     try {
-      return await sandbox.branch({
+      let shared: Promise<void> | undefined;
+      if (this.#root !== undefined) {
+        const own = openRoot(this.#share, this.#bundle);
+        trees.push(own);
+        shared = shareTrees(sandbox, [own]);
+      }
+      const forked = sandbox.branch({
         ...machine,
         from: controlSocket(sandboxDirectory(root, this.#original.sandbox)),
         init: initOf(this.#original),
@@ -272,6 +275,7 @@ class Branch {
         of: this.#original.id,
         hostname: (this.#bundle.config.hostname ?? this.#id).slice(0, longestName),
       });
+      return (await Promise.all([forked, shared]))[0];
     } finally {
       this.#forked.resolve();
     }

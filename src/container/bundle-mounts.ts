@@ -80,10 +80,24 @@ export function isRoot({ field }: SharedTree): boolean {
  * @throws RunvError MOUNT_SOURCE when the source of a bind mount is missing
  */
 export function openTrees(id: string, bundle: Bundle): SharedTree[] {
+  const root = openRoot(id, bundle);
+  try {
+    return [root, ...openMounts(id, bundle)];
+  } catch (error) {
+    closeTrees([root]);
+    throw error;
+  }
+}
+
+/** The root file system alone, and what else there is. @throws RunvError MOUNT_SOURCE */
+export function openRoot(id: string, bundle: Bundle): SharedTree {
+  return rootOf(id, bundle, readMountInfo());
+}
+
+export function openMounts(id: string, bundle: Bundle): SharedTree[] {
   const trees: SharedTree[] = [];
   try {
     const mountinfo = readMountInfo();
-    trees.push(rootOf(id, bundle, mountinfo));
     for (const [index, mount] of bundle.config.mounts.entries()) {
       if (isBind(mount)) trees.push(boundTree(id, bundle, index, mountinfo));
       else if (mount.type === "overlay") trees.push(overlayTree(id, mount, index));

@@ -132,7 +132,7 @@ async function createWith(
         passwd,
       };
     },
-    view: viewOf(bundle, trees),
+    view: () => viewOf(bundle, trees),
   };
   const making = new Making(options, vm, bundle, pod?.member, early);
   makeContainerDirectory(global.root, id);

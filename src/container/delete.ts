@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { RunvError } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
@@ -7,6 +7,7 @@ import { signalProcess, waitForEnd, withDescendants } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import type { SandboxClient } from "../sandbox/client";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
+import { removeBranchRoot } from "./branch-root";
 import { runHooksAnyway } from "./hooks";
 import { isInHostCgroup, joinHostCgroup, removeHostCgroup } from "./host-cgroup";
 import { withLock } from "./lock";
@@ -65,7 +66,7 @@ async function removeLocked(root: string, id: string, force: boolean): Promise<v
   const [heir] = othersIn(root, record);
   if (heir === undefined) await removeSandboxOf(root, record);
   else await leaveMachine(root, record, heir);
-  if (record.branch?.directory !== undefined) rmSync(record.branch.directory, { recursive: true, force: true });
+  if (record.branch !== undefined) removeBranchRoot(record.branch);
   removeContainerDirectory(root, id);
   const { pid: _, ...state } = stateOf(root, record);
   await runHooksAnyway("poststop", record.hooks.poststop, { ...state, status: "stopped" });

@@ -193,7 +193,7 @@ export class Making {
       container: this.#forShim(),
       foreground: !detach,
       attended,
-      view,
+      view: view(),
     };
     const { handle } = await span("wait for the container", () =>
       branch === undefined ? shim.begin(begin, main, outer) : shim.takeOver(begin, branch.init),

@@ -46,7 +46,8 @@ export interface ContainerParts {
   addDisks(sandbox: SandboxClient, programs: Lowered): Promise<{ programs: ContainerPrograms; passwd?: string }>;
   /** It is a copy of another one that runs: its machine is forked from that one's, and its processes are there. */
   branch?: BranchParts;
-  view: RootView;
+  /** What its shim shows of the host, once the machine is there. */
+  view(): RootView;
 }
 
 /** What comes after a container is made. */

@@ -12,6 +12,7 @@ import type { Process } from "../oci/process";
 import type { Resources } from "../oci/resources";
 import type { Note } from "../program/program";
 import type { ProcessTask } from "../sandbox/template-process";
+import type { Layers } from "../share/layers";
 import { isRecord } from "./record-shape";
 
 /** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
@@ -73,6 +74,10 @@ export interface BranchRecord {
   share: string;
   /** Where the copy of the root file system is; undefined: the caller gave one. */
   directory?: string | undefined;
+  /** What it has there together with other branches, which goes with the last of them. */
+  snapshots?: readonly string[];
+  /** Of what its root file system is an overlay, where it is one. */
+  layers?: Layers | undefined;
 }
 
 /** Its name in the container's directory. */

@@ -17,12 +17,18 @@ const states = 0xfff & ~((1 << 10) | (1 << 6));
 /** So many are surely one program. */
 const batch = 200;
 
-/** Ends those with others, as far as the guest's kernel can: who reads or writes there gets an error (ECONNABORTED). @throws RunvError GUEST_… */
-export async function endConnections(guest: Guest): Promise<void> {
-  for (const family of [AF_INET, AF_INET6]) {
-    const ids = idsIn(await guest.call(listConnections(family)), family);
+const families = [AF_INET, AF_INET6] as const;
+
+/** Those with others, by families. @throws RunvError GUEST_… */
+export async function connectionsOf(guest: Guest): Promise<Uint8Array[][]> {
+  return await Promise.all(families.map(async (family) => idsIn(await guest.call(listConnections(family)), family)));
+}
+
+/** Ends them, as far as the guest's kernel can: who reads or writes there gets an error (ECONNABORTED). @throws RunvError GUEST_… */
+export async function endConnections(guest: Guest, connections: readonly Uint8Array[][]): Promise<void> {
+  for (const [index, ids] of connections.entries()) {
     for (let from = 0; from < ids.length; from += batch) {
-      await guest.call(destroy(family, ids.slice(from, from + batch)));
+      await guest.call(destroy(families[index]!, ids.slice(from, from + batch)));
     }
   }
 }

@@ -3,6 +3,7 @@ import { Assembler } from "../program/assembler";
 import { close, writeFile } from "../program/files";
 import type { Program } from "../program/program";
 import { cgroupOf } from "./lower/cgroup";
+import { lowerSyncShare } from "./prepare";
 
 /**
  * Stops all processes of a container, or lets them go on, and waits until that is so: `cgroup.freeze`, and the line "frozen" of
@@ -10,6 +11,19 @@ import { cgroupOf } from "./lower/cgroup";
  */
 export function freeze(id: string, frozen: boolean): Program {
   const p = new Assembler();
+  lowerFreeze(p, id, frozen);
+  return p.assemble();
+}
+
+/** Stops all processes of a container, and then has the guest write back what it holds of the share. */
+export function freezeWrittenBack(id: string): Program {
+  const p = new Assembler();
+  lowerFreeze(p, id, true);
+  lowerSyncShare(p);
+  return p.assemble();
+}
+
+function lowerFreeze(p: Assembler, id: string, frozen: boolean): void {
   p.doing(frozen ? "pause the container" : "resume the container");
   writeFile(p, `${cgroupOf(id)}/cgroup.freeze`, frozen ? "1" : "0");
   const size = 256;
@@ -32,5 +46,4 @@ export function freeze(id: string, frozen: boolean): Program {
   p.jump(again);
   p.place(done);
   close(p, file);
-  return p.assemble();
 }

@@ -132,11 +132,17 @@ export function leaveHost({ tag, share: { type, options } }: Host): Program {
 /** Has the guest write back what it holds of the share, to the host, which need not write it to its disks. */
 export function syncShare(): Program {
   const p = new Assembler();
+  lowerSyncShare(p);
+  return p.assemble();
+}
+
+/** The same as a part of a program. */
+export function lowerSyncShare(p: Assembler): void {
   p.doing("write back the share");
   const share = p.value("openat", [AT_FDCWD, p.text(sharePath), O_RDONLY | O_CLOEXEC]);
   flushShare(p, share);
   p.syscall("syncfs", [share]);
-  return p.assemble();
+  close(p, share);
 }
 
 /**

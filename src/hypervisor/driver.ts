@@ -124,11 +124,25 @@ export interface MemoryFile {
   write: boolean;
 }
 
+/** Who forks others from a machine that stands still. */
+export interface Forker {
+  /** What the driver must know of what is forked. It can be said in JSON. */
+  readonly notes: unknown;
+  /**
+   * Forks one.
+   * @param connection the one end of a socket of packets, the caller's, of whose other end a `ForkParent` is made
+   * @throws RunvError VM_FORK
+   */
+  fork(connection: number): void;
+  /** Forks no more. The machine may run then. */
+  close(): void;
+}
+
 /** A machine from which others are forked. */
 export interface ForkParent {
   /** The path of the socket over which; or of one that runs and is paused, a connection to what was forked from it, as a descriptor of the driver's. */
   socket: string | number;
-  /** What its `Machine.forkNotes` returned. */
+  /** What its `Machine.forkNotes` returned, or its `Forker` notes. */
   notes: unknown;
 }
 
@@ -248,13 +262,11 @@ export interface Machine {
    */
   forkNotes(): Promise<unknown>;
   /**
-   * Forks another one from this machine (undefined: it cannot be), which runs, is paused meanwhile and has nothing under way.
-   * @param connection the one end of a socket of packets, the caller's, of whose other end a `ForkParent` is made
+   * Has others be forked from this machine (undefined: none can be), which runs, and is paused from now until the forker is closed, with nothing under way.
    * @param share where the directory is now that it shares
-   * @returns what the driver must know of it, which can be said in JSON
    * @throws RunvError VM_FORK, BRANCH_REFUSED
    */
-  fork?(connection: number, share: string): Promise<unknown>;
+  forker?(share: string): Promise<Forker>;
   /** Adds a network interface to the running machine; the guest sees it a little later. @throws RunvError VM_QMP_… or UNSUPPORTED */
   addNic(nic: Nic): Promise<void>;
   /** Takes a network interface away, and waits until the guest has let go of it, for a while. @throws RunvError VM_QMP_… or UNSUPPORTED */

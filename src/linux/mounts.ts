@@ -39,6 +39,8 @@ export interface MountInfo {
   options: readonly string[];
   /** The type of its file system. */
   type: string;
+  /** The file system's own options: `upperdir=/up`. */
+  data: readonly string[];
 }
 
 /** All mounts, in the kernel's words. */
@@ -52,8 +54,11 @@ export function mountOf(descriptor: number, mountinfo = readMountInfo()): MountI
   const line = mountinfo.split("\n").find((line) => line.startsWith(`${id} `));
   if (id === undefined || line === undefined) return undefined;
   const [, , device = "", root = "", point = "", options = ""] = line.split(" ");
-  const type = line.slice(line.indexOf(" - ") + 3).split(" ")[0] ?? "";
-  return { device, root: plain(root), point: plain(point), options: options.split(","), type };
+  const [type = "", , data = ""] = line.slice(line.indexOf(" - ") + 3).split(" ");
+  return {
+    ...{ device, root: plain(root), point: plain(point), options: options.split(","), type },
+    data: data.split(",").map(plain),
+  };
 }
 
 /** Blanks and backslashes are three octal digits there; others than of ASCII are as they are. */

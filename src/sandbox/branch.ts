@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import { span } from "../base/trace";
 import { becomeBranch } from "../guest/branch";
-import { endConnections } from "../guest/connections";
+import { connectionsOf, endConnections } from "../guest/connections";
 import type { Driver, Nic } from "../hypervisor/driver";
 import { F_SETFL, O_NONBLOCK, O_RDWR, SOCK_SEQPACKET } from "../linux/constants";
 import { syscall } from "../linux/local";
@@ -36,16 +36,19 @@ export async function branch(
     given = true;
     const spec = { ...plan.spec, ...size, fork: { socket: connection, notes } };
     const machine = await span("hypervisor: start", () => driver.launch(spec));
-    other.close();
     handlers.started(machine);
     try {
+      // Gone or not, this one goes on.
+      await span("wait for the other machine", () => other.forked().catch(() => {}));
+      other.close();
       const { agent, send, guest } = await connect(machine, spec, handlers);
       guest.inherit(own);
       const { init, container, of, hostname } = request;
-      await span("guest: become a branch", () =>
-        guest.call(becomeBranch({ init, container, of, hostname, hiddenNic })),
+      // Before any of them is ended the network is gone: the others are not to hear of it.
+      const [connections] = await span("guest: become a branch", () =>
+        Promise.all([connectionsOf(guest), guest.call(becomeBranch({ init, container, of, hostname, hiddenNic }))]),
       );
-      await span("guest: end connections", () => endConnections(guest));
+      await endConnections(guest, connections);
       await machine.settled;
       follow(guest, plan);
       return {

@@ -2,18 +2,32 @@
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
-import type { Machine } from "../hypervisor/driver";
+import { span } from "../base/trace";
+import type { Forker, Machine } from "../hypervisor/driver";
 import { takeDescriptor } from "../linux/take-descriptor";
 import type { Sandbox } from "./connect";
 import type { Forked, ForkRequest, StillRequest, Stood } from "./messages";
 import { StandStill } from "./stand-still";
 import type { Client, FrameSwitch } from "./switch";
 
+/** As one client wants it. */
+interface Stands {
+  client: Client;
+  still: StandStill;
+  /** How many are still to be forked. */
+  forks: number;
+  /** For whom one is. */
+  forking: Set<Client>;
+  /** Fulfilled when it goes on. */
+  over: PromiseWithResolvers<void>;
+  forker?: Promise<Forker>;
+}
+
 export class Branching {
   readonly #sandbox: Sandbox;
   readonly #frames: FrameSwitch;
   readonly #share: string;
-  #stood: { client: Client; still: StandStill; forks: number; forking: Set<Client> } | undefined;
+  #stood: Stands | undefined;
 
   /** @param share where the machine's share is mounted for this process */
   constructor(sandbox: Sandbox, frames: FrameSwitch, share: string) {
@@ -26,18 +40,19 @@ export class Branching {
   async begin(client: Client, { container, forks }: StillRequest): Promise<void> {
     if (this.#stood !== undefined) throw new RunvError("CONTAINER_BUSY", "others are being branched off just now");
     const still = new StandStill(this.#sandbox, this.#frames, container);
-    this.#stood = { client, still, forks, forking: new Set() };
+    const stood: Stands = { client, still, forks, forking: new Set(), over: Promise.withResolvers() };
+    this.#stood = stood;
     try {
       await still.begin();
     } catch (error) {
-      await still.end();
+      await end(stood);
       throw error;
     }
   }
 
   /** Has it go on. */
   async goOn(): Promise<Stood> {
-    return { ms: (await this.#stood?.still.end()) ?? 0 };
+    return { ms: this.#stood === undefined ? 0 : await end(this.#stood) };
   }
 
   /** Forks it. @throws RunvError VM_FORK, BRANCH_REFUSED */
@@ -46,23 +61,59 @@ export class Branching {
     this.#stood.forking.add(client);
     const { machine, guest, hello, hiddenNic } = this.#sandbox;
     const connection = takeDescriptor(pid, fd);
-    const notes = await forkOf(machine, connection, this.#share).finally(() => closeSync(connection));
-    return { notes, size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#frames.processes };
+    try {
+      // What is known of it is the same for all, for it stands still.
+      this.#stood.forker ??= span("look at what it has open", () => forkerOf(machine, this.#share));
+      const forker = await this.#stood.forker;
+      await span("fork", () => forker.fork(connection));
+      const { notes } = forker;
+      return { notes, size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#frames.processes };
+    } finally {
+      closeSync(connection);
+    }
+  }
+
+  /** What was forked for a client is a machine of its own. Fulfilled when the others are, too: until then they are not to lack processor time. */
+  async forked(client: Client): Promise<void> {
+    const stood = this.#stood;
+    if (stood === undefined) return;
+    this.#done(stood, client);
+    await stood.over.promise;
   }
 
   /** A client has gone: for whom the machine stands still, or whose fork is done. */
   leave(client: Client): void {
     const stood = this.#stood;
     if (stood === undefined) return;
-    if (stood.forking.delete(client)) stood.forks--;
-    if (stood.client !== client && stood.forks > 0) return;
-    stood.still.end().catch((error) => log.warn(`go on after branches: ${messageOf(error)}`));
-    if (stood.client === client) this.#stood = undefined;
+    this.#done(stood, client);
+    if (stood.client !== client) return;
+    goOn(stood);
+    this.#stood = undefined;
+  }
+
+  #done(stood: Stands, client: Client): void {
+    if (stood.forking.delete(client) && --stood.forks <= 0) goOn(stood);
   }
 }
 
-async function forkOf(machine: Machine, connection: number, share: string): Promise<unknown> {
-  if (machine.fork !== undefined) return await machine.fork(connection, share);
+function goOn(stood: Stands): void {
+  end(stood).catch((error) => log.warn(`go on after branches: ${messageOf(error)}`));
+}
+
+async function end({ still, forker, over }: Stands): Promise<number> {
+  try {
+    await forker?.then(
+      (forker) => forker.close(),
+      () => {},
+    );
+    return await still.end();
+  } finally {
+    over.resolve();
+  }
+}
+
+async function forkerOf(machine: Machine, share: string): Promise<Forker> {
+  if (machine.forker !== undefined) return await machine.forker(share);
   throw new RunvError("BRANCH_REFUSED", `the driver ${machine.driver} cannot fork a machine that runs`, {
     hint: "--driver tcg can, with --share 9p and templates",
   });

@@ -112,6 +112,11 @@ export class SandboxClient {
     return (await this.#request({ op: "fork", pid: process.pid, fd })) as Forked;
   }
 
+  /** What was forked is a machine of its own. Fulfilled when that from which it was goes on. */
+  async forked(): Promise<void> {
+    await this.#request({ op: "forked" });
+  }
+
   /** Starts the machine for the pool, and keeps it there until this connection ends. @throws RunvError VM_… */
   async pool(machine: Omit<LaunchRequest, "op">): Promise<PooledPids> {
     return (await this.#request({ op: "pool", ...machine })) as PooledPids;

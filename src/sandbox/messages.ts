@@ -99,14 +99,16 @@ export interface Stood {
   ms: number;
 }
 
-/**
- * Forks the machine, which stands still: `fd` of process `pid` is the connection to what was forked. Answers with `Forked`. What was forked goes its own
- * way when this connection ends.
- */
+/** Forks the machine, which stands still: `fd` of process `pid` is the connection to what was forked. Answers with `Forked`. */
 export interface ForkRequest {
   op: "fork";
   pid: number;
   fd: number;
+}
+
+/** What was forked for this client goes its own way, as it does when this connection ends. Answers when the machine goes on. */
+export interface ForkedRequest {
+  op: "forked";
 }
 
 /** What the monitor of a machine must know that was forked from a running one. */
@@ -255,6 +257,7 @@ export type Request =
   | StillRequest
   | GoOnRequest
   | ForkRequest
+  | ForkedRequest
   | ClaimRequest
   | SettledRequest
   | HoldRequest

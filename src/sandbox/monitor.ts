@@ -191,6 +191,8 @@ class Monitor {
         return await (await this.#branchingOf()).goOn();
       case "fork":
         return await (await this.#branchingOf()).fork(client, request);
+      case "forked":
+        return await (await this.#branchingOf()).forked(client);
       case "pool":
         return await this.#park(client, request);
       case "claim":

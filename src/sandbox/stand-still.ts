@@ -1,6 +1,8 @@
 /** Has a machine stand still so that others can be forked from it: with nothing under way between its guest and the host. */
 import { RunvError } from "../base/error";
-import { freeze } from "../guest/freeze";
+import { span } from "../base/trace";
+import { connectionsOf } from "../guest/connections";
+import { freeze, freezeWrittenBack } from "../guest/freeze";
 import { ping } from "../guest/ping";
 import { syncShare } from "../guest/prepare";
 import type { Sandbox } from "./connect";
@@ -35,23 +37,25 @@ export class StandStill {
 
   async #begin(): Promise<void> {
     const { guest, machine, agent } = this.#sandbox;
-    // What can be written back before, need not be while it stands.
-    await guest.call(syncShare());
+    // What can be written back before, need not be while it stands; and what branches do first is translated then, once for all of them.
+    await span("get ready, while it runs", () => Promise.all([guest.call(syncShare()), connectionsOf(guest)]));
     this.#proceed();
     this.#began = performance.now();
-    await guest.call(freeze(this.#container, true));
-    this.#proceed();
-    await guest.call(syncShare());
+    await span("freeze, and write back", () => guest.call(freezeWrittenBack(this.#container)));
     this.#frames.hold();
+    await span("wait for quiet", () => this.#quiet());
+    agent.hold();
+    this.#paused = true;
+    await span("stop the processors", () => machine.pause());
+  }
+
+  async #quiet(): Promise<void> {
     for (let quiet = 0; quiet < quietPings; quiet++) {
       this.#proceed();
       const before = this.#frames.frames;
-      await ping(guest);
+      await ping(this.#sandbox.guest);
       if (this.#frames.frames !== before) quiet = -1;
     }
-    agent.hold();
-    this.#paused = true;
-    await machine.pause();
   }
 
   /** Nobody waits for it any more. */

@@ -17,7 +17,7 @@ import {
   symlinkSync,
 } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH } from "../linux/constants";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, O_PATH } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 import { copyData } from "../linux/memory-file";
 
@@ -25,15 +25,84 @@ const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_RDONLY, O_RDWR } = constants
 /** linux/fs.h: the file has another one's blocks until either is written to. */
 const FICLONE = 0x4004_9409;
 /** Two changes within a tick of the kernel's clock have one time. */
-const tickNs = 20_000_000n;
+const tickMs = 20;
 /** linux/limits.h */
 const [mostXattrs, mostXattr] = [65536, 65536];
 
 /** Something of the tree, as it was when it was copied. */
 interface Copied {
-  stat: BigIntStats;
+  seen: Seen;
+  /** Its name, as system calls take it. */
+  name: Uint8Array;
   /** Of a directory: what is in it, by names in latin1, which holds any bytes. */
   children?: Map<string, Copied>;
+}
+
+/** What tells one state of a file from another: type and mode, size, inode, times of change, file system; 32 bits each. */
+type Seen = Uint32Array;
+
+/** Where in struct statx (linux/stat.h) those are, by words of 32 bits; the mode's has 16 bits of another field, which are 0. */
+const seenAt = [7, 8, 9, 10, 11, 24, 25, 26, 28, 29, 30, 34, 35] as const;
+const seenWords = seenAt.length;
+const [modeWord, ctimeLow, ctimeHigh, ctimeNs] = [0, 5, 6, 7];
+/** Words of a file's identity: inode and file system. */
+const identity = [1, 2, 11, 12];
+const STATX_BASIC_STATS = 0x7ff;
+const statx = new Uint32Array(64);
+const statxBytes = new Uint8Array(statx.buffer);
+const noName = new Uint8Array(1);
+const none: ReadonlySet<string> = new Set();
+
+/** Looks at a file, quickly; undefined when it is not there. */
+function look(directory: number, name: Uint8Array, flags: number): Seen | undefined {
+  try {
+    syscall("statx", directory, name, flags, STATX_BASIC_STATS, statxBytes);
+  } catch (error) {
+    if (error instanceof SystemError && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const seen = new Uint32Array(seenWords);
+  for (let word = 0; word < seenWords; word++) seen[word] = statx[seenAt[word]!]!;
+  return seen;
+}
+
+function isSame(a: Seen, b: Seen): boolean {
+  for (let word = 0; word < seenWords; word++) if (a[word] !== b[word]) return false;
+  return true;
+}
+
+function isSameFile(a: Seen, b: Seen): boolean {
+  return identity.every((word) => a[word] === b[word]) && (a[modeWord]! & 0o170000) === (b[modeWord]! & 0o170000);
+}
+
+function isDirectory(seen: Seen): boolean {
+  return (seen[modeWord]! & 0o170000) === 0o040000;
+}
+
+/** When it was last changed, in ms since 1970. */
+function changedAt(seen: Seen): number {
+  return (seen[ctimeHigh]! * 2 ** 32 + seen[ctimeLow]!) * 1000 + seen[ctimeNs]! / 1e6;
+}
+
+/** Where copies of a directory are: opened when something of it is to be copied. */
+class Places {
+  #fds: readonly number[] | undefined;
+
+  constructor(private readonly open: () => readonly number[]) {}
+
+  get fds(): readonly number[] {
+    this.#fds ??= this.open();
+    return this.#fds;
+  }
+
+  /** Of a directory in it. */
+  inside(name: string): Places {
+    return new Places(() => this.fds.map((fd) => openDirectory(pathIn(fd, name))));
+  }
+
+  close(): void {
+    for (const fd of this.#fds ?? []) closeSync(fd);
+  }
 }
 
 export class TreeCopies {
@@ -41,27 +110,29 @@ export class TreeCopies {
   readonly #to: readonly number[];
   readonly #device: bigint;
   readonly #copied: Copied;
+  readonly #isLayer: boolean;
   /** Files with several names: the first of those that was copied, below each copy, and how the file was then. */
   readonly #links = new Map<bigint, { path: string; ctimeNs: bigint }>();
-  #since = 0n;
+  #since = 0;
 
   /**
    * @param from the tree, a directory's descriptor, the caller's
    * @param to empty directories for the copies
+   * @param isLayer it is a layer of an overlay file system, and so are its copies
    */
-  constructor(from: number, to: readonly string[]) {
+  constructor(from: number, to: readonly string[], isLayer = false) {
     this.#from = openSync(`/proc/self/fd/${from}`, O_RDONLY | O_DIRECTORY);
     this.#to = to.map((path) => openSync(path, O_RDONLY | O_DIRECTORY));
-    const stat = fstatSync(this.#from, { bigint: true });
-    this.#device = stat.dev;
-    this.#copied = { stat, children: new Map() };
+    this.#isLayer = isLayer;
+    this.#device = fstatSync(this.#from, { bigint: true }).dev;
+    this.#copied = { seen: new Uint32Array(seenWords), name: new Uint8Array(1), children: new Map() };
   }
 
   /** Copies what is not copied yet, or has changed since. @throws RunvError BRANCH_ROOT */
   sync(): void {
-    const began = BigInt(Date.now()) * 1_000_000n - tickNs;
+    const began = Date.now() - tickMs;
     try {
-      this.#directory(this.#from, this.#to, this.#copied, "");
+      this.#directory(this.#from, new Places(() => this.#to), this.#copied, "");
     } catch (cause) {
       throw new RunvError("BRANCH_ROOT", `copy the root file system: ${messageOf(cause)}`, { cause });
     }
@@ -73,74 +144,83 @@ export class TreeCopies {
   }
 
   /** @param below the directory's path in the tree */
-  #directory(from: number, to: readonly number[], copied: Copied, below: string): void {
-    const stat = fstatSync(from, { bigint: true });
+  #directory(from: number, to: Places, copied: Copied, below: string): void {
+    const own = look(from, noName, AT_EMPTY_PATH)!;
     const known = copied.children!;
-    const isListed = this.#since > 0n && isSame(stat, copied.stat) && stat.ctimeNs < this.#since;
-    const added = isListed ? new Set<string>() : this.#list(from, to, known, below);
+    const isListed = this.#isUnchanged(own, copied.seen);
+    const added = isListed ? none : this.#list(from, to, known, below);
     let changed = !isListed;
     for (const [name, child] of known) {
-      const path = pathIn(from, name);
-      const now = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      const now = look(from, child.name, AT_SYMLINK_NOFOLLOW);
       if (now === undefined) continue;
-      const isNew = !sameFile(now, child.stat);
-      const isChanged = !now.isDirectory() && (!isSame(now, child.stat) || now.ctimeNs >= this.#since);
-      if (isNew || (isChanged && !added.has(name))) {
+      const isNew = !isSameFile(now, child.seen);
+      if (isNew || (!isDirectory(now) && !this.#isUnchanged(now, child.seen) && !added.has(name))) {
         changed = true;
-        for (const fd of to) rmSync(pathIn(fd, name), { recursive: true, force: true });
+        for (const fd of to.fds) rmSync(pathIn(fd, name), { recursive: true, force: true });
         if (isNew) delete child.children;
-        if (!this.#copy(path, to, name, now, below)) {
+        const stat = lstatSync(pathIn(from, name), { bigint: true, throwIfNoEntry: false });
+        if (stat === undefined || !this.#copy(from, to, name, stat, below)) {
           known.delete(name);
           continue;
         }
-        child.stat = now;
+        child.seen = now;
       }
-      if (!now.isDirectory()) continue;
-      const inner = this.#opened(path);
+      if (!isDirectory(now)) continue;
+      const inner = this.#opened(pathIn(from, name));
       if (inner === undefined) continue;
-      const copies = to.map((fd) => openDirectory(pathIn(fd, name)));
+      const places = to.inside(name);
       try {
         child.children ??= new Map();
         // What is mounted there is not of the tree.
-        if (now.dev === this.#device) this.#directory(inner, copies, child, `${below}${name}/`);
-        child.stat = now;
+        if (fstatSync(inner, { bigint: true }).dev === this.#device) {
+          this.#directory(inner, places, child, `${below}${name}/`);
+        }
       } finally {
-        for (const fd of [inner, ...copies]) closeSync(fd);
+        places.close();
+        closeSync(inner);
       }
     }
-    if (changed) for (const fd of to) this.#attributes(proc(from), proc(fd), stat, false);
-    copied.stat = stat;
+    if (!changed) return;
+    const stat = fstatSync(from, { bigint: true });
+    for (const fd of to.fds) this.#attributes(proc(from), proc(fd), stat, false);
+    copied.seen = own;
+  }
+
+  /** Whether something is as it was when it was copied, which was not within the tick of the clock in which it was last changed. */
+  #isUnchanged(now: Seen, then: Seen): boolean {
+    return this.#since > 0 && isSame(now, then) && changedAt(now) < this.#since;
   }
 
   /** Brings the list of a directory's names up to date; the copies of those that have gone go. @returns those that were added */
-  #list(from: number, to: readonly number[], known: Map<string, Copied>, below: string): Set<string> {
+  #list(from: number, to: Places, known: Map<string, Copied>, below: string): ReadonlySet<string> {
     const added = new Set<string>();
     const names = new Set(readdirSync(proc(from), { encoding: "buffer" }).map((name) => name.toString("latin1")));
     for (const name of known.keys()) {
       if (names.has(name)) continue;
       known.delete(name);
-      for (const fd of to) rmSync(pathIn(fd, name), { recursive: true, force: true });
+      for (const fd of to.fds) rmSync(pathIn(fd, name), { recursive: true, force: true });
     }
     for (const name of names) {
       if (known.has(name)) continue;
-      const path = pathIn(from, name);
-      const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      if (stat === undefined) continue;
-      if (!this.#copy(path, to, name, stat, below)) continue;
-      known.set(name, { stat });
+      const terms = Buffer.from(`${name}\0`, "latin1");
+      const seen = look(from, terms, AT_SYMLINK_NOFOLLOW);
+      const stat = lstatSync(pathIn(from, name), { bigint: true, throwIfNoEntry: false });
+      if (seen === undefined || stat === undefined) continue;
+      if (!this.#copy(from, to, name, stat, below)) continue;
+      known.set(name, { seen, name: terms });
       added.add(name);
     }
     return added;
   }
 
   /** Copies one. @returns false when it has gone meanwhile: then there is none, and the second time tells what has its name */
-  #copy(from: Buffer, to: readonly number[], name: string, stat: BigIntStats, below: string): boolean {
+  #copy(from: number, to: Places, name: string, stat: BigIntStats, below: string): boolean {
     try {
-      this.#one(from, to, name, stat, below);
+      this.#one(pathIn(from, name), to.fds, name, stat, below);
       return true;
     } catch (error) {
-      if (this.#since > 0n || !isReplaced(error)) throw error;
-      for (const fd of to) rmSync(pathIn(fd, name), { recursive: true, force: true });
+      if (this.#since > 0 || !isReplaced(error)) throw error;
+      for (const fd of to.fds) rmSync(pathIn(fd, name), { recursive: true, force: true });
       return false;
     }
   }
@@ -150,7 +230,7 @@ export class TreeCopies {
     try {
       return openDirectory(path);
     } catch (error) {
-      if (this.#since > 0n || !isReplaced(error)) throw error;
+      if (this.#since > 0 || !isReplaced(error)) throw error;
       return undefined;
     }
   }
@@ -179,7 +259,8 @@ export class TreeCopies {
     syscall("fchownat", AT_FDCWD, target, Number(stat.uid), Number(stat.gid), flags);
     // By way of a link of /proc the directory itself is meant.
     const [one, other] = isName ? [source, target] : [inDirectory(source), inDirectory(target)];
-    for (const [name, value] of attributesOf(one)) syscall("lsetxattr", other, name, value, value.length, 0);
+    for (const [name, value] of attributesOf(one, this.#isLayer))
+      syscall("lsetxattr", other, name, value, value.length, 0);
     if (!stat.isSymbolicLink()) syscall("fchmodat", AT_FDCWD, target, Number(stat.mode & 0o7777n));
     const times = [stat.atimeNs, stat.mtimeNs].flatMap((ns) => [ns / 1_000_000_000n, ns % 1_000_000_000n]);
     syscall("utimensat", AT_FDCWD, target, new Uint8Array(new BigInt64Array(times).buffer), flags);
@@ -208,10 +289,6 @@ function openDirectory(path: Buffer): number {
 
 function sameFile(a: BigIntStats, b: BigIntStats): boolean {
   return a.ino === b.ino && a.dev === b.dev && (a.mode & 0o170000n) === (b.mode & 0o170000n);
-}
-
-function isSame(a: BigIntStats, b: BigIntStats): boolean {
-  return sameFile(a, b) && a.ctimeNs === b.ctimeNs && a.mtimeNs === b.mtimeNs && a.size === b.size;
 }
 
 /** Gives a copy one more name. @returns false when it is not there any more */
@@ -262,9 +339,15 @@ function clone(from: number, to: number): boolean {
   }
 }
 
-/** The extended attributes of a file: names with their zero byte, and values. */
-function attributesOf(path: Buffer): [Buffer, Buffer][] {
-  const names = Buffer.alloc(mostXattrs);
+const notOfTrees = /^(trusted\.overlay\.|security\.selinux)/;
+/** Those that name this very layer (fs/overlayfs/overlayfs.h). */
+const notOfLayers = /^(trusted|user)\.overlay\.(upper|nlink|uuid|protattr)\0|^security\.selinux/;
+
+/** Filled again and again: thousands of files are looked at. */
+const [names, value] = [Buffer.alloc(mostXattrs), Buffer.alloc(mostXattr)];
+
+/** The extended attributes of a file: names with their zero byte, and values. @param isLayer with an overlay's own, where they say what is in the layer */
+function attributesOf(path: Buffer, isLayer: boolean): [Buffer, Buffer][] {
   let length = 0;
   try {
     length = syscall("llistxattr", path, names, names.length);
@@ -275,12 +358,12 @@ function attributesOf(path: Buffer): [Buffer, Buffer][] {
   const attributes: [Buffer, Buffer][] = [];
   for (let at = 0; at < length; ) {
     const end = names.indexOf(0, at) + 1;
-    const name = names.subarray(at, end);
+    const name = Buffer.from(names.subarray(at, end));
     at = end;
     // An overlay's own, and what a security module says of this very file.
-    if (/^(trusted\.overlay\.|security\.selinux)/.test(name.toString("latin1"))) continue;
-    const value = Buffer.alloc(mostXattr);
-    attributes.push([Buffer.from(name), value.subarray(0, syscall("lgetxattr", path, name, value, value.length))]);
+    if ((isLayer ? notOfLayers : notOfTrees).test(name.toString("latin1"))) continue;
+    const length = syscall("lgetxattr", path, name, value, value.length);
+    attributes.push([name, Buffer.from(value.subarray(0, length))]);
   }
   return attributes;
 }

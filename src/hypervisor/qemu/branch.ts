@@ -3,8 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import { SO_RCVTIMEO, SOL_SOCKET } from "../../linux/constants";
 import { errnoText } from "../../linux/errno";
-import { syscall } from "../../linux/local";
+import { SystemError, syscall } from "../../linux/local";
 import { sendWithDescriptors } from "../../linux/send-descriptor";
+import type { Forker } from "../driver";
 import { branchProgram } from "./branch-program";
 import { mostReceived, type RunningFiles, runningDescriptorsOf } from "./fork-descriptors";
 import { type ForkNotes, connection as usual } from "./fork-notes";
@@ -29,21 +30,49 @@ const __WALL = 0x4000_0000;
 /** How long QEMU may take to stop its threads, which it gives up after half of that. */
 const timeoutSeconds = 10n;
 
-/**
- * Forks it.
- * @param connection where what is forked takes its program from
- * @throws RunvError VM_FORK, BRANCH_REFUSED
- */
-export function forkRunning(parent: Parent, files: RunningFiles, connection: number): ForkNotes {
-  const { pid, name, forks, freePageReporting } = parent;
-  const problem = memoryProblem(readFileSync(`/proc/${pid}/maps`, "utf8"));
-  if (problem !== undefined) throw new RunvError("VM_FORK", `qemu ${problem}`);
-  const descriptors = runningDescriptorsOf(pid, files);
-  const number = Math.max(usual, descriptors.last + mostReceived + 1);
-  const title = titleOf(pid, name);
-  const program = branchProgram({ descriptors, title, life: files.life, connection: number });
-  withoutFilter(forkingThread(pid), () => ask(forks, number, connection));
-  return { ...program, freePageReporting };
+/** Forks it as often as need be. Until it is closed its thread that forks is without its seccomp filter, which kills what forks. */
+export class RunningForker implements Forker {
+  readonly notes: ForkNotes;
+  readonly #forks: number;
+  readonly #thread: number;
+  #closed = false;
+
+  /** @throws RunvError VM_FORK, BRANCH_REFUSED */
+  constructor({ pid, name, forks, freePageReporting }: Parent, files: RunningFiles) {
+    const problem = memoryProblem(readFileSync(`/proc/${pid}/maps`, "utf8"));
+    if (problem !== undefined) throw new RunvError("VM_FORK", `qemu ${problem}`);
+    const descriptors = runningDescriptorsOf(pid, files);
+    const connection = Math.max(usual, descriptors.last + mostReceived + 1);
+    const program = branchProgram({ descriptors, title: titleOf(pid, name), life: files.life, connection });
+    this.notes = { ...program, freePageReporting };
+    this.#forks = forks;
+    this.#thread = forkingThread(pid);
+    suspendFilter(this.#thread);
+  }
+
+  /** Waits until it is done: the machine stands still, and so does this process, for a few milliseconds. */
+  fork(connection: number): void {
+    sendWithDescriptors(this.#forks, new Uint8Array(new Int32Array([this.notes.connection]).buffer), [connection]);
+    const answer = new Int32Array(1);
+    const timeout = new BigInt64Array([timeoutSeconds, 0n]);
+    syscall("setsockopt", this.#forks, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeout.buffer), timeout.byteLength);
+    const length = syscall("recvfrom", this.#forks, new Uint8Array(answer.buffer), answer.byteLength, 0, 0, 0);
+    if (length !== answer.byteLength) throw new RunvError("VM_FORK", "fork qemu: it has gone");
+    if (answer[0]! < 0) throw new RunvError("VM_FORK", `fork qemu: ${errnoText(-answer[0]!)}`);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      syscall("ptrace", PTRACE_INTERRUPT, this.#thread, 0, 0);
+      syscall("wait4", this.#thread, 0, __WALL, 0);
+      syscall("ptrace", PTRACE_DETACH, this.#thread, 0, 0);
+    } catch (error) {
+      // It has ended.
+      if (!(error instanceof SystemError && (error.code === "ESRCH" || error.code === "ECHILD"))) throw error;
+    }
+  }
 }
 
 function forkingThread(pid: number): number {
@@ -53,8 +82,7 @@ function forkingThread(pid: number): number {
   return Number(thread);
 }
 
-/** Has a thread of QEMU's be without its seccomp filter, which kills what forks, while `action` does something. */
-function withoutFilter(thread: number, action: () => void): void {
+function suspendFilter(thread: number): void {
   try {
     syscall("ptrace", PTRACE_SEIZE, thread, 0, PTRACE_O_SUSPEND_SECCOMP);
   } catch (cause) {
@@ -63,22 +91,4 @@ function withoutFilter(thread: number, action: () => void): void {
       hint: "this takes a kernel with CONFIG_CHECKPOINT_RESTORE, and that runv has no such filter itself",
     });
   }
-  try {
-    action();
-  } finally {
-    syscall("ptrace", PTRACE_INTERRUPT, thread, 0, 0);
-    syscall("wait4", thread, 0, __WALL, 0);
-    syscall("ptrace", PTRACE_DETACH, thread, 0, 0);
-  }
-}
-
-/** Asks for a fork, and waits until it is done: the machine stands still, and so does this process, for a few milliseconds. */
-function ask(forks: number, number: number, connection: number): void {
-  sendWithDescriptors(forks, new Uint8Array(new Int32Array([number]).buffer), [connection]);
-  const answer = new Int32Array(1);
-  const timeout = new BigInt64Array([timeoutSeconds, 0n]);
-  syscall("setsockopt", forks, SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(timeout.buffer), timeout.byteLength);
-  const length = syscall("recvfrom", forks, new Uint8Array(answer.buffer), answer.byteLength, 0, 0, 0);
-  if (length !== answer.byteLength) throw new RunvError("VM_FORK", "fork qemu: it has gone");
-  if (answer[0]! < 0) throw new RunvError("VM_FORK", `fork qemu: ${errnoText(-answer[0]!)}`);
 }

@@ -9,6 +9,7 @@ import type {
   Channel,
   ChannelHandlers,
   Disk,
+  Forker,
   Machine,
   MachineExit,
   MachineSize,
@@ -169,7 +170,7 @@ export class QemuMachine implements Machine {
     return describeParent(parent, files);
   }
 
-  async fork(connection: number, share: string): Promise<ForkNotes> {
+  async forker(share: string): Promise<Forker> {
     const { forks, life } = this.#child;
     const { name } = this.#spec;
     if (forks === undefined || life === undefined) {
@@ -180,10 +181,10 @@ export class QemuMachine implements Machine {
     }
     if (this.#modules > 0)
       throw new RunvError("BRANCH_REFUSED", "its virtual machine has been given memory since it started");
-    const { forkRunning } = await import("./branch");
+    const { RunningForker } = await import("./branch");
     const known = { console: this.#console.inode, share, memory: undefined, life };
     const { freePageReporting } = this.capabilities;
-    return forkRunning({ pid: this.pid, name, forks, freePageReporting }, known, connection);
+    return new RunningForker({ pid: this.pid, name, forks, freePageReporting }, known);
   }
 
   async addNic(nic: Nic): Promise<void> {
