@@ -1,52 +1,16 @@
 /** `runv branch`: running copies of a running container. */
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
-import { partsOf } from "./drivers/support/parts";
+import { partsOf, statusOf } from "./drivers/support/parts";
+import { branch, branchesOf, output, patience, runv, start, startForked } from "./support/branch";
 import type { Config } from "./support/bundle";
+import { ConsoleSocket } from "./support/console-socket";
 import { inNamespace, makeLab } from "./support/lab";
-import { clean, type Rig, runvTest, templatesOf } from "./support/rig";
-import type { RunvOptions } from "./support/runv";
+import { clean, type Rig, runvTest } from "./support/rig";
 import { readyProcess } from "./support/template-process";
 import { until } from "./support/until";
-
-const patience = 120_000;
-
-/** With branches' root file systems in the rig's directory. */
-function runv(rig: Rig, args: readonly string[], options: RunvOptions = {}) {
-  const config = join(rig.directory, "config.toml");
-  writeFileSync(config, `branches = "${branchesOf(rig)}"\n`);
-  const env = { RUNV_CONFIG: config };
-  return rig.runv(["--driver", "tcg", "--template", templatesOf(rig), ...args], { ...options, env });
-}
-
-const branchesOf = (rig: Rig) => join(rig.directory, "branches");
-
-/** Runs a container in the background. @returns its id */
-async function start(rig: Rig, suffix: string, bundle: string, ...flags: string[]): Promise<string> {
-  const id = rig.id(suffix);
-  const result = await runv(rig, [...flags, "run", "-d", "-b", bundle, id], { stdout: "/dev/null" });
-  expect(result).toMatchObject({ code: 0, stderr: "" });
-  return id;
-}
-
-/** Starts one whose machine is forked. */
-async function startForked(rig: Rig, bundle: string): Promise<string> {
-  const first = await start(rig, "first", await rig.bundle({ args: ["sleep", "100000"] }));
-  await readyProcess(rig);
-  const id = await start(rig, "original", bundle);
-  await runv(rig, ["delete", "--force", first]);
-  return id;
-}
-
-const branch = (rig: Rig, ...args: string[]) => runv(rig, ["branch", ...args], { stdout: "/dev/null" });
-
-async function output(rig: Rig, id: string, command: string): Promise<string> {
-  const { code, stdout, stderr } = await runv(rig, ["exec", id, "sh", "-c", command]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  return stdout.trim();
-}
 
 const writable = {
   change: ({ root }: Config) => {
@@ -106,7 +70,11 @@ runvTest("a branch goes on where its original is, and both go their own ways", a
   await until("the copy goes on without its original", async () => (await count(rig, copy)) > last, patience);
   await counted(rig, copy);
   const again = rig.id("again");
+  await runv(rig, ["pause", copy]);
   expect(await branch(rig, copy, again)).toMatchObject({ code: 0, stderr: "" });
+  // What is a copy of a paused one is paused.
+  for (const one of [copy, again]) expect(await statusOf(rig, one)).toBe("paused");
+  for (const one of [copy, again]) expect((await runv(rig, ["resume", one])).code).toBe(0);
   const first = await count(rig, again);
   await until("a copy of the copy counts on", async () => (await count(rig, again)) > first, patience);
   await counted(rig, again);
@@ -162,9 +130,6 @@ runvTest("what cannot be branched is refused by name, and nothing comes of it", 
   await refused("CONTAINER_UNKNOWN", rig.id("nobody"), copy);
   await refused("CONTAINER_EXISTS", id, copy, id);
   await refused("CONTAINER_EXISTS", id, copy, copy);
-  await runv(rig, ["pause", id]);
-  await refused("BRANCH_REFUSED", id, copy);
-  await runv(rig, ["resume", id]);
   const booted = await start(rig, "booted", bundle, "--no-template");
   await refused("BRANCH_REFUSED", booted, copy);
   await output(rig, booted, "true");
@@ -178,6 +143,53 @@ runvTest("what cannot be branched is refused by name, and nothing comes of it", 
   await output(rig, id, "true");
   await clean(rig);
   expect(existsSync(branchesOf(rig)) ? readdirSync(branchesOf(rig)) : []).toEqual([]);
+});
+
+runvTest("a shell at a terminal goes on at another one in a branch", async (rig) => {
+  const [one, two] = ["one", "two"].map((name) => new ConsoleSocket(join(rig.directory, `${name}.sock`))) as [
+    ConsoleSocket,
+    ConsoleSocket,
+  ];
+  const first = await start(rig, "first", await rig.bundle({ args: ["sleep", "100000"] }));
+  await readyProcess(rig);
+  const bundle = await rig.bundle({
+    args: ["sh"],
+    change: (config) => {
+      writable.change(config);
+      config.process.terminal = true;
+      config.process.consoleSize = { height: 20, width: 70 };
+      config.process.env.push("PS1=inside$ ");
+    },
+  });
+  const [id, copy] = [rig.id("original"), rig.id("copy")];
+  const run = ["run", "-d", "--console-socket", one.path, "-b", bundle, id];
+  expect(await runv(rig, run)).toMatchObject({ code: 0, stderr: "" });
+  await runv(rig, ["delete", "--force", first]);
+  const terminal = one.receive();
+  await terminal.see(/inside\$ /);
+  await terminal.ask("x=kept; cd /tmp; echo d''one", /\ndone\r/);
+  // Half a line is typed: the branch has it, too.
+  terminal.write("echo $x in $PWD at $(tty) $(stty si");
+  await terminal.see(/stty si/);
+  expect((await branch(rig, id, copy)).stderr).toContain("code=USAGE");
+  expect(await branch(rig, "--console-socket", two.path, id, copy)).toMatchObject({ code: 0, stderr: "" });
+  const other = two.receive();
+  for (const each of [terminal, other]) {
+    each.write("ze)\r");
+    await each.see(/\nkept in \/tmp at \/dev\/pts\/0 20 70\r/);
+  }
+  other.resize(33, 44);
+  await other.ask("stty size", /\n33 44\r/);
+  await terminal.ask("stty size", /\n20 70\r/);
+  await other.ask("sleep 1000 & echo a j''ob", /\na job\r/);
+  await other.ask("fg", /\nsleep 1000\r/);
+  other.write("\x03");
+  await other.ask("echo code $?", /\ncode 130\r/);
+  other.write("exit 7\r");
+  await until("the shell of the branch has ended", async () => (await statusOf(rig, copy)) === "stopped", patience);
+  await terminal.ask("echo $x", /\nkept\r/);
+  for (const socket of [one, two]) socket.close();
+  await clean(rig);
 });
 
 runvTest("a branch has a network of its own, and no connections with others", async (rig) => {

@@ -2,6 +2,7 @@
 import type { Figures } from "../result";
 import type { Rig } from "../rig";
 import { measureBoot } from "./boot";
+import { measureBranch } from "./branch";
 import { measureContainerd } from "./containerd";
 import { measureExec } from "./exec";
 import { measureIdle } from "./idle";
@@ -30,6 +31,7 @@ export const measures: Record<string, Measure> = {
   jobs: measureJobs,
   boot: measureBoot,
   many: measureMany,
+  branch: measureBranch,
   network: measureNetwork,
   containerd: measureContainerd,
 };

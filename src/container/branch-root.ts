@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
 import { MNT_DETACH, MS_SLAVE, O_DIRECTORY } from "../linux/constants";
 import { syscall } from "../linux/local";
@@ -77,6 +78,10 @@ export class BranchRoots {
 
   /** Makes what is there before the original stands still. @throws RunvError BRANCH_ROOT */
   prepare(): void {
+    reported("make", () => this.#prepare());
+  }
+
+  #prepare(): void {
     // No other user of the host gets at what is set-uid in it.
     for (const path of [...this.directories, ...this.#snapshots]) mkdirSync(path, { recursive: true, mode: 0o700 });
     for (const directory of this.directories) mkdirSync(rootOf(directory));
@@ -131,7 +136,10 @@ export class BranchRoots {
   /** Copies what has changed since, while the original stands still, and makes the root file systems. @throws RunvError BRANCH_ROOT */
   finish(): void {
     this.#copies?.sync();
-    if (this.#areOverlays) for (const directory of this.directories) this.#mount(directory);
+    if (this.#areOverlays)
+      reported("mount", () => {
+        for (const directory of this.directories) this.#mount(directory);
+      });
   }
 
   /** Lets go of them: they stay where they were passed on to. */
@@ -163,6 +171,15 @@ export function removeBranchRoot({ directory, snapshots = [] }: RootRecord): voi
       throw error;
     }
     rmSync(snapshot, { recursive: true, force: true });
+  }
+}
+
+function reported(doing: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
+    if (cause instanceof RunvError) throw cause;
+    throw new RunvError("BRANCH_ROOT", `${doing} the root file systems of branches: ${messageOf(cause)}`, { cause });
   }
 }
 

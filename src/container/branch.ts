@@ -53,7 +53,7 @@ export async function branchContainer(options: BranchOptions): Promise<number> {
   const { global, id } = options;
   await withLock(global.root, id, async () => {
     const { record, status } = openContainer(global.root, id);
-    if (status !== "running")
+    if (status !== "running" && status !== "paused")
       throw refused(`the container is ${status}`, "what is branched off is a container that runs");
     await branchAll(options, record);
   });
@@ -117,10 +117,11 @@ async function forkAll(
   try {
     if (waiting.length < branches.length) throw givenUp;
     await withSandbox(root, record, async (client) => {
-      await client.still(record.id, waiting.length);
+      await client.still(record.id, waiting.length, record.paused);
       try {
         await span("copy what has changed", () => roots?.finish());
         for (const branch of waiting) branch.stands();
+        // Where one fails, the others are not waited for: they wait until the original goes on.
         await Promise.all(waiting.map(({ forked }) => forked));
       } finally {
         const { ms } = await client.goOn();
@@ -156,7 +157,7 @@ interface BranchRoot {
 class Branch {
   /** Fulfilled when all is there but the machine, or it has failed. */
   readonly ready: Promise<void>;
-  /** Fulfilled when the machine is forked, or that has failed. */
+  /** Fulfilled when the machine is forked; rejected when it fails before. */
   readonly forked: Promise<void>;
   failed = false;
   readonly #options: BranchOptions;
@@ -185,7 +186,7 @@ class Branch {
   ) {
     this.ready = this.#ready.promise;
     this.forked = this.#forked.promise;
-    this.#stands.promise.catch(() => {});
+    for (const { promise } of [this.#stands, this.#forked]) promise.catch(() => {});
     this.#options = options;
     this.#original = original;
     this.#id = id;
@@ -204,10 +205,10 @@ class Branch {
       await this.#make();
     } catch (error) {
       this.failed = true;
+      this.#forked.reject(error);
       throw error;
     } finally {
       this.#ready.resolve();
-      this.#forked.resolve();
     }
   }
 
@@ -240,6 +241,7 @@ class Branch {
             view: () => viewOf(this.#bundle, trees),
             branch: {
               init: initOf(this.#original),
+              paused: this.#original.paused,
               record: { of: this.#original.id, share: this.#share, ...this.#root?.record },
               fork: (sandbox, machine) => this.#fork(sandbox, machine, trees),
             },
@@ -260,25 +262,23 @@ class Branch {
     this.#ready.resolve();
     await this.#stands.promise;
     const { root } = this.#options.global;
-    try {
-      let shared: Promise<void> | undefined;
-      if (this.#root !== undefined) {
-        const own = openRoot(this.#share, this.#bundle);
-        trees.push(own);
-        shared = shareTrees(sandbox, [own]);
-      }
-      const forked = sandbox.branch({
-        ...machine,
-        from: controlSocket(sandboxDirectory(root, this.#original.sandbox)),
-        init: initOf(this.#original),
-        container: this.#id,
-        of: this.#original.id,
-        hostname: (this.#bundle.config.hostname ?? this.#id).slice(0, longestName),
-      });
-      return (await Promise.all([forked, shared]))[0];
-    } finally {
-      this.#forked.resolve();
+    let shared: Promise<void> | undefined;
+    if (this.#root !== undefined) {
+      const own = openRoot(this.#share, this.#bundle);
+      trees.push(own);
+      shared = shareTrees(sandbox, [own]);
     }
+    const forked = sandbox.branch({
+      ...machine,
+      from: controlSocket(sandboxDirectory(root, this.#original.sandbox)),
+      init: initOf(this.#original),
+      container: this.#id,
+      of: this.#original.id,
+      hostname: (this.#bundle.config.hostname ?? this.#id).slice(0, longestName),
+    });
+    const [machineInfo] = await Promise.all([forked, shared]);
+    this.#forked.resolve();
+    return machineInfo;
   }
 
   /** The original stands still, or will not. */
@@ -287,14 +287,14 @@ class Branch {
     else this.#stands.reject(error);
   }
 
-  /** Lets its processes go on. */
+  /** Lets its processes go on, unless those of the original are paused. */
   async begin(): Promise<void> {
     const { global, signal } = this.#options;
     const { record } = openContainer(global.root, this.#id);
     this.#release();
     await withSandbox(global.root, record, async ({ guest }) => {
       if (signal > 0) await guest.call(killInit(initOf(record), signal));
-      await guest.call(freeze(this.#id, false));
+      if (!record.paused) await guest.call(freeze(this.#id, false));
     });
   }
 }

@@ -207,6 +207,7 @@ export class Making {
       ...record,
       ...(!complete && { templateProcess }),
       phase: branch === undefined ? "created" : "running",
+      paused: branch?.paused ?? false,
       machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,
       passwd,

@@ -24,6 +24,8 @@ export interface BranchParts {
   fork(sandbox: SandboxClient, machine: Omit<LaunchRequest, "op">): Promise<MachineInfo>;
   /** The handle of its first process. */
   init: number;
+  /** Its processes stay frozen, as those are that they were copied from. */
+  paused: boolean;
   /** What is on disk of it. */
   record: BranchRecord;
 }

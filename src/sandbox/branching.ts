@@ -10,6 +10,9 @@ import type { Forked, ForkRequest, StillRequest, Stood } from "./messages";
 import { StandStill } from "./stand-still";
 import type { Client, FrameSwitch } from "./switch";
 
+/** It stands no longer than that, in ms, whatever its client does. */
+const mostMs = 20_000;
+
 /** As one client wants it. */
 interface Stands {
   client: Client;
@@ -18,6 +21,8 @@ interface Stands {
   forks: number;
   /** For whom one is. */
   forking: Set<Client>;
+  /** It goes on, or is about to. */
+  ended: boolean;
   /** Fulfilled when it goes on. */
   over: PromiseWithResolvers<void>;
   forker?: Promise<Forker>;
@@ -37,10 +42,12 @@ export class Branching {
   }
 
   /** Fulfilled when it stands still. Where that fails it goes on. @throws RunvError CONTAINER_BUSY, GUEST_…, VM_QMP_… */
-  async begin(client: Client, { container, forks }: StillRequest): Promise<void> {
+  async begin(client: Client, { container, forks, paused }: StillRequest): Promise<void> {
     if (this.#stood !== undefined) throw new RunvError("CONTAINER_BUSY", "others are being branched off just now");
-    const still = new StandStill(this.#sandbox, this.#frames, container);
-    const stood: Stands = { client, still, forks, forking: new Set(), over: Promise.withResolvers() };
+    const still = new StandStill(this.#sandbox, this.#frames, container, paused);
+    const stood: Stands = { client, still, forks, forking: new Set(), ended: false, over: Promise.withResolvers() };
+    const timer = setTimeout(() => goOn(stood), mostMs);
+    void stood.over.promise.then(() => clearTimeout(timer));
     this.#stood = stood;
     try {
       await still.begin();
@@ -57,14 +64,16 @@ export class Branching {
 
   /** Forks it. @throws RunvError VM_FORK, BRANCH_REFUSED */
   async fork(client: Client, { pid, fd }: ForkRequest): Promise<Forked> {
-    if (this.#stood === undefined) throw new RunvError("BRANCH_REFUSED", "the virtual machine does not stand still");
-    this.#stood.forking.add(client);
+    const stood = this.#stood;
+    if (stood === undefined || stood.ended) throw notStanding();
+    stood.forking.add(client);
     const { machine, guest, hello, hiddenNic } = this.#sandbox;
     const connection = takeDescriptor(pid, fd);
     try {
       // What is known of it is the same for all, for it stands still.
-      this.#stood.forker ??= span("look at what it has open", () => forkerOf(machine, this.#share));
-      const forker = await this.#stood.forker;
+      stood.forker ??= span("look at what it has open", () => forkerOf(machine, this.#share));
+      const forker = await stood.forker;
+      if (stood.ended) throw notStanding();
       await span("fork", () => forker.fork(connection));
       const { notes } = forker;
       return { notes, size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#frames.processes };
@@ -100,7 +109,9 @@ function goOn(stood: Stands): void {
   end(stood).catch((error) => log.warn(`go on after branches: ${messageOf(error)}`));
 }
 
-async function end({ still, forker, over }: Stands): Promise<number> {
+async function end(stood: Stands): Promise<number> {
+  const { still, forker, over } = stood;
+  stood.ended = true;
   try {
     await forker?.then(
       (forker) => forker.close(),
@@ -110,6 +121,10 @@ async function end({ still, forker, over }: Stands): Promise<number> {
   } finally {
     over.resolve();
   }
+}
+
+function notStanding(): RunvError {
+  return new RunvError("BRANCH_REFUSED", "the virtual machine does not stand still, or does no longer");
 }
 
 async function forkerOf(machine: Machine, share: string): Promise<Forker> {

@@ -97,9 +97,9 @@ export class SandboxClient {
     return (await this.#request({ op: "branch", ...machine })) as MachineInfo;
   }
 
-  /** Has the machine stand still, with nothing under way, until others were forked from it, `goOn`, or the end of this connection. @throws RunvError CONTAINER_BUSY */
-  async still(container: string, forks: number): Promise<void> {
-    await this.#request({ op: "still", container, forks });
+  /** Has the machine stand still, with nothing under way, until others were forked from it, `goOn`, or the end of this connection. @param paused the container is, and stays so @throws RunvError CONTAINER_BUSY */
+  async still(container: string, forks: number, paused: boolean): Promise<void> {
+    await this.#request({ op: "still", container, forks, paused });
   }
 
   /** Has it go on. @returns how long it has stood */

@@ -85,6 +85,8 @@ export interface BranchRequest extends Omit<LaunchRequest, "op"> {
 export interface StillRequest {
   op: "still";
   container: string;
+  /** It is frozen already, and stays so. */
+  paused: boolean;
   /** It goes on by itself when so many were forked. */
   forks: number;
 }

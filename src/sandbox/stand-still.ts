@@ -15,17 +15,19 @@ export class StandStill {
   readonly #sandbox: Sandbox;
   readonly #frames: FrameSwitch;
   readonly #container: string;
+  readonly #paused: boolean;
   #began: number | undefined;
-  #paused = false;
+  #stopped = false;
   /** Fulfilled when it stands, or does not come to that. */
   #standing: Promise<unknown> = Promise.resolve();
   #ended: Promise<number> | undefined;
 
-  /** @param container whose processes are frozen */
-  constructor(sandbox: Sandbox, frames: FrameSwitch, container: string) {
+  /** @param container whose processes are frozen @param paused they are already, and stay so */
+  constructor(sandbox: Sandbox, frames: FrameSwitch, container: string, paused: boolean) {
     this.#sandbox = sandbox;
     this.#frames = frames;
     this.#container = container;
+    this.#paused = paused;
   }
 
   /** Fulfilled when it stands still; after `end`, also where this fails, it runs. @throws RunvError GUEST_…, VM_QMP_… */
@@ -45,7 +47,7 @@ export class StandStill {
     this.#frames.hold();
     await span("wait for quiet", () => this.#quiet());
     agent.hold();
-    this.#paused = true;
+    this.#stopped = true;
     await span("stop the processors", () => machine.pause());
   }
 
@@ -73,11 +75,11 @@ export class StandStill {
     // What is under way would be undone before it is done.
     await this.#standing;
     const { guest, machine, agent } = this.#sandbox;
-    if (this.#paused) await machine.resume();
+    if (this.#stopped) await machine.resume();
     agent.release();
     this.#frames.release();
     if (this.#began === undefined) return 0;
-    await guest.call(freeze(this.#container, false));
+    if (!this.#paused) await guest.call(freeze(this.#container, false));
     return performance.now() - this.#began;
   }
 }

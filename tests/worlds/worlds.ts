@@ -39,6 +39,7 @@ export const suites: Readonly<Record<string, readonly string[]>> = {
   chroot: ["./tests/chroot.test.ts", "./tests/cgroups.test.ts"],
   templates: ["./tests/templates.test.ts"],
   forks: ["./tests/forks.test.ts"],
+  branch: ["./tests/branch.test.ts"],
   streams: ["./tests/streams.test.ts"],
   update: ["./tests/update.test.ts"],
   share: ["./tests/share"],

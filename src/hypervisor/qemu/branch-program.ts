@@ -2,12 +2,15 @@
  * The program that makes a machine of its own of what was forked from one that runs. It is in its parent's jail, with its user id, capabilities and
  * filter; what it needs of the host it is sent as descriptors.
  */
+import { randomUUID } from "node:crypto";
 import {
   AT_FDCWD,
   O_ACCMODE,
   O_APPEND,
   O_CLOEXEC,
+  O_CREAT,
   O_DIRECTORY,
+  O_EXCL,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
@@ -34,7 +37,7 @@ export interface BranchProgram {
 }
 
 /** fcntl.h; lseek(2) */
-const [O_TMPFILE, O_NOATIME, O_DSYNC, O_SYNC, O_DIRECT] = [0o20200000, 0o1000000, 0o10000, 0o4010000, 0o40000];
+const [O_NOATIME, O_DSYNC, O_SYNC, O_DIRECT] = [0o1000000, 0o10000, 0o4010000, 0o40000];
 const SEEK_SET = 0;
 /** What of an open file's flags is said again when it is opened again. */
 const kept =
@@ -104,7 +107,10 @@ function copy(p: Assembler, share: number, files: readonly SharedFile[], buffer:
   const { mode, uid, gid } = unnamed!;
   const root = path.split("/").slice(0, 2).join("/");
   const source = p.value("openat", [AT_FDCWD, p.text(`${ownDescriptors}${fd}`), O_RDONLY | O_CLOEXEC]);
-  const made = p.value("openat", [share, p.text(root), O_TMPFILE | O_RDWR | O_CLOEXEC, 0o600]);
+  // O_TMPFILE is nothing for overlay file systems before Linux 6.11. Nobody sees the name: the branch does not run yet.
+  const name = p.text(`${root}/.runv-${randomUUID()}`);
+  const made = p.value("openat", [share, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600]);
+  p.syscall("unlinkat", [share, name, 0]);
   const [again, end] = [p.label(), p.label()];
   const [at, length] = [p.register(), p.register()];
   p.set(at, 0);
