@@ -162,7 +162,7 @@ function sort(
     const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1");
     if (special(fd, link, info)) continue;
     const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8) & O_NONBLOCK;
-    if (fd === inherited.listener || /^\/dev\/null$|^\/memfd:runv-/.test(link) || same(stat, files.memory)) continue;
+    if (fd === inherited.listener || isNull(stat) || /^\/memfd:runv-/.test(link) || same(stat, files.memory)) continue;
     if (fd === 2) found.stderr.push(fd);
     else if (same(stat, qmp)) found.qmp.push(fd);
     else if (same(stat, agent)) found.agent.push(fd);
@@ -195,6 +195,11 @@ function frameHeaderOf(pid: number, fd: number): number {
 
 function statOf(path: string | undefined): Stats | undefined {
   return path === undefined ? undefined : statSync(path, { throwIfNoEntry: false });
+}
+
+/** /dev/null, whatever it is called: where it was opened may be gone. */
+function isNull(stat: Stats | undefined): boolean {
+  return stat?.isCharacterDevice() === true && stat.rdev === ((1 << 8) | 3);
 }
 
 function same(stat: Stats | undefined, other: Stats | undefined): boolean {
