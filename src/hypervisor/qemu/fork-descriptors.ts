@@ -86,6 +86,8 @@ export function runningDescriptorsOf(pid: number, known: RunningFiles): RunningD
     const descriptors = sort(pid, known, (fd, link, info) => {
       last = Math.max(last, fd);
       if (fd === known.life || link === inside.memory) return true;
+      // The same, where the template's process has gone, in whose jail it was a mount: what else has that name is a directory.
+      if (link === "/" && statOf(`/proc/${pid}/fd/${fd}`)?.isFile()) return true;
       // That of a branch is none of its jail's.
       const place = [inside.share, known.share!].find((path) => link.startsWith(`${path}/`));
       if (place === undefined) return false;
