@@ -75,10 +75,11 @@ export class LoopbackForwarder {
       return;
     }
     const { guest, handle } = this.#guest;
-    const process = guest.run(connectToLoopback(socket.localPort, handle), carried.listener);
-    carried.process = process;
-    this.#processes.add(process);
+    let process: GuestProcess | undefined;
     try {
+      process = guest.run(connectToLoopback(socket.localPort, handle), carried.listener);
+      carried.process = process;
+      this.#processes.add(process);
       // It stops once it is connected. If nobody listens there it fails, and the connection is reset.
       await process.next();
       process.go();
@@ -88,7 +89,7 @@ export class LoopbackForwarder {
       log.debug(messageOf(error));
       socket.terminate();
     } finally {
-      this.#processes.delete(process);
+      if (process !== undefined) this.#processes.delete(process);
     }
   }
 }
