@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fr
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { syscall } from "../src/linux/local";
-import { processFiles } from "../src/sandbox/template-process";
+import { processFiles } from "../src/sandbox/template/template-process";
 import { partsOf } from "./drivers/support/parts";
 import { rdrand, writeProgram } from "./support/machine-code";
 import { reap } from "./support/reaper";

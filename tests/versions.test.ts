@@ -8,7 +8,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { identifyQemu } from "../src/hypervisor/qemu/binary";
 import { formatVersion } from "../src/hypervisor/qemu/version";
-import { processFiles } from "../src/sandbox/template-process";
+import { processFiles } from "../src/sandbox/template/template-process";
 import { withFlags } from "./drivers/support/driver";
 import { partsOf, statusOf } from "./drivers/support/parts";
 import { kernelsAtHand } from "./support/kernels";

@@ -29,8 +29,8 @@ export const check = command({
       [
         import("../hypervisor/check"),
         import("../sandbox/settings"),
-        import("../sandbox/template-room"),
-        import("../sandbox/check-problems"),
+        import("../sandbox/template/template-room"),
+        import("../sandbox/template/check-problems"),
       ],
     );
     const wanted = settings(global);

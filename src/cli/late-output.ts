@@ -8,5 +8,5 @@ export const lateOutput = command({
   hidden: true,
   flags: {},
   args: [1, 1],
-  run: async () => (await import("../container/late-output")).carryLateOutput(),
+  run: async () => (await import("../container/shim/late-output")).carryLateOutput(),
 });

@@ -8,5 +8,5 @@ export const poolKeeper = command({
   hidden: true,
   flags: {},
   args: [1, 1],
-  run: async () => (await import("../sandbox/pool-command")).runKeeper(),
+  run: async () => (await import("../sandbox/pool/pool-command")).runKeeper(),
 });

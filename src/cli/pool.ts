@@ -3,7 +3,7 @@ import { getPriority } from "node:os";
 import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import type { PoolStatus } from "../sandbox/pool";
+import type { PoolStatus } from "../sandbox/pool/pool";
 import { command } from "./command";
 import { type FlagValues, int } from "./flags";
 import { formatFlag, parseFormat } from "./list";
@@ -54,7 +54,7 @@ stop ends the pools, or that of --cpus and --memory; containers go on.`,
 async function start({ size, cpus, memory }: Given, global: GlobalOptions): Promise<void> {
   const [{ settings }, { startPool }] = await Promise.all([
     import("../sandbox/settings"),
-    import("../sandbox/pool-command"),
+    import("../sandbox/pool/pool-command"),
   ]);
   const { kernel, initrd, driver, driverOptions, startTimeoutMs, templates, defaultCpus, defaultMemory, pool } =
     settings(global);
@@ -93,7 +93,7 @@ function row({ cpus, memoryMiB, size, ready, taken, failed, keeper, state, probl
 }
 
 async function stop({ cpus, memory }: Given, global: GlobalOptions): Promise<void> {
-  const { stopPool } = await import("../sandbox/pool-command");
+  const { stopPool } = await import("../sandbox/pool/pool-command");
   const pools = (await poolsOf(global)).filter(
     (pool) => (cpus ?? pool.cpus) === pool.cpus && (memory ?? pool.memoryMiB) === pool.memoryMiB,
   );
@@ -103,7 +103,7 @@ async function stop({ cpus, memory }: Given, global: GlobalOptions): Promise<voi
 async function poolsOf(global: GlobalOptions): Promise<PoolStatus[]> {
   const [{ poolSettings }, { listPools }] = await Promise.all([
     import("../sandbox/settings"),
-    import("../sandbox/pool"),
+    import("../sandbox/pool/pool"),
   ]);
   return listPools(poolSettings(global).directory);
 }

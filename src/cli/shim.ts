@@ -8,5 +8,5 @@ export const shim = command({
   hidden: true,
   flags: {},
   args: [1, 1],
-  run: async () => (await import("../container/shim")).runShim(),
+  run: async () => (await import("../container/shim/shim")).runShim(),
 });

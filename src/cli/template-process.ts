@@ -8,5 +8,5 @@ export const templateProcess = command({
   hidden: true,
   flags: {},
   args: [0, 0],
-  run: async () => (await import("../sandbox/run-template-process")).runTemplateProcess(),
+  run: async () => (await import("../sandbox/template/run-template-process")).runTemplateProcess(),
 });

@@ -2,7 +2,7 @@
 import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import type { GlobalOptions } from "../base/settings";
-import type { TemplateInfo, TemplateStore } from "../sandbox/template-store";
+import type { TemplateInfo, TemplateStore } from "../sandbox/template/template-store";
 import { command } from "./command";
 import { bool, type FlagValues, int } from "./flags";
 import { formatFlag, parseFormat } from "./list";
@@ -69,7 +69,7 @@ gc removes the stale and the damaged, and the oldest of those that are too many.
 export async function openTemplates(global: GlobalOptions) {
   const [{ templateSettings }, { TemplateStore }] = await Promise.all([
     import("../sandbox/settings"),
-    import("../sandbox/template-store"),
+    import("../sandbox/template/template-store"),
   ]);
   const { directory, budgetMiB } = templateSettings(global);
   return new TemplateStore(directory, budgetMiB);
@@ -82,7 +82,7 @@ export async function build(
 ): Promise<string> {
   const [{ settings, templateSettings }, { buildTemplate }] = await Promise.all([
     import("../sandbox/settings"),
-    import("../sandbox/build-template"),
+    import("../sandbox/template/build-template"),
   ]);
   const { kernel, initrd, driver, driverOptions, startTimeoutMs, defaultCpus, defaultMemory } = settings(global);
   const size = { cpus: cpus ?? defaultCpus, memoryMiB: memoryMiB ?? defaultMemory };
@@ -138,7 +138,7 @@ async function forSome(
 
 /** Ends the process of a template, and returns when it has. */
 async function stop({ directory }: TemplateStore, key: string): Promise<void> {
-  const { endProcess } = await import("../sandbox/template-process");
+  const { endProcess } = await import("../sandbox/template/template-process");
   endProcess(`${directory}/${key}`);
 }
 

@@ -13,7 +13,8 @@ import { Program } from "../program/program";
 import type { SandboxClient } from "../sandbox/client";
 import { controlSocket, sandboxDirectory } from "../sandbox/paths";
 import { settings } from "../sandbox/settings";
-import { BranchRoots, rootOf } from "./branch-root";
+import { remove } from "./delete";
+import { BranchRoots, rootOf } from "./making/branch-root";
 import {
   closeTrees,
   openMounts,
@@ -24,15 +25,14 @@ import {
   type SharedTree,
   shareTrees,
   viewOf,
-} from "./bundle-mounts";
-import { checkConsole } from "./console";
-import { remove } from "./delete";
-import { disksOf } from "./disks";
-import { withLock } from "./lock";
-import { Making } from "./making";
-import { initOf, openContainer, withSandbox } from "./open";
-import { othersIn } from "./pod";
-import { type ContainerRecord, makeContainerDirectory } from "./store";
+} from "./making/bundle-mounts";
+import { disksOf } from "./making/disks";
+import { Making } from "./making/making";
+import { othersIn } from "./making/pod";
+import { withLock } from "./record/lock";
+import { initOf, openContainer, withSandbox } from "./record/open";
+import { type ContainerRecord, makeContainerDirectory } from "./record/store";
+import { checkConsole } from "./shim/console";
 
 export interface BranchOptions {
   global: GlobalOptions;

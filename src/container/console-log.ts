@@ -2,9 +2,9 @@ import { closeSync, openSync, readSync, watch } from "node:fs";
 import { RunvError } from "../base/error";
 import { escapeControls } from "../base/escape";
 import { print } from "../base/output";
-import { openContainer } from "./open";
 import type { ConsoleOptions } from "./options";
-import { containerDirectory } from "./store";
+import { openContainer } from "./record/open";
+import { containerDirectory } from "./record/store";
 
 /** `runv console`. @returns the exit code */
 export async function showConsole({ global, id, follow }: ConsoleOptions): Promise<number> {

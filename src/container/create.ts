@@ -7,9 +7,8 @@ import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
 import { settings as vmSettings } from "../sandbox/settings";
 import { EarlyMonitor } from "../sandbox/start-monitor";
-import { absentCommands } from "./absent-commands";
-import { refusePreservedFds } from "./announce";
-import { assertSame, forItsArchitecture } from "./architecture";
+import { absentCommands } from "./making/absent-commands";
+import { assertSame, forItsArchitecture } from "./making/architecture";
 import {
   closeTrees,
   guestRootfs,
@@ -22,18 +21,19 @@ import {
   shareTrees,
   sourcesOf,
   viewOf,
-} from "./bundle-mounts";
-import { inOneHierarchy } from "./cgroup-mounts";
-import { checkConsole, keepsOnlcr } from "./console";
-import { attachDisks, disksOf, readPasswd } from "./disks";
-import { passwdOf, withEnvironment } from "./environment";
-import { Making } from "./making";
-import { assertMemoryPolicy } from "./memory-policy";
+} from "./making/bundle-mounts";
+import { inOneHierarchy } from "./making/cgroup-mounts";
+import { attachDisks, disksOf, readPasswd } from "./making/disks";
+import { passwdOf, withEnvironment } from "./making/environment";
+import { Making } from "./making/making";
+import { assertMemoryPolicy } from "./making/memory-policy";
+import type { ContainerParts, Created, MakingPlan } from "./making/parts";
+import { findPod, type Pod } from "./making/pod";
 import type { CreateOptions } from "./options";
-import type { ContainerParts, Created, MakingPlan } from "./parts";
-import { findPod, type Pod } from "./pod";
-import { outputCredit } from "./pump";
-import { makeContainerDirectory } from "./store";
+import { makeContainerDirectory } from "./record/store";
+import { refusePreservedFds } from "./shim/announce";
+import { checkConsole, keepsOnlcr } from "./shim/console";
+import { outputCredit } from "./shim/pump";
 
 /** `runv create`. @returns the exit code */
 export async function createContainer(options: CreateOptions): Promise<number> {

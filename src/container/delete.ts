@@ -7,17 +7,17 @@ import { signalProcess, waitForEnd, withDescendants } from "../linux/processes";
 import { SIGKILL } from "../linux/signals";
 import type { SandboxClient } from "../sandbox/client";
 import { removeSandbox, sandboxDirectory } from "../sandbox/paths";
-import { removeBranchRoot } from "./branch-root";
-import { runHooksAnyway } from "./hooks";
-import { isInHostCgroup, joinHostCgroup, removeHostCgroup } from "./host-cgroup";
-import { withLock } from "./lock";
-import { clearNetwork } from "./network-namespace";
-import { openContainer, withSandbox } from "./open";
+import { isInHostCgroup, joinHostCgroup, removeHostCgroup } from "./cgroup/host-cgroup";
+import { removeBranchRoot } from "./making/branch-root";
+import { runHooksAnyway } from "./making/hooks";
+import { clearNetwork } from "./making/network-namespace";
+import { othersIn } from "./making/pod";
 import type { DeleteOptions } from "./options";
-import { othersIn } from "./pod";
-import { stateOf } from "./status";
-import { endStopped } from "./stopped";
-import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./store";
+import { withLock } from "./record/lock";
+import { openContainer, withSandbox } from "./record/open";
+import { stateOf } from "./record/status";
+import { endStopped } from "./record/stopped";
+import { type ContainerRecord, containerDirectory, readRecord, removeContainerDirectory } from "./record/store";
 
 /** How long a machine may take to end once nobody holds it; then it is killed. */
 const endTimeoutMs = 10_000;

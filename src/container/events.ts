@@ -5,8 +5,8 @@ import { print } from "../base/output";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
 import { followMemory } from "../guest/watch-memory";
 import type { SandboxClient } from "../sandbox/client";
-import { connected, initOf, openContainer, withSandbox } from "./open";
 import type { EventsOptions } from "./options";
+import { connected, initOf, openContainer, withSandbox } from "./record/open";
 import { statFiles, statsOf } from "./stats";
 
 /** In milliseconds; a longer one would fire at once. */

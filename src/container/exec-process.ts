@@ -1,15 +1,15 @@
 import { lowerExec } from "../guest/lower/exec";
 import type { Process } from "../oci/process";
 import { sandboxDirectory } from "../sandbox/paths";
-import type { Attended } from "./attended";
-import { keepsOnlcr, openStdio } from "./console";
-import { joinHostCgroup } from "./host-cgroup";
-import { initOf } from "./open";
-import { outputCredit } from "./pump";
-import { ShimHandle } from "./spawn-shim";
-import { whileItRuns } from "./stopped";
-import type { ContainerRecord } from "./store";
-import { subCgroup } from "./sub-cgroup";
+import { joinHostCgroup } from "./cgroup/host-cgroup";
+import { subCgroup } from "./cgroup/sub-cgroup";
+import { initOf } from "./record/open";
+import { whileItRuns } from "./record/stopped";
+import type { ContainerRecord } from "./record/store";
+import type { Attended } from "./shim/attended";
+import { keepsOnlcr, openStdio } from "./shim/console";
+import { outputCredit } from "./shim/pump";
+import { ShimHandle } from "./shim/spawn-shim";
 
 /** How one more process of a container is started. */
 export interface ExecPlan {

@@ -5,7 +5,7 @@ import { type Capability, knownCapabilities } from "../oci/capabilities";
 import { environmentProblem } from "../oci/environment";
 import type { Process } from "../oci/process";
 import type { ExecOptions } from "./options";
-import type { ContainerRecord } from "./store";
+import type { ContainerRecord } from "./record/store";
 
 /** The process that the flags describe: that of a file, or the container's own with what they change. */
 export function execProcessOf(options: ExecOptions, { process: own }: ContainerRecord): Process {

@@ -1,12 +1,12 @@
 import { setTermios, termiosOf } from "../linux/terminal";
-import { announce, refusePreservedFds } from "./announce";
-import { exitCodeOf, passSignals } from "./attend";
-import { checkConsole } from "./console";
-import { passwdOf, withEnvironment } from "./environment";
 import { startExec } from "./exec-process";
 import { execProcessOf } from "./exec-request";
-import { openRunning } from "./open";
+import { passwdOf, withEnvironment } from "./making/environment";
 import type { ExecOptions } from "./options";
+import { openRunning } from "./record/open";
+import { announce, refusePreservedFds } from "./shim/announce";
+import { exitCodeOf, passSignals } from "./shim/attend";
+import { checkConsole } from "./shim/console";
 
 /** `runv exec`. @returns the exit code: the process's, or 0 when it is left to itself */
 export async function execInContainer(options: ExecOptions): Promise<number> {

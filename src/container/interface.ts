@@ -4,9 +4,9 @@ import { print } from "../base/output";
 import { decodeLink, getLinks, setLink } from "../linux/netlink/link";
 import { NetlinkSocket } from "../linux/netlink/socket";
 import { makeTap } from "../network/tap";
-import { withLock } from "./lock";
-import { openContainer, withSandbox } from "./open";
 import type { InterfaceOptions } from "./options";
+import { withLock } from "./record/lock";
+import { openContainer, withSandbox } from "./record/open";
 import { formatTable } from "./table";
 
 /** @returns the exit code */

@@ -4,9 +4,9 @@ import { within } from "../base/within";
 import { killAll, killInit } from "../guest/signal";
 import { signalProcess } from "../linux/processes";
 import { endingSignals, SIGKILL } from "../linux/signals";
-import { initOf, openContainer, withSandbox } from "./open";
 import type { KillOptions } from "./options";
-import type { ContainerRecord } from "./store";
+import { initOf, openContainer, withSandbox } from "./record/open";
+import type { ContainerRecord } from "./record/store";
 
 /** How long a guest may take to kill. */
 const answerTimeoutMs = 5_000;

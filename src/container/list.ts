@@ -4,8 +4,8 @@ import { messageOf, RunvError } from "../base/error";
 import { print, writeAll } from "../base/output";
 import { type ContainerState, stateFields } from "../oci/state";
 import type { ListOptions } from "./options";
-import { stateOf } from "./status";
-import { listIds, readRecord } from "./store";
+import { stateOf } from "./record/status";
+import { listIds, readRecord } from "./record/store";
 import { formatTable } from "./table";
 
 /** `runv list`. @returns the exit code */

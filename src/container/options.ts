@@ -2,7 +2,7 @@
 import type { GlobalOptions } from "../base/settings";
 import type { DiskFileSystem } from "../guest/disks";
 import type { AddInterface, UpdateInterface } from "../network/interface-requests";
-import type { Attended } from "./attended";
+import type { Attended } from "./shim/attended";
 
 /** What the commands need that take nothing but an id. */
 export interface ContainerOptions {

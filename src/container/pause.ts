@@ -1,10 +1,10 @@
 import { RunvError } from "../base/error";
 import { freeze } from "../guest/freeze";
 import type { Status } from "../oci/state";
-import { withLock } from "./lock";
-import { openContainer, withSandbox } from "./open";
 import type { ContainerOptions } from "./options";
-import { changeRecord } from "./store";
+import { withLock } from "./record/lock";
+import { openContainer, withSandbox } from "./record/open";
+import { changeRecord } from "./record/store";
 
 /** `runv pause`. @returns the exit code */
 export function pauseContainer(options: ContainerOptions): Promise<number> {

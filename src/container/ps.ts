@@ -2,12 +2,12 @@ import { RunvError } from "../base/error";
 import { print } from "../base/output";
 import { decodeProcesses, type ProcSnapshot, readProcesses } from "../guest/processes";
 import { runningCommand } from "../sandbox/background";
-import { processesIn } from "./host-cgroup";
-import { openContainer, withSandbox } from "./open";
+import { processesIn } from "./cgroup/host-cgroup";
 import type { Format, PsOptions } from "./options";
 import { onlyProcesses } from "./ps-table";
+import { openContainer, withSandbox } from "./record/open";
+import type { ContainerRecord } from "./record/store";
 import { runHostPs, runPs } from "./run-ps";
-import type { ContainerRecord } from "./store";
 
 /**
  * `runv ps`. In JSON it lists processes of the host, as callers expect who look them up there: the container's shims. As a table it

@@ -1,10 +1,10 @@
 import { anyway } from "../base/anyway";
 import { span } from "../base/trace";
 import { setTermios, termiosOf } from "../linux/terminal";
-import { exitCodeOf, passSignals } from "./attend";
 import { create } from "./create";
 import { remove } from "./delete";
 import type { RunOptions } from "./options";
+import { exitCodeOf, passSignals } from "./shim/attend";
 import { start } from "./start";
 import { sayUnexecuted } from "./unexecuted";
 

@@ -5,14 +5,14 @@ import { killInit } from "../guest/signal";
 import { SIGKILL } from "../linux/signals";
 import { explain } from "../program/program";
 import type { GoResult } from "../sandbox/messages";
-import { startProcess } from "../sandbox/template-process";
-import { runHooks } from "./hooks";
-import { withLock } from "./lock";
-import { initOf, openContainer, withSandbox } from "./open";
-import { wrongToStart } from "./open-record";
+import { startProcess } from "../sandbox/template/template-process";
+import { runHooks } from "./making/hooks";
 import type { ContainerOptions } from "./options";
-import { stateOf } from "./status";
-import { type ContainerRecord, changeRecord } from "./store";
+import { withLock } from "./record/lock";
+import { initOf, openContainer, withSandbox } from "./record/open";
+import { wrongToStart } from "./record/open-record";
+import { stateOf } from "./record/status";
+import { type ContainerRecord, changeRecord } from "./record/store";
 
 /** `runv start`. @returns the exit code */
 export async function startContainer({ global, id }: ContainerOptions): Promise<number> {

@@ -1,8 +1,8 @@
 import { print } from "../base/output";
 import { formatState } from "../oci/state";
 import type { ContainerOptions } from "./options";
-import { stateOf } from "./status";
-import { readRecord } from "./store";
+import { stateOf } from "./record/status";
+import { readRecord } from "./record/store";
 
 /** `runv state`. @returns the exit code */
 export async function showState({ global, id }: ContainerOptions): Promise<number> {

@@ -7,13 +7,13 @@ import { readDocument } from "../oci/mismatch";
 import { type Resources, resources } from "../oci/resources";
 import type { SandboxClient } from "../sandbox/client";
 import { shapeFor } from "../sandbox/shape";
+import { changeHostLimits } from "./cgroup/host-limits";
 import { changedLimits, mergedLimits } from "./changed-limits";
-import { changeHostLimits } from "./host-limits";
-import { withLock } from "./lock";
-import { openContainer, withSandbox } from "./open";
+import { othersIn } from "./making/pod";
 import type { UpdateOptions } from "./options";
-import { othersIn } from "./pod";
-import { type ContainerRecord, changeRecord } from "./store";
+import { withLock } from "./record/lock";
+import { openContainer, withSandbox } from "./record/open";
+import { type ContainerRecord, changeRecord } from "./record/store";
 
 /**
  * `runv update`: changes the limits of a container, in the guest and on the host, and gives its machine what it needs for them. All

@@ -3,7 +3,7 @@
  * shim did at once, and takes no output then. Our shim opens them when there is a machine, which may take longer on a busy host.
  */
 import { closeSync, openSync, statSync } from "node:fs";
-import type { Attended } from "../container/attended";
+import type { Attended } from "../container/shim/attended";
 import { O_CLOEXEC, O_NONBLOCK, O_RDWR } from "../linux/constants";
 
 /**

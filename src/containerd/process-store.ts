@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { isObject } from "../base/is-object";
-import type { Attended } from "../container/attended";
-import { type ExitRecord, exitFile, readExitFile } from "../container/store";
+import { type ExitRecord, exitFile, readExitFile } from "../container/record/store";
+import type { Attended } from "../container/shim/attended";
 import type { Identity } from "../linux/identity";
 import type { Uint64 } from "../oci/scalars";
 import type { Message } from "./api/messages";

@@ -1,6 +1,6 @@
 /** A process of a container, as the daemon has it. */
 import { formatTime, now } from "../base/time";
-import type { ExitRecord } from "../container/store";
+import type { ExitRecord } from "../container/record/store";
 import { ShimLink } from "../supervision/shim-link";
 import type { ProcessStore, StartedRecord } from "./process-store";
 

@@ -1,6 +1,6 @@
 /** What a daemon does first: it finds the containers of the one that was here before, and tells of what has ended meanwhile. */
 import { remove } from "../container/delete";
-import { tryReadRecord } from "../container/store";
+import { tryReadRecord } from "../container/record/store";
 import { isAlive } from "../linux/identity";
 import { DaemonContainer } from "./container";
 import { DaemonProcess } from "./process";

@@ -9,11 +9,11 @@ import type { MachineSpec } from "../hypervisor/driver";
 import type { ImageManifest } from "../image/manifest";
 import { SystemError } from "../linux/local";
 import { type BootPlan, connect, follow, hostOf, type Sandbox } from "./connect";
-import { type Notes, save, shapeOf } from "./template";
-import { costsTheTemplate, failedLately, noteProblem } from "./template-problem";
-import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template-process";
-import { roomProblem, templateSizeMiB } from "./template-room";
-import { type Shape, type Template, TemplateStore } from "./template-store";
+import { type Notes, save, shapeOf } from "./template/template";
+import { costsTheTemplate, failedLately, noteProblem } from "./template/template-problem";
+import { dismissProcess, findProcess, lacksProcess, noteUse } from "./template/template-process";
+import { roomProblem, templateSizeMiB } from "./template/template-room";
+import { type Shape, type Template, TemplateStore } from "./template/template-store";
 
 /**
  * Starts a clone of the template for this shape of machine. Where there is none it is made first, unless somebody else is making

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { totalmem } from "node:os";
 import { drivers } from "../hypervisor";
 import { isFirstDomain } from "../hypervisor/xen/host";
-import { hasNoHoles } from "./template-room";
+import { hasNoHoles } from "./template/template-room";
 
 /** What it has at least, and where it costs more than that: all that there is where no clones are made. In MiB. */
 export const leastMiB = 128;

@@ -297,7 +297,7 @@ class Monitor {
 
   async #park(client: MonitorClient, request: PoolRequest): Promise<PooledPids> {
     await this.#launch(request);
-    const { park } = await import("./pool-unit");
+    const { park } = await import("./pool/pool-unit");
     await park(this.#sandbox!, this.#share);
     this.#parked = true;
     this.#keeper = client;
@@ -342,7 +342,7 @@ class Monitor {
 
   async #unpark(): Promise<MachineInfo> {
     this.#parked = false;
-    const { unpark } = await import("./pool-unit");
+    const { unpark } = await import("./pool/pool-unit");
     await span("wake", () => unpark(this.#sandbox!));
     return this.#info();
   }

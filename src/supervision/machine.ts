@@ -2,11 +2,11 @@
 import { messageOf } from "../base/error";
 import { log } from "../base/log";
 import { within } from "../base/within";
-import { initOf, openContainer } from "../container/open";
-import { othersIn } from "../container/pod";
+import { othersIn } from "../container/making/pod";
+import { initOf, openContainer } from "../container/record/open";
+import { endStopped } from "../container/record/stopped";
+import { type ContainerRecord, tryReadRecord } from "../container/record/store";
 import { statFiles } from "../container/stats";
-import { endStopped } from "../container/stopped";
-import { type ContainerRecord, tryReadRecord } from "../container/store";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
 import { ping } from "../guest/ping";
 import { killAll } from "../guest/signal";

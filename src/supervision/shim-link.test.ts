@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
-import { ShimType } from "../container/shim-messages";
+import { ShimType } from "../container/shim/shim-messages";
 import { identityOf } from "../linux/identity";
 import { decodeU32, maxToGuest } from "../wire/frame";
 import { listenFrames } from "../wire/frame-socket";

@@ -1,6 +1,6 @@
 /** A daemon's end of its conversation with a process's shim. The connection's end is how the daemon learns of the shim's. */
 
-import { ShimType } from "../container/shim-messages";
+import { ShimType } from "../container/shim/shim-messages";
 import { type Identity, isAlive } from "../linux/identity";
 import { controlSocket } from "../sandbox/paths";
 import { encodeU32, maxToGuest } from "../wire/frame";

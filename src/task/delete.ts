@@ -6,7 +6,7 @@ import { log } from "../base/log";
 import type { GlobalOptions } from "../base/settings";
 import { now, parseTime } from "../base/time";
 import { remove } from "../container/delete";
-import { readExit, tryReadRecord } from "../container/store";
+import { readExit, tryReadRecord } from "../container/record/store";
 import { toTimestamp } from "../protobuf/timestamp";
 import { TtrpcClient } from "../ttrpc/client";
 import { codec } from "./messages";

@@ -1,8 +1,8 @@
 /** A process of a task, as containerd has it: from Create or Exec to Delete. */
 import { formatTime, now, parseTime } from "../base/time";
-import type { Attended } from "../container/attended";
-import type { ShimHandle } from "../container/spawn-shim";
-import { type ExitRecord, exitFile, readExitFile } from "../container/store";
+import { type ExitRecord, exitFile, readExitFile } from "../container/record/store";
+import type { Attended } from "../container/shim/attended";
+import type { ShimHandle } from "../container/shim/spawn-shim";
 import type { Identity } from "../linux/identity";
 import type { Process } from "../oci/process";
 import { type Timestamp, toTimestamp } from "../protobuf/timestamp";

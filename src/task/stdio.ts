@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, read } from "node:fs";
 import { dirname } from "node:path";
 import type { Subprocess } from "bun";
 import { messageOf, RunvError } from "../base/error";
-import type { Attended } from "../container/attended";
+import type { Attended } from "../container/shim/attended";
 import { AT_FDCWD, F_SETFL, O_CLOEXEC, O_NONBLOCK, O_RDONLY, O_WRONLY, S_IFIFO } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { atMost } from "../supervision/machine";

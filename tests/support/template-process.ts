@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../../src/linux/identity";
-import { type ProcessRecord, processFiles } from "../../src/sandbox/template-process";
+import { type ProcessRecord, processFiles } from "../../src/sandbox/template/template-process";
 import { type Rig, templatesOf } from "./rig";
 import { until } from "./until";
 

@@ -4,7 +4,7 @@ import { RunvError } from "../../base/error";
 import { identityOf } from "../../linux/identity";
 import { signalProcess } from "../../linux/processes";
 import { SIGKILL } from "../../linux/signals";
-import { processesIn } from "../host-cgroup";
+import { processesIn } from "../cgroup/host-cgroup";
 
 /** The cgroup by which the container is stopped and its processes are found: of version 1 the freezer's, of version 2 the only one. */
 function mainCgroup(directories: readonly string[]): string | undefined {

@@ -3,13 +3,13 @@ import { RunvError } from "../../base/error";
 import { signalProcess, waitForEnd } from "../../linux/processes";
 import { SIGKILL } from "../../linux/signals";
 import { findNamespace } from "../../oci/namespaces";
-import { runHooksAnyway } from "../hooks";
-import { removeHostCgroup } from "../host-cgroup";
-import { withLock } from "../lock";
-import { openContainer } from "../open-record";
+import { removeHostCgroup } from "../cgroup/host-cgroup";
+import { runHooksAnyway } from "../making/hooks";
 import type { DeleteOptions } from "../options";
-import { stateOf } from "../status";
-import { type ContainerRecord, containerDirectory, removeContainerDirectory, tryReadRecord } from "../store";
+import { withLock } from "../record/lock";
+import { openContainer } from "../record/open-record";
+import { stateOf } from "../record/status";
+import { type ContainerRecord, containerDirectory, removeContainerDirectory, tryReadRecord } from "../record/store";
 import { cgroupsBelow, containerProcesses, signalAll } from "./cgroup";
 
 /** How long processes that were killed may take to end. */

@@ -25,7 +25,7 @@ import type { Process } from "../../oci/process";
 import type { Address, Assembler, Label, Operand, Register } from "../../program/assembler";
 import { close } from "../../program/files";
 import { Stdio } from "../../program/instruction";
-import type { OwnCgroup } from "../host-cgroup";
+import type { OwnCgroup } from "../cgroup/host-cgroup";
 
 /** What this host's ground is told. */
 export interface HostPlace {

@@ -1,8 +1,8 @@
 import { RunvError } from "../../base/error";
 import { signalProcess } from "../../linux/processes";
 import { endingSignals, SIGKILL } from "../../linux/signals";
-import { openContainer } from "../open-record";
 import type { KillOptions } from "../options";
+import { openContainer } from "../record/open-record";
 import { signalAll } from "./cgroup";
 
 /** `runv kill` of a container on this host. @returns the exit code */

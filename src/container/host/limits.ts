@@ -5,8 +5,8 @@ import { deviceList } from "../../guest/lower/device-rules";
 import { cgroupFiles } from "../../guest/lower/resources";
 import { BPF_DEVCG_ACC_MKNOD, BPF_DEVCG_ACC_READ, BPF_DEVCG_ACC_WRITE } from "../../linux/ebpf";
 import type { Resources } from "../../oci/resources";
-import { blockIoFiles } from "../host-block-io";
-import type { OwnCgroup } from "../host-cgroup";
+import { blockIoFiles } from "../cgroup/host-block-io";
+import type { OwnCgroup } from "../cgroup/host-cgroup";
 
 /** A file of a cgroup, and what to write to it; `optional`: it may not be there. */
 interface Limit {

@@ -10,21 +10,27 @@ import { listenForPackets } from "../../linux/unix-socket";
 import { type Bundle, loadBundle } from "../../oci/bundle";
 import type { NamespaceType } from "../../oci/namespaces";
 import type { Program } from "../../program/program";
-import { announce } from "../announce";
-import { checkConsole, keepsOnlcr } from "../console";
-import { passwdOf, withEnvironment } from "../environment";
-import { firstRecord } from "../first-record";
-import { runHooks } from "../hooks";
-import { type HostCgroupRequest, makeHostCgroup, ownCgroups, planHostCgroup, removeHostCgroup } from "../host-cgroup";
+import {
+  type HostCgroupRequest,
+  makeHostCgroup,
+  ownCgroups,
+  planHostCgroup,
+  removeHostCgroup,
+} from "../cgroup/host-cgroup";
+import { passwdOf, withEnvironment } from "../making/environment";
+import { runHooks } from "../making/hooks";
 import type { CreateOptions } from "../options";
-import { stateOf } from "../status";
+import { firstRecord } from "../record/first-record";
+import { stateOf } from "../record/status";
 import {
   type ContainerRecord,
   containerDirectory,
   makeContainerDirectory,
   removeContainerDirectory,
   writeRecord,
-} from "../store";
+} from "../record/store";
+import { announce } from "../shim/announce";
+import { checkConsole, keepsOnlcr } from "../shim/console";
 import { sendTerminal, sizedAsCaller } from "./console";
 import { setLimits } from "./limits";
 import { hasEarlyHooks, programsOnHost } from "./plan";

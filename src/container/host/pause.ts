@@ -1,9 +1,9 @@
 import { RunvError } from "../../base/error";
 import type { Status } from "../../oci/state";
-import { withLock } from "../lock";
-import { openContainer } from "../open-record";
 import type { ContainerOptions } from "../options";
-import { changeRecord } from "../store";
+import { withLock } from "../record/lock";
+import { openContainer } from "../record/open-record";
+import { changeRecord } from "../record/store";
 import { freeze } from "./cgroup";
 
 /** `runv pause` of a container on this host. @returns the exit code */

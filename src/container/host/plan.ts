@@ -10,7 +10,7 @@ import type { SharedSettings } from "../../guest/lower/settings";
 import type { Bundle } from "../../oci/bundle";
 import { isBind } from "../../oci/mounts";
 import { findNamespace, type NamespaceType } from "../../oci/namespaces";
-import type { OwnCgroup } from "../host-cgroup";
+import type { OwnCgroup } from "../cgroup/host-cgroup";
 import { hostGround } from "./ground";
 import type { GivenDescriptors } from "./process";
 

@@ -1,8 +1,8 @@
 import { RunvError } from "../../base/error";
 import { print } from "../../base/output";
-import { openContainer } from "../open-record";
 import type { PsOptions } from "../options";
 import { onlyProcesses } from "../ps-table";
+import { openContainer } from "../record/open-record";
 import { runHostPs } from "../run-ps";
 import { containerProcesses } from "./cgroup";
 

@@ -6,12 +6,12 @@ import { signalProcess } from "../../linux/processes";
 import { SIGKILL } from "../../linux/signals";
 import { connectForPackets } from "../../linux/unix-socket";
 import { explain } from "../../program/program";
-import { runHooks } from "../hooks";
-import { withLock } from "../lock";
-import { openContainer, wrongToStart } from "../open-record";
+import { runHooks } from "../making/hooks";
 import type { ContainerOptions } from "../options";
-import { stateOf } from "../status";
-import { type ContainerRecord, changeRecord, containerDirectory } from "../store";
+import { withLock } from "../record/lock";
+import { openContainer, wrongToStart } from "../record/open-record";
+import { stateOf } from "../record/status";
+import { type ContainerRecord, changeRecord, containerDirectory } from "../record/store";
 import { startSocket } from "./make";
 import { hearStart } from "./process";
 
