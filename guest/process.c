@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "agent.h"
+#include "namespaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,15 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Not all of these are in the headers of every libc. */
+/* Not in the headers of every libc. */
 #ifndef CLONE_PIDFD
 #define CLONE_PIDFD 0x00001000
-#endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-#ifndef CLONE_NEWCGROUP
-#define CLONE_NEWCGROUP 0x02000000
 #endif
 
 enum {
@@ -38,8 +33,6 @@ enum {
 	MAX_DESCRIPTORS = 8 * MAX_PROCESSES,
 	/* The largest word of a program, without its header. */
 	WORD_SIZE = 32 << 10,
-	NAMESPACES = CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-		     CLONE_NEWNET,
 	/* In /proc/PID/stat, from the kernel's linux/sched.h: cloned, and has not executed a program since. */
 	PF_FORKNOEXEC = 0x40,
 };

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "guest.h"
+#include "namespaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,21 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Not all of these are in the headers of every libc. */
+/* Not in the headers of every libc. */
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4
 #endif
-#ifndef CLONE_NEWTIME
-#define CLONE_NEWTIME 0x00000080
-#endif
-#ifndef CLONE_NEWCGROUP
-#define CLONE_NEWCGROUP 0x02000000
-#endif
-
-enum {
-	NAMESPACES = CLONE_NEWTIME | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |
-		     CLONE_NEWNET,
-};
 
 /* clone3(2)'s struct clone_args, in its first version. A sibling has the signal of the one who clones it. */
 struct clone_arguments {
