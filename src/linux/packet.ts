@@ -1,6 +1,7 @@
 /** Packets that come over a socket, and a descriptor that may come with one (unix(7), SCM_RIGHTS). */
 import { SCM_RIGHTS, SOL_SOCKET } from "./constants";
-import { addressOf, SystemError, syscall } from "./local";
+import { SystemError, syscall } from "./local";
+import { controlLength, messageHeader } from "./message-header";
 
 /** MSG_CMSG_CLOEXEC of sys/socket.h. */
 const MSG_CMSG_CLOEXEC = 0x4000_0000;
@@ -21,21 +22,12 @@ export interface Packet {
 export function receivePacket(socket: number, most: number): Packet {
   const data = new Uint8Array(most);
   const control = new DataView(new ArrayBuffer(controlSize));
-  const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(most)]);
-  const bytes = new Uint8Array(control.buffer);
-  // struct msghdr: name, its length, iovec, its count, control, its length, flags
-  const message = new BigUint64Array([
-    0n,
-    0n,
-    BigInt(addressOf(new Uint8Array(iovec.buffer))),
-    1n,
-    BigInt(addressOf(bytes)),
-    BigInt(controlSize),
-    0n,
-  ]);
-  const length = throughSignals(() => syscall("recvmsg", socket, new Uint8Array(message.buffer), MSG_CMSG_CLOEXEC));
+  const header = messageHeader(data, new Uint8Array(control.buffer));
+  const length = throughSignals(() => syscall("recvmsg", socket, new Uint8Array(header.buffer), MSG_CMSG_CLOEXEC));
   const passed =
-    message[5]! >= 20n && control.getInt32(8, true) === SOL_SOCKET && control.getInt32(12, true) === SCM_RIGHTS;
+    header[controlLength]! >= 20n &&
+    control.getInt32(8, true) === SOL_SOCKET &&
+    control.getInt32(12, true) === SCM_RIGHTS;
   return { data: data.subarray(0, length), descriptor: passed ? control.getInt32(16, true) : undefined };
 }
 

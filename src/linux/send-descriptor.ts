@@ -1,5 +1,6 @@
 import { SCM_RIGHTS, SOL_SOCKET } from "./constants";
-import { addressOf, syscall } from "./local";
+import { syscall } from "./local";
+import { messageHeader } from "./message-header";
 import { connectSocket } from "./unix-socket";
 
 /**
@@ -17,19 +18,9 @@ export function sendDescriptor(socketPath: string, fd: number, name: string): vo
 
 /** Sends bytes and descriptors over a connected unix socket. @returns how many bytes were taken @throws SystemError */
 export function sendWithDescriptors(socket: number, data: Uint8Array, fds: readonly number[]): number {
-  const iovec = new BigUint64Array([BigInt(addressOf(data)), BigInt(data.length)]);
   const control = controlMessage(fds);
-  // struct msghdr: name, its length, iovec, its count, control, its length, flags
-  const message = new BigUint64Array([
-    0n,
-    0n,
-    BigInt(addressOf(new Uint8Array(iovec.buffer))),
-    1n,
-    BigInt(addressOf(control)),
-    BigInt(control.length),
-    0n,
-  ]);
-  return syscall("sendmsg", socket, new Uint8Array(message.buffer), 0);
+  const header = messageHeader(data, control);
+  return syscall("sendmsg", socket, new Uint8Array(header.buffer), 0);
 }
 
 /** struct cmsghdr with descriptors: length, level, type, and the descriptors, padded to eight bytes. */
