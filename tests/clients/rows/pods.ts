@@ -105,7 +105,7 @@ const rows: readonly (readonly [string, string, (string | RegExp)?, Partial<Row>
   ],
   [
     "pod create --network none, --hostname, --add-host, --dns",
-    "pod --network none --hostname box 2>&1; member one busybox sleep 1000; p exec $N-one sh -c 'hostname; ls /sys/class/net'; podman pod rm -f -t 0 $N >/dev/null; pod --add-host db:10.1.2.3 --dns 10.9.9.9; member one busybox sleep 1000; p exec $N-one sh -c 'grep db /etc/hosts; grep nameserver /etc/resolv.conf'",
+    "pod --network none --hostname box 2>&1; member one busybox sleep 1000; p exec $N-one sh -c 'hostname; ls /sys/class/net'; podman pod rm -f -t 0 $N >/dev/null; pod --add-host db:10.1.2.3 --dns 10.9.9.9; member one busybox sleep 1000; p exec $N-one sh -c 'grep -w db /etc/hosts; grep nameserver /etc/resolv.conf'",
     "box\nlo\n10.1.2.3\tdb\nnameserver 10.9.9.9",
   ],
   [

@@ -41,7 +41,7 @@ export const swarm: Table = {
     [
       "stack deploy",
       `${runtime} printf 'version: "3.3"\\nservices:\\n  db: {image: busybox, stop_grace_period: 0s, hostname: data, command: nc -ll -p 80 -e hostname, deploy: {endpoint_mode: dnsrr}}\\n  app: {image: busybox, stop_grace_period: 0s, command: sleep 1000}\\n' > /tmp/$N; docker stack deploy --resolve-image never -c /tmp/$N $N ${quiet}; rm /tmp/$N
-      hears() { docker exec $(docker ps -q --filter name=$N\\_app. | head -1) nc -w 2 db 80; }; said hears; docker stack rm $N ${quiet}; eventually sh -c 'test -z "$(/usr/bin/docker ps -q --filter name='$N'_)"'`,
+      hears() { docker exec $(docker ps -q --filter name=$N\\_app. | head -1) nc -w 2 db 80; }; said hears; removed() { docker stack rm $N >/dev/null 2>&1; }; eventually removed; eventually sh -c 'test -z "$(/usr/bin/docker ps -q --filter name='$N'_)"'`,
       "data",
     ],
     [
