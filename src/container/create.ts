@@ -100,7 +100,7 @@ async function createWith(
     config,
     rootfs: isDisk ? diskPath(id) : guestRootfs(id),
     inherited: isDisk ? [] : trees.find(isRoot)!.inherited,
-    sources: sourcesOf(id, trees),
+    sources: sourcesOf(id, bundle, trees),
     onlcr: keepsOnlcr(how.detach),
     credit: outputCredit,
     absent: isDisk ? undefined : absentCommands(bundle),

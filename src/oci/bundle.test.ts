@@ -49,6 +49,16 @@ test("a symbolic link to the root file system is followed", () => {
   expect(loadBundle(directory).rootfs).toBe(join(directory, "rootfs"));
 });
 
+test("a destination may have the host's path of the root before it, as with runc", () => {
+  const directory = bundle();
+  const rootfs = join(directory, "rootfs");
+  const destinations = [`${rootfs}/a/b`, rootfs, `${rootfs}2/a`, "/a"];
+  const mounts = destinations.map((destination) => ({ destination, type: "tmpfs" }));
+  writeFileSync(join(directory, "config.json"), configWith("rootfs", { mounts }));
+  const { config } = loadBundle(directory);
+  expect(config.mounts.map(({ destination }) => destination)).toEqual(["/a/b", "/", `${rootfs}2/a`, "/a"]);
+});
+
 test("what is missing is named", () => {
   expect(refusal(() => loadBundle(join(scratch, "none")))).toEqual([
     "BUNDLE_INVALID",

@@ -3,6 +3,7 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
+import { isWithin } from "../base/is-within";
 import { type Config, readConfig } from "./config";
 import { parseJson } from "./json";
 import { readDocument } from "./mismatch";
@@ -33,7 +34,20 @@ export function loadBundle(directory: string, assert = assertSupported): Bundle 
   assert(config);
   const path = resolve(bundle, config.root.path);
   requireDirectory(path, `root.path: root file system ${path}`);
-  return { bundle, config, rootfs: realpathSync(path) };
+  const found: Bundle = { bundle, config, rootfs: realpathSync(path) };
+  // runc takes a destination that begins with the host's path of the root for one below it.
+  for (const mount of config.mounts) mount.destination = pathInRoot(found, mount.destination) ?? mount.destination;
+  return found;
+}
+
+/**
+ * What the container calls a path of the host that, by its letters, lies in the root file system.
+ * @returns an absolute path; undefined for any other, and where the root is the host's
+ */
+export function pathInRoot({ bundle, config, rootfs }: Bundle, path: string): string | undefined {
+  const absolute = resolve(bundle, path);
+  const root = [rootfs, resolve(bundle, config.root.path)].find((root) => isWithin(absolute, root));
+  return root === undefined || root === "/" ? undefined : absolute.slice(root.length) || "/";
 }
 
 /**

@@ -5,12 +5,12 @@ import { RunvError } from "../../base/error";
 import { fileProblem } from "../../base/file-problem";
 import type { BoundSource } from "../../guest/lower/bind";
 import { type ContainerPrograms, lowerContainer } from "../../guest/lower/container";
-import { sortMountOptions } from "../../guest/lower/mount-flags";
 import type { SharedSettings } from "../../guest/lower/settings";
 import type { Bundle } from "../../oci/bundle";
 import { isBind } from "../../oci/mounts";
-import { findNamespace, type NamespaceType } from "../../oci/namespaces";
+import type { NamespaceType } from "../../oci/namespaces";
 import type { OwnCgroup } from "../cgroup/host-cgroup";
+import { sourceInRoot, takenBackOf } from "../making/earlier-mounts";
 import { hostGround } from "./ground";
 import type { GivenDescriptors } from "./process";
 
@@ -56,20 +56,20 @@ export function hasEarlyHooks({ config: { hooks } }: Bundle): boolean {
   return hooks.prestart.length + hooks.createRuntime.length > 0;
 }
 
-/** What a mount has of its source's mount, taken back: as with runc, where it has such options of its own, but for `ro`. */
-const takenBack = ["suid", "dev", "exec", "symfollow"];
-
 /** For each bind mount what is mounted, which by itself has the options of its source's mount: a user namespace cannot have it without. */
-function sourcesOf({ bundle, config }: Bundle): Map<number, BoundSource> {
-  const inUserNamespace = findNamespace(config.linux.namespaces, "user") !== undefined;
+function sourcesOf(loaded: Bundle): Map<number, BoundSource> {
+  const { bundle, config } = loaded;
   const sources = new Map<number, BoundSource>();
   for (const [index, mount] of config.mounts.entries()) {
     if (!isBind(mount)) continue;
+    const made = sourceInRoot(loaded, index);
+    if (made !== undefined) {
+      sources.set(index, made);
+      continue;
+    }
     const path = resolve(bundle, mount.source ?? "");
-    const { set, clear } = sortMountOptions(mount.options).attributes;
-    const inherited = inUserNamespace || (set === 0 && clear === 0) ? [] : takenBack;
     try {
-      sources.set(index, { path, directory: statSync(path).isDirectory(), inherited });
+      sources.set(index, { path, directory: statSync(path).isDirectory(), inherited: takenBackOf(loaded, index) });
     } catch (cause) {
       throw new RunvError("MOUNT_SOURCE", `mounts[${index}].source: ${path}: ${fileProblem(cause)}`, { cause });
     }

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
+import { isWithin } from "../../base/is-within";
 import { candidatesOf } from "../../guest/lower/command";
 import { openBeneath } from "../../linux/beneath";
 import { O_CLOEXEC, O_DIRECTORY, O_PATH } from "../../linux/constants";
@@ -37,10 +38,6 @@ export function absentCommands({ config, rootfs }: Bundle): ReadonlySet<string> 
   } finally {
     closeSync(root);
   }
-}
-
-function isWithin(path: string, directory: string): boolean {
-  return path === directory || directory === "/" || path.startsWith(`${directory}/`);
 }
 
 /** What is at a path in a root: unknown where the way leads over symbolic links. */

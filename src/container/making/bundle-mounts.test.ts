@@ -21,13 +21,14 @@ afterAll(() => {
 function trees(...sources: string[]) {
   const config = readConfig(parseJson(formatDefaultConfig(), "config.json"));
   config.mounts = sources.map((source) => ({ destination: "/mnt", source, options: ["rbind"] }));
-  const all = openTrees("c1", { bundle: directory, config, rootfs: directory });
+  const bundle = { bundle: directory, config, rootfs: directory };
+  const all = openTrees("c1", bundle);
   opened.push(...all);
-  return all;
+  return { bundle, all };
 }
 
 test("the root file system, and each bind mount by its index, relative to the bundle", () => {
-  const all = trees("data", `${directory}/file`);
+  const { bundle, all } = trees("data", `${directory}/file`);
   expect(all.map(({ source, path, directory }) => [source, path, directory])).toEqual([
     [directory, "c1/rootfs", true],
     [`${directory}/data`, "c1/0", true],
@@ -35,7 +36,7 @@ test("the root file system, and each bind mount by its index, relative to the bu
   ]);
   // What it inherits is /tmp's: nothing, or what a tmpfs is mounted with.
   const inherited = all.at(-1)!.inherited;
-  expect(sourcesOf("c1", all).get(1)).toEqual({ path: "/run/share/c1/1", directory: false, inherited });
+  expect(sourcesOf("c1", bundle, all).get(1)).toEqual({ path: "/run/share/c1/1", directory: false, inherited });
 });
 
 test("a source that is missing, and one whose other end is a process of this kernel, are refused", () => {

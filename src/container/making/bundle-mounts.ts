@@ -26,6 +26,7 @@ import { type IdMap, idMapNamespace, mapIds } from "../../share/id-map";
 import { detachedOverlay } from "../../share/overlay";
 import { openTree, type TreeAttributes, unchanged } from "../../share/tree";
 import type { RootView } from "../shim/root-view";
+import { sourceInRoot } from "./earlier-mounts";
 import { sharedMemory } from "./shared-memory";
 
 /**
@@ -99,6 +100,7 @@ export function openMounts(id: string, bundle: Bundle): SharedTree[] {
   try {
     const mountinfo = readMountInfo();
     for (const [index, mount] of bundle.config.mounts.entries()) {
+      if (sourceInRoot(bundle, index) !== undefined) continue;
       if (isBind(mount)) trees.push(boundTree(id, bundle, index, mountinfo));
       else if (mount.type === "overlay") trees.push(overlayTree(id, mount, index));
     }
@@ -224,9 +226,14 @@ function onHost(options: readonly string[]): TreeAttributes {
 }
 
 /** For each bind mount, by its index in config.json, where the guest finds its source. */
-export function sourcesOf(id: string, trees: readonly SharedTree[]): Map<number, BoundSource> {
+export function sourcesOf(id: string, bundle: Bundle, trees: readonly SharedTree[]): Map<number, BoundSource> {
   const mounts = trees.filter((tree) => !isRoot(tree));
-  return new Map(mounts.map((tree) => [Number(tree.path.slice(id.length + 1)), boundSource(tree)]));
+  const sources = new Map(mounts.map((tree) => [Number(tree.path.slice(id.length + 1)), boundSource(tree)]));
+  for (const index of bundle.config.mounts.keys()) {
+    const made = sourceInRoot(bundle, index);
+    if (made !== undefined) sources.set(index, made);
+  }
+  return sources;
 }
 
 /** What is mounted in a directory of the host is one with it on the share; in the guest it is a mount again. */

@@ -1,5 +1,14 @@
 /** Bind mounts: of what the share holds, and of the machine's own. */
-import { AT_FDCWD, AT_RECURSIVE, O_PATH, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } from "../../linux/constants";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_RECURSIVE,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  OPEN_TREE_CLOEXEC,
+  OPEN_TREE_CLONE,
+} from "../../linux/constants";
 import type { MountBelow } from "../../linux/mounts";
 import type { Mount } from "../../oci/mounts";
 import type { Assembler, Label, Register } from "../../program/assembler";
@@ -11,7 +20,10 @@ import { directoryInRoot, fileInRoot, openInRoot } from "./root";
 /** Where the source of a bind mount is in the guest. */
 export interface BoundSource {
   path: string;
-  directory: boolean;
+  /** Of what is in the root: undefined. It is seen when it is there. */
+  directory?: boolean;
+  /** It is a path in the container's root, where an earlier mount has made it. */
+  inRoot?: true;
   /** Options of the host's mount that the bind mount has, too, unless its own say otherwise: `nosuid`. */
   inherited?: readonly string[];
   /** What is mounted below it on the host, where the bind mount takes that along: it is to be a mount of its own here too. */
@@ -28,6 +40,10 @@ export function takeSources(
 ): Map<number, BoundSource> {
   const taken = new Map<number, BoundSource>();
   for (const [index, source] of sources) {
+    if (source.inRoot) {
+      taken.set(index, source);
+      continue;
+    }
     const mount = mounts[index]!;
     p.doing(`mount ${mount.source} on ${mount.destination}`);
     taken.set(index, { ...source, trees: takeTrees(p, source, sortMountOptions(mount.options).recursive) });
@@ -43,6 +59,10 @@ export function lowerBind(
   options: MountOptions,
   source: BoundSource,
 ): void {
+  if (source.inRoot) {
+    bindInRoot(p, root, path, options, source.path);
+    return;
+  }
   const { top, below } = source.trees ?? takeTrees(p, source, options.recursive);
   const target = source.directory ? directoryInRoot(p, root, path) : fileInRoot(p, root, path);
   attach(p, top, target, options, () => {
@@ -50,13 +70,34 @@ export function lowerBind(
   });
 }
 
+/** Mounts what an earlier mount has put into the root, or holds, on another place there. */
+function bindInRoot(p: Assembler, root: Register, path: string, options: MountOptions, from: string): void {
+  const [file, found] = [p.label(), p.label()];
+  const place = openInRoot(p, root, from, O_PATH);
+  const tree = p.value("open_tree", [place, p.text(""), cloned(options.recursive) | AT_EMPTY_PATH]);
+  p.syscall("close", [place]);
+  // Of a file there is no ".".
+  const directory = [tree, p.text("."), O_PATH | O_DIRECTORY | O_CLOEXEC] as const;
+  p.syscall("openat", directory, { into: place, accept: ["ENOTDIR"], otherwise: file });
+  p.syscall("close", [place]);
+  const target = directoryInRoot(p, root, path);
+  p.jump(found);
+  p.place(file);
+  const asFile = fileInRoot(p, root, path);
+  p.set(target, asFile);
+  p.place(found);
+  p.release(place, asFile);
+  attach(p, tree, target, options);
+}
+
+const cloned = (recursive: boolean): number => OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
+
 function takeTrees(p: Assembler, { path, below = [] }: BoundSource, recursive: boolean) {
   return { top: openTree(p, path, recursive), below: below.map((mount) => openTreeBelow(p, `${path}/${mount.path}`)) };
 }
 
 function openTree(p: Assembler, path: string, recursive: boolean): Register {
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  return p.value("open_tree", [AT_FDCWD, p.text(path), flags]);
+  return p.value("open_tree", [AT_FDCWD, p.text(path), cloned(recursive)]);
 }
 
 /** What is hidden by another mount, or that nobody may see, is left out. */
