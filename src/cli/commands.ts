@@ -79,11 +79,17 @@ const table: Readonly<Record<string, Load>> = {
     ),
   update: async () =>
     (await import("./update")).update(
-      ofMachines("update", async () => (await import("../container/update")).updateContainer),
+      byRecord(
+        async () => (await import("../container/update")).updateContainer,
+        async () => (await import("../container/host/update")).updateOnHost,
+      ),
     ),
   events: async () =>
     (await import("./events")).events(
-      ofMachines("events", async () => (await import("../container/events")).showEvents),
+      byRecord(
+        async () => (await import("../container/events")).showEvents,
+        async () => (await import("../container/host/events")).showHostEvents,
+      ),
     ),
   console: async () =>
     (await import("./console")).consoleLog(

@@ -1,16 +1,12 @@
 import { messageOf, RunvError } from "../base/error";
-import { stringifyExactly } from "../base/exact-json";
 import { log } from "../base/log";
-import { print } from "../base/output";
 import { decodeCgroupFiles, readCgroupFiles } from "../guest/cgroup-files";
 import { followMemory } from "../guest/watch-memory";
 import type { SandboxClient } from "../sandbox/client";
+import { openLiving, printEvent, timerInterval } from "./event-line";
 import type { EventsOptions } from "./options";
-import { connected, initOf, openContainer, withSandbox } from "./record/open";
+import { connected, initOf, withSandbox } from "./record/open";
 import { statFiles, statsOf } from "./stats";
-
-/** In milliseconds; a longer one would fire at once. */
-const longestTimer = 2 ** 31 - 1;
 
 /**
  * `runv events`: what the container uses, once or at an interval, and when it is out of memory, a line of JSON for each. Without
@@ -18,14 +14,11 @@ const longestTimer = 2 ** 31 - 1;
  * @returns the exit code
  */
 export async function showEvents({ global, id, stats, intervalMs }: EventsOptions): Promise<number> {
-  const { record, status } = openContainer(global.root, id);
-  if (status === "stopped" || status === "creating") {
-    throw new RunvError("CONTAINER_NOT_RUNNING", `container with id ${id} is not running`);
-  }
+  const record = openLiving(global.root, id);
   const program = readCgroupFiles(id, initOf(record), statFiles);
   const printStats = async (client: SandboxClient) => {
     const files = decodeCgroupFiles(await client.guest.call(program), statFiles);
-    printEvent({ type: "stats", id, data: statsOf(files) });
+    printEvent("stats", id, statsOf(files));
   };
   if (stats) await withSandbox(global.root, record, printStats);
   else await connected(global.root, record, (client) => follow(id, client, intervalMs, () => printStats(client)));
@@ -39,17 +32,14 @@ async function follow(
   printStats: () => Promise<void>,
 ): Promise<void> {
   let ended = false;
-  const timer = setInterval(
-    () => {
-      printStats().catch((error: unknown) => {
-        if (!ended) log.error(messageOf(error));
-      });
-    },
-    Math.min(intervalMs, longestTimer),
-  );
+  const timer = setInterval(() => {
+    printStats().catch((error: unknown) => {
+      if (!ended) log.error(messageOf(error));
+    });
+  }, timerInterval(intervalMs));
   let before: number | undefined;
   const count = (kills: number) => {
-    if (before !== undefined) printEvent({ type: "oom", id });
+    if (before !== undefined) printEvent("oom", id);
     before = kills;
   };
   try {
@@ -61,8 +51,4 @@ async function follow(
     ended = true;
     clearInterval(timer);
   }
-}
-
-function printEvent(event: unknown): void {
-  print(`${stringifyExactly(event)}\n`);
 }

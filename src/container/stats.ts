@@ -3,6 +3,7 @@
  * cgroup v2, translated as runc does on such a machine.
  */
 import { networkFile } from "../guest/cgroup-files";
+import { entry, type Files, interfaces, keys, number, numbersOf, withoutZeros } from "./stat-values";
 
 /** Sizes of huge pages on the architectures that there are; a guest has some of them. */
 const pageSizes = ["64KB", "2MB", "32MB", "1GB"];
@@ -23,12 +24,7 @@ export const statFiles: readonly string[] = [
   networkFile,
 ];
 
-type Files = ReadonlyMap<string, string>;
-type Entry = Record<string, bigint>;
-
 const unlimited = 2n ** 64n - 1n;
-/** Nothing that a guest says becomes a number of more than 64 bits. */
-const number = (text: string | undefined): bigint => (/^\d{1,20}$/.test(text ?? "") ? BigInt(text!) : 0n);
 
 /** The field `data` of runc's event. */
 export function statsOf(files: Files): Record<string, unknown> {
@@ -78,15 +74,6 @@ function cpuset(files: Files): unknown {
   };
 }
 
-/** `0-2,4` as numbers. */
-function numbersOf(list: string): number[] {
-  return list.split(",").flatMap((range) => {
-    const [first, last = first] = range.split("-").map(Number);
-    if (range === "" || !(last! - first! < 4096)) return [];
-    return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index);
-  });
-}
-
 function memory(files: Files): unknown {
   const stat = keys(files.get("memory.stat"));
   const events = keys(files.get("memory.events"));
@@ -107,10 +94,6 @@ function memory(files: Files): unknown {
     kernelTCP: none,
     ...(stat.size > 0 && { raw: Object.fromEntries([...stat].sort().map(([key, text]) => [key, number(text)])) }),
   };
-}
-
-function entry({ limit, usage, max, failcnt }: Record<"limit" | "usage" | "max" | "failcnt", bigint>): Entry {
-  return { limit: limit!, ...withoutZeros({ usage: usage!, max: max! }), failcnt: failcnt! };
 }
 
 /** The tables of version 1 that have an equivalent. */
@@ -144,21 +127,6 @@ function hugetlb(files: Files): unknown {
   return Object.fromEntries(sizes.map((size) => [size, of(size)]));
 }
 
-/** The columns of /proc/net/dev (proc(5)) that are shown, by their place. */
-const columns = { Bytes: 0, Packets: 1, Errors: 2, Dropped: 3 } as const;
-
-/** All but the loopback interface; null when there are none, as Go writes an empty list. */
-function interfaces(table = ""): unknown {
-  const rows = [...table.matchAll(/^ *([^\s:]{1,15}): *([\d ]+)$/gm)].filter(([, name]) => name !== "lo");
-  if (rows.length === 0) return null;
-  return rows.map(([, name, numbers]) => {
-    const all = numbers!.trim().split(/ +/);
-    const half = (prefix: string, from: number) =>
-      Object.entries(columns).map(([column, index]) => [`${prefix}${column}`, number(all[from + index])]);
-    return { Name: name, ...Object.fromEntries([...half("Rx", 0), ...half("Tx", 8)]) };
-  });
-}
-
 /** A file with one number; "max" is the largest there is. */
 function value(files: Files, name: string): bigint {
   const text = files.get(name)?.trim();
@@ -166,13 +134,3 @@ function value(files: Files, name: string): bigint {
 }
 
 const limitOrNone = (limit: bigint): bigint => (limit === unlimited ? 0n : limit);
-
-/** A file with a name and a number on each line. */
-function keys(text = ""): Map<string, string> {
-  return new Map([...text.matchAll(/^(\w{1,64}) (\d{1,20})$/gm)].map(([, key, value]) => [key!, value!]));
-}
-
-/** Go's `omitempty`. */
-function withoutZeros(entry: Entry): Entry {
-  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== 0n));
-}

@@ -3,10 +3,12 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { deviceList } from "../../guest/lower/device-rules";
 import { cgroupFiles } from "../../guest/lower/resources";
+import type { Hierarchy } from "../../linux/cgroups";
 import { BPF_DEVCG_ACC_MKNOD, BPF_DEVCG_ACC_READ, BPF_DEVCG_ACC_WRITE } from "../../linux/ebpf";
 import type { Resources } from "../../oci/resources";
 import { blockIoFiles } from "../cgroup/host-block-io";
 import type { OwnCgroup } from "../cgroup/host-cgroup";
+import { writeQuietly } from "../cgroup/host-limits";
 
 /** A file of a cgroup, and what to write to it; `optional`: it may not be there. */
 interface Limit {
@@ -15,21 +17,44 @@ interface Limit {
   optional?: boolean;
 }
 
-/** Sets the limits, and in version 1 the devices. @throws RunvError CGROUP, CONFIG_INVALID, CONFIG_UNSUPPORTED */
-export function setLimits(cgroups: readonly OwnCgroup[], resources: Resources | undefined): void {
+/** Sets the devices that may be used, where that is done by files: in version 1. @throws RunvError CGROUP */
+export function setDevices(cgroups: readonly OwnCgroup[], resources: Resources | undefined): void {
   for (const { hierarchy, directory } of cgroups) {
-    const has = (controller: string) => hierarchy.controllers.includes(controller);
-    if (hierarchy.version === 2) {
-      if (resources !== undefined) for (const limit of unifiedLimits(resources)) write(directory, limit);
-      continue;
-    }
-    if (has("devices")) for (const limit of legacyDevices(resources)) write(directory, limit);
-    if (resources === undefined) continue;
-    for (const [controller, limits] of Object.entries(legacyLimits(resources, directory))) {
-      if (has(controller)) for (const limit of limits) write(directory, limit);
-    }
+    if (!hierarchy.controllers.includes("devices")) continue;
+    for (const limit of legacyDevices(resources)) write(directory, limit);
   }
-  if (resources !== undefined) requireControllers(cgroups, resources);
+}
+
+/**
+ * Sets the limits: all of them or none.
+ * @returns a function that puts back what was there
+ * @throws RunvError CGROUP, CONFIG_INVALID, CONFIG_UNSUPPORTED
+ */
+export function setLimits(cgroups: readonly OwnCgroup[], resources: Resources): () => void {
+  const undo: (() => void)[] = [];
+  const putBack = () => {
+    for (const step of undo.splice(0).reverse()) step();
+  };
+  try {
+    for (const { hierarchy, directory } of cgroups) {
+      for (const limit of limitsIn(hierarchy, directory, resources)) {
+        const before = read(`${directory}/${limit.file}`);
+        write(directory, limit);
+        if (before !== undefined) undo.push(() => writeQuietly(`${directory}/${limit.file}`, before));
+      }
+    }
+    requireControllers(cgroups, resources);
+  } catch (error) {
+    putBack();
+    throw error;
+  }
+  return putBack;
+}
+
+function limitsIn({ version, controllers }: Hierarchy, directory: string, resources: Resources): Limit[] {
+  if (version === 2) return unifiedLimits(resources);
+  const byController = Object.entries(legacyLimits(resources, directory));
+  return byController.flatMap(([controller, limits]) => (controllers.includes(controller) ? limits : []));
 }
 
 function unifiedLimits(resources: Resources): Limit[] {

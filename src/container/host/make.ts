@@ -32,7 +32,7 @@ import {
 import { announce } from "../shim/announce";
 import { checkConsole, keepsOnlcr } from "../shim/console";
 import { sendTerminal, sizedAsCaller } from "./console";
-import { setLimits } from "./limits";
+import { setDevices, setLimits } from "./limits";
 import { hasEarlyHooks, programsOnHost } from "./plan";
 import { requirePreserved } from "./preserved";
 import { GivenDescriptors, HostProcess } from "./process";
@@ -100,7 +100,9 @@ class Making {
     writeRecord(root, record);
     this.#undo.push(() => removeHostCgroup(cgroup));
     makeHostCgroup(request);
-    setLimits(ownCgroups(request), config.linux.resources);
+    const { resources } = config.linux;
+    setDevices(ownCgroups(request), resources);
+    if (resources !== undefined) setLimits(ownCgroups(request), resources);
     const { process, outer } = await this.#startProcess(record);
     record = { ...record, shim: process.identity };
     writeRecord(root, record);

@@ -5,6 +5,7 @@ import { refusedOptions } from "../../oci/mount-options";
 import { isIdMapped } from "../../oci/mounts";
 import { findNamespace } from "../../oci/namespaces";
 import type { Process } from "../../oci/process";
+import type { Resources } from "../../oci/resources";
 import type { CreateOptions, ExecOptions } from "../options";
 
 /** @throws RunvError UNSUPPORTED, USAGE */
@@ -51,7 +52,7 @@ export function assertHostSupports({ mounts, linux, process }: Config): void {
     }
   }
   assertHostProcess(process, "process");
-  const { seccomp, resources = undefined, namespaces } = linux;
+  const { seccomp, namespaces } = linux;
   const notify = "SCMP_ACT_NOTIFY is not supported by the driver host yet";
   if (seccomp?.defaultAction === "SCMP_ACT_NOTIFY") unsupported("linux.seccomp.defaultAction", notify);
   const rule = seccomp?.syscalls.findIndex(({ action }) => action === "SCMP_ACT_NOTIFY") ?? -1;
@@ -71,11 +72,16 @@ export function assertHostSupports({ mounts, linux, process }: Config): void {
       `joining a ${type} namespace is not supported by the driver host yet`,
     );
   }
-  if (resources?.cpu?.realtimeRuntime) unsupported("linux.resources.cpu.realtimeRuntime", notYet);
-  if (resources?.cpu?.realtimePeriod) unsupported("linux.resources.cpu.realtimePeriod", notYet);
-  if (resources?.network?.classID) unsupported("linux.resources.network.classID", notYet);
-  if ((resources?.network?.priorities ?? []).length > 0) unsupported("linux.resources.network.priorities", notYet);
-  if (Object.keys(resources?.rdma ?? {}).length > 0) unsupported("linux.resources.rdma", notYet);
+  if (linux.resources !== undefined) assertHostResources(linux.resources, "linux.resources");
+}
+
+/** Of limits. @param where the path of their field @throws RunvError CONFIG_UNSUPPORTED */
+export function assertHostResources({ cpu, network, rdma }: Resources, where: string): void {
+  if (cpu?.realtimeRuntime) unsupported(`${where}.cpu.realtimeRuntime`, notYet);
+  if (cpu?.realtimePeriod) unsupported(`${where}.cpu.realtimePeriod`, notYet);
+  if (network?.classID) unsupported(`${where}.network.classID`, notYet);
+  if ((network?.priorities ?? []).length > 0) unsupported(`${where}.network.priorities`, notYet);
+  if (Object.keys(rdma ?? {}).length > 0) unsupported(`${where}.rdma`, notYet);
 }
 
 /** Of a process. @param where the path of its field @throws RunvError CONFIG_UNSUPPORTED */
