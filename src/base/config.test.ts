@@ -4,9 +4,10 @@ import { parseConfig, readConfig } from "./config";
 const parse = (text: string) => parseConfig(text, "config.toml");
 
 test("the keys", () => {
-  expect(parse('kernel = "/k"\ndefault_cpus = 2\ndriver = "tcg"')).toEqual({
+  expect(parse('kernel = "/k"\ndefault_cpus = 2\ndriver = "tcg"\nallow_annotations = ["a"]')).toEqual({
     kernel: "/k",
     default_cpus: 2,
+    allow_annotations: ["a"],
     driver: "tcg",
     driverOptions: {},
   });
@@ -28,6 +29,8 @@ test.each([
   ["default_cpus = 1.5", "config.toml: default_cpus: must be a whole number above 0"],
   ['default_memory = "128"', "config.toml: default_memory: must be a whole number above 0"],
   ["kernel = 1", "config.toml: kernel: must be a text in quotes"],
+  ['allow_annotations = "org.runv.driver"', "config.toml: allow_annotations: must be a list of texts in quotes"],
+  ["allow_annotations = [1]", "config.toml: allow_annotations: must be a list of texts in quotes"],
   ['kernel = "vmlinux"', "config.toml: kernel: must be an absolute path"],
   ["kernel = \n", "config.toml: TOML Parse error"],
 ])("refuses %p", (text, message) => {

@@ -7,7 +7,7 @@ import { messageOf, RunvError } from "./error";
 
 const defaultConfigFile = "/etc/runv/config.toml";
 
-/** `path`: an absolute path. `number`: a whole number; `count`: of at least one. */
+/** `path`: an absolute path. `texts`: a list. `number`: a whole number; `count`: of at least one. */
 const keys = {
   kernel: "path",
   initrd: "path",
@@ -22,13 +22,23 @@ const keys = {
   default_cpus: "count",
   default_memory: "count",
   start_timeout: "count",
+  allow_annotations: "texts",
 } as const;
 
 type Key = keyof typeof keys;
-type Kind = "path" | "text" | "number" | "count";
+type Kind = "path" | "text" | "texts" | "number" | "count";
+
+/** What a value of each kind is here. */
+interface Values {
+  path: string;
+  text: string;
+  texts: readonly string[];
+  number: number;
+  count: number;
+}
 
 /** `default_memory`, `templates_size` and `pool_reserve` are in MiB, `start_timeout` and `template_idle` in seconds. */
-export type Config = { [K in Key]?: (typeof keys)[K] extends "count" | "number" ? number : string } & {
+export type Config = { [K in Key]?: Values[(typeof keys)[K]] } & {
   /** What is said of the drivers' keys. */
   driverOptions: Readonly<Record<string, string>>;
 };
@@ -79,6 +89,10 @@ function problemOf(kind: Kind, value: unknown): string | undefined {
     const least = kind === "count" ? 1 : 0;
     if (Number.isSafeInteger(value) && (value as number) >= least) return undefined;
     return least === 1 ? "must be a whole number above 0" : "must be a whole number";
+  }
+  if (kind === "texts") {
+    const all = Array.isArray(value) && value.every((item) => typeof item === "string" && item !== "");
+    return all ? undefined : "must be a list of texts in quotes";
   }
   if (typeof value !== "string" || value === "") return "must be a text in quotes";
   return kind === "path" && !value.startsWith("/") ? "must be an absolute path" : undefined;

@@ -5,7 +5,8 @@ import { RunvError } from "../base/error";
 import { hostDriver } from "../base/host-driver";
 import { isObject } from "../base/is-object";
 import type { GlobalOptions } from "../base/settings";
-import { driverSettings } from "../hypervisor";
+import { withAnnotations } from "../container/making/annotations";
+import { driverKeys } from "../hypervisor";
 import type { Perform } from "./container";
 
 interface OfContainer {
@@ -15,12 +16,26 @@ interface OfContainer {
 
 type Load<Options> = () => Promise<Perform<Options>>;
 
-/** For a container that is yet to be made: what the command line says, else config.toml. */
-export function byChoice<Options extends OfContainer>(
-  inMachine: Load<Options>,
-  onHost: Load<Options>,
-): Perform<Options> {
-  return async (options) => (await (chosenDriver(options.global) === hostDriver ? onHost : inMachine)())(options);
+interface OfBundle extends OfContainer {
+  bundle: string;
+}
+
+/** For a container that is yet to be made: what the command line says, else its annotation, else config.toml. */
+export function byChoice<Options extends OfBundle>(inMachine: Load<Options>, onHost: Load<Options>): Perform<Options> {
+  return async (options) => (await (chosenDriver(annotated(options)) === hostDriver ? onHost : inMachine)())(options);
+}
+
+/** With what the bundle's annotations say. A bundle that cannot be read is the command's to report. */
+function annotated({ global, bundle }: OfBundle): GlobalOptions {
+  try {
+    const text = readFileSync(`${bundle}/config.json`, "utf8");
+    // Nearly none has one, and a start has no time to read it twice.
+    if (!text.includes("org.runv.driver")) return global;
+    const config: { annotations?: Record<string, string> } = JSON.parse(text);
+    return withAnnotations(global, config.annotations ?? {});
+  } catch {
+    return global;
+  }
 }
 
 /** For a container that there is: what it was made on. */
@@ -42,7 +57,7 @@ export function ofMachines<Options extends OfContainer>(what: string, inMachine:
 
 /** The driver that the command line asks for, else config.toml. */
 export function chosenDriver({ driver }: GlobalOptions): string | undefined {
-  return driver ?? readConfig(Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]))).driver;
+  return driver ?? readConfig(driverKeys).driver;
 }
 
 /** Looks at no more than that: the command reads the record itself, and says what is wrong with it. */

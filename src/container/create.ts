@@ -8,6 +8,7 @@ import type { Config } from "../oci/config";
 import { settings as vmSettings } from "../sandbox/settings";
 import { EarlyMonitor } from "../sandbox/start-monitor";
 import { absentCommands } from "./making/absent-commands";
+import { withAnnotations } from "./making/annotations";
 import { assertSame, forItsArchitecture } from "./making/architecture";
 import {
   closeTrees,
@@ -53,7 +54,7 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   const bundle = { ...loaded, config: inOneHierarchy(loaded.config) };
   assertMemoryPolicy(bundle.config.linux);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
-  const vm = vmSettings(forItsArchitecture(options.global, bundle));
+  const vm = vmSettings(forItsArchitecture(withAnnotations(options.global, bundle.config.annotations), bundle));
   const pod = findPod(options.global.root, bundle.config.linux.namespaces);
   // A pool that is there has one.
   const early = pod === undefined && !existsSync(vm.pool.directory) ? new EarlyMonitor() : undefined;

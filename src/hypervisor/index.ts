@@ -19,6 +19,9 @@ export function drivers(options: DriverOptions = {}): readonly Driver[] {
 /** What can be chosen for them. */
 export const driverSettings: readonly DriverSetting[] = families.flatMap(({ settings }) => settings);
 
+/** Their keys in config.toml, and what each holds. */
+export const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
+
 /**
  * Finds the driver for `--driver`.
  * @param name the name of a driver, or "auto"

@@ -2,12 +2,11 @@
 import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
-import { driverSettings } from "../hypervisor";
+import { driverKeys } from "../hypervisor";
 import { imageBeside, usualImage } from "../image/paths";
 import { type Architecture, architecture, architectureWords } from "../linux/syscalls";
 import { defaultMemoryMiB, memorySource } from "./default-memory";
 
-const driverKeys = Object.fromEntries(driverSettings.map(({ key, kind }) => [key, kind]));
 const defaultTemplates = "/var/lib/runv/templates";
 const defaultBranches = "/var/lib/runv/branches";
 const defaultTemplatesMiB = 2048;

@@ -4,6 +4,7 @@ import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, statSync,
 import { join } from "node:path";
 import { identityOf } from "../../src/linux/identity";
 import { signalProcess } from "../../src/linux/processes";
+import type { Config } from "../support/bundle";
 import { processesOf } from "../support/processes";
 import { reap } from "../support/reaper";
 import { hostTest, type Rig, runvTest } from "../support/rig";
@@ -229,19 +230,36 @@ hostTest(`${cycles} containers come and go, and nothing grows`, async (rig) => {
   expect(await until("all is as before", () => (Bun.deepEquals(count(), before) ? "same" : undefined))).toBe("same");
 });
 
-runvTest("config.toml chooses it, and what a container was made on counts from then on", async (rig) => {
-  const { runv, id, directory } = rig;
-  const file = join(directory, "config.toml");
-  writeFileSync(file, 'driver = "host"\n');
-  const bundle = await rig.bundle({ args: ["sleep", "1000"] });
-  // Flags that are about a machine would be refused: this rig's are.
-  const run = [...rig.command([]).slice(0, 1), "--root", rig.root, "run", "-d", "-b", bundle, id("chosen")];
-  const output = openSync(join(directory, "output"), "w");
-  const env = { ...process.env, RUNV_CONFIG: file };
-  expect(await Bun.spawn(run, { env, stdio: ["ignore", output, output] }).exited).toBe(0);
-  closeSync(output);
-  const { pid } = JSON.parse((await runv(["state", id("chosen")])).stdout);
-  expect(statSync(`/proc/${pid}/root/bin/busybox`).isFile()).toBe(true);
-  expect((await runv(["exec", id("chosen"), "true"])).code).toBe(0);
-  expect((await runv(["delete", "--force", id("chosen")])).code).toBe(0);
-});
+runvTest(
+  "config.toml chooses it, or an annotation that it allows, and what a container was made on counts from then on",
+  async (rig) => {
+    const { runv, id, directory } = rig;
+    const file = join(directory, "config.toml");
+    const annotated = (config: Config) => {
+      config.annotations = { "org.runv.driver": "host" };
+    };
+    const run = async (toml: string, change?: (config: Config) => void) => {
+      writeFileSync(file, toml);
+      const bundle = await rig.bundle({ args: ["sleep", "1000"], ...(change && { change }) });
+      // Flags that are about a machine would be refused: this rig's are.
+      const command = [...rig.command([]).slice(0, 1), "--root", rig.root, "run", "-d", "-b", bundle, id("chosen")];
+      const output = openSync(join(directory, "output"), "w");
+      const env = { ...process.env, RUNV_CONFIG: file };
+      const code = await Bun.spawn(command, { env, stdio: ["ignore", output, output] }).exited;
+      closeSync(output);
+      return { code, said: readFileSync(join(directory, "output"), "utf8") };
+    };
+    const isOnHost = async () => {
+      const { pid } = JSON.parse((await runv(["state", id("chosen")])).stdout);
+      expect(statSync(`/proc/${pid}/root/bin/busybox`).isFile()).toBe(true);
+      expect((await runv(["exec", id("chosen"), "true"])).code).toBe(0);
+      expect((await runv(["delete", "--force", id("chosen")])).code).toBe(0);
+    };
+    expect(await run('driver = "host"\n')).toMatchObject({ code: 0 });
+    await isOnHost();
+    expect(await run('allow_annotations = ["org.runv.driver"]\n', annotated)).toMatchObject({ code: 0 });
+    await isOnHost();
+    const refused = await run("", annotated);
+    expect(refused).toEqual({ code: 1, said: expect.stringContaining("is not allowed on this host") });
+  },
+);

@@ -17,6 +17,7 @@ import {
   planHostCgroup,
   removeHostCgroup,
 } from "../cgroup/host-cgroup";
+import { withAnnotations } from "../making/annotations";
 import { passwdOf, withEnvironment } from "../making/environment";
 import { runHooks } from "../making/hooks";
 import type { CreateOptions } from "../options";
@@ -59,8 +60,8 @@ export const startSocket = "start";
 
 /** @throws RunvError; nothing is left behind then */
 export async function makeOnHost(options: CreateOptions, how: HostMakingPlan): Promise<MadeOnHost> {
-  assertHostOptions(options);
   const bundle = loadBundle(options.bundle, assertHostSupports);
+  assertHostOptions({ ...options, global: withAnnotations(options.global, bundle.config.annotations) });
   checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   requirePreserved(options.preserveFds);
   const making = new Making(options, bundle, how);
