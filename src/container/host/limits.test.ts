@@ -3,18 +3,19 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { resources } from "../../oci/resources";
-import { setLimits } from "./limits";
+import { setDevices, setLimits } from "./limits";
 
 const directory = mkdtempSync(join(tmpdir(), "runv-limits-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
+let undo: () => void;
+
 /** What is written to a cgroup with these files. */
 function written(version: 1 | 2, controllers: string[], files: string[], wanted: unknown): Record<string, string> {
   for (const file of files) writeFileSync(join(directory, file), "");
-  setLimits(
-    [{ hierarchy: { version, controllers, mountPoint: "/", root: "/", own: "/" }, directory }],
-    resources(wanted),
-  );
+  const cgroups = [{ hierarchy: { version, controllers, mountPoint: "/", root: "/", own: "/" }, directory }];
+  setDevices(cgroups, resources(wanted));
+  undo = setLimits(cgroups, resources(wanted));
   return Object.fromEntries(files.map((file) => [file, readFileSync(join(directory, file), "utf8")]));
 }
 
@@ -55,6 +56,8 @@ test("version 2: the same limits in its words", () => {
     "pids.max": "max",
     "cpu.max": "5 10",
   });
+  undo();
+  expect(files.map((file) => readFileSync(join(directory, file), "utf8"))).toEqual(["", "", "", ""]);
 });
 
 test("a limit that no cgroup holds is an error", () => {
