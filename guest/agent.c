@@ -226,6 +226,7 @@ noreturn void serve(void)
 {
 	sigset_t mask;
 	bool now = true;
+	bool reaped = true;
 
 	/* SIGPIPE is blocked and not ignored: a clone has nothing to undo but the mask. */
 	sigemptyset(&mask);
@@ -247,8 +248,8 @@ noreturn void serve(void)
 		if (seen[SLEEPERS])
 			wake_sleepers();
 		channel_read(seen[CHANNEL], take_frame);
-		if (seen[SIGNALS] && read(signals, &died, sizeof(died)) > 0)
-			reap();
+		if ((seen[SIGNALS] && read(signals, &died, sizeof(died)) > 0) || !reaped)
+			reaped = reap();
 		serve_processes();
 		now = channel_flush();
 	}

@@ -106,8 +106,11 @@ void run_process(uint32_t handle, const uint8_t *payload, size_t length);
 /* Forgets a process that is over, and no more in the table. */
 void free_process(struct process *p);
 
-/* Waits for each child that has died: processes of the host's, and orphans, of which nobody else is the parent. */
-void reap(void);
+/*
+ * Waits for each child that has died: processes of the host's, and orphans, of which nobody else is the parent. Returns false if it has to go
+ * on when there is space for what they have said.
+ */
+bool reap(void);
 
 /* The descriptor to poll for words; -1 if there is nothing to wait for now. */
 int poll_words(const struct process *p);

@@ -439,7 +439,24 @@ static struct process *find_living(pid_t pid)
 	return NULL;
 }
 
-void reap(void)
+/*
+ * The process of this pid, which is dead, after all words that have come: if DONE or FAILED has, that answers it, and another process may
+ * have named it as its successor, or it another one. Returns false if there was no space for them.
+ */
+static bool find_dead(pid_t pid, struct process **found)
+{
+	struct process *p = find_living(pid);
+
+	if (p && !take_words(p))
+		return false;
+	for (unsigned i = 0; !p && i < process_count; i++)
+		if (!take_words(processes[i]))
+			return false;
+	*found = find_living(pid);
+	return true;
+}
+
+bool reap(void)
 {
 	for (;;) {
 		siginfo_t info = { 0 };
@@ -448,14 +465,9 @@ void reap(void)
 
 		/* Whether it has executed a program can be seen until it is waited for. */
 		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || !info.si_pid)
-			return;
-		p = find_living(info.si_pid);
-		/* If DONE or FAILED has come, that answers it. */
-		if (p)
-			take_words(p);
-		/* It has named a successor. */
-		if (p && p->pid != info.si_pid)
-			p = NULL;
+			return true;
+		if (!find_dead(info.si_pid, &p))
+			return false;
 		if (p && !p->concluded)
 			p->executed = !never_executed(p->pid);
 		if (waitpid(info.si_pid, &status, 0) < 0)

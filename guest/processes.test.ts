@@ -1,6 +1,8 @@
 /** How processes begin and end, and what the host hears of them. */
 import { expect, test } from "bun:test";
-import { readlinkSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync, readFileSync, readlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import * as linux from "../src/linux/constants";
 import { errnoOf } from "../src/linux/errno";
 import { SIGCHLD } from "../src/linux/signals";
@@ -10,7 +12,7 @@ import { decodeU32, FrameType } from "../src/wire/frame";
 import { useInit } from "./testing/init";
 import { answer, exec, exit, mebi, numbers, pipes, program, shell } from "./testing/programs";
 
-const { init, run } = useInit();
+const { init, run, directory } = useInit();
 
 test("signals have their default dispositions and none is blocked", async () => {
   const process = await init.run(shell("exec cat /proc/self/status")).end();
@@ -152,6 +154,54 @@ test("a child that succeeds its process has its handle, its streams and its end"
   expect(process.text()).toBe(`${after}\nword\n`);
   expect(process.numbers(FrameType.exit)).toEqual([9]);
 });
+
+test("a child that succeeds its process is told of, though both are dead before there is space to say so", async () => {
+  const goOn = join(directory, "go-on");
+  expect(spawnSync("mkfifo", [goOn]).status).toBe(0);
+  const process = init.run(
+    program((p) => {
+      const around = p.label();
+      const buffer = p.zeroed(8);
+      const fifo = p.value("openat", [linux.AT_FDCWD, p.text(goOn), linux.O_RDONLY | linux.O_CLOEXEC]);
+      const child = p.value("clone", [linux.CLONE_PARENT | SIGCHLD, 0, 0, 0, 0]);
+      p.jumpIf(child, "=", 0, around);
+      answer(p, child);
+      p.syscall("read", [fifo, buffer, 1]);
+      p.succeed(child);
+      p.place(around);
+      p.syscall("read", [fifo, buffer, 1]);
+      exec(p, ["/bin/sh", "-c", "exit 7"]);
+    }),
+  );
+  const writing = openSync(goOn, "w");
+  await process.until(() => process.answer.length > 0);
+  const [pid, child] = [process.numbers(FrameType.started)[0]!, numbers(process)[0]!];
+  const flood = init.run(shell("exec yes", { stdio: Stdio.stdout, credit: 1 << 30 }));
+  await flood.frame(FrameType.data);
+  init.turnAway();
+  const yes = flood.numbers(FrameType.started)[0]!;
+  // It waits for its pipe to be read, as long as nobody takes what init has.
+  for (let waits = 0; waits < 20; waits = stateOf(yes) === "S" ? waits + 1 : 0) await Bun.sleep(1);
+  writeSync(writing, "12");
+  const isOver = (of: number) => ["Z", undefined].includes(stateOf(of));
+  while (!isOver(pid) || !isOver(child)) await Bun.sleep(1);
+  init.listen();
+  flood.signal(9);
+  await process.end();
+  closeSync(writing);
+  expect(process.story).toBe("started output started execed exit closed");
+  expect(process.numbers(FrameType.exit)).toEqual(exit(7));
+  await flood.end();
+});
+
+/** A process's state, as proc(5) has it; undefined when it is gone. */
+function stateOf(pid: number): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "")[0];
+  } catch {
+    return undefined;
+  }
+}
 
 test("nobody succeeds a process but a child of init's that is no other program's", async () => {
   const other = init.run(program((p) => p.stop()));

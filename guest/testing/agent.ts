@@ -5,6 +5,8 @@ import { TestProcess } from "./process";
 
 export interface Channel {
   write(bytes: Uint8Array): number;
+  pause(): void;
+  resume(): void;
 }
 
 /** init, on the other end of a channel. */
@@ -28,6 +30,15 @@ export class TestAgent {
   attach(channel: Channel): void {
     this.#channel = channel;
     this.#drain();
+  }
+
+  /** Reads nothing of what init says, until `listen`. */
+  turnAway(): void {
+    this.#channel?.pause();
+  }
+
+  listen(): void {
+    this.#channel?.resume();
   }
 
   take(bytes: Uint8Array): void {
