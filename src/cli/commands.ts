@@ -111,8 +111,15 @@ const table: Readonly<Record<string, Load>> = {
   image: async () => (await import("./image")).image,
   template: async () => (await import("./template")).template,
   pool: async () => (await import("./pool")).pool,
-  checkpoint: async () => (await import("./refused")).checkpoint,
-  restore: async () => (await import("./refused")).restore,
+  checkpoint: async () => {
+    const perform = () => import("../container/checkpoint");
+    return (await import("./checkpoint")).checkpoint(
+      async (o) => (await perform()).checkpointContainer(o),
+      async (directory) => (await perform()).showCheckpoint(directory),
+    );
+  },
+  restore: async () =>
+    (await import("./restore")).restore(async (o) => (await import("../container/restore")).restoreContainer(o)),
   manage: async () => (await import("./manage")).manage,
   "template-process": async () => (await import("./template-process")).templateProcess,
   "pool-keeper": async () => (await import("./pool-keeper")).poolKeeper,

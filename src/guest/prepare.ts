@@ -129,6 +129,23 @@ export function leaveHost({ tag, share: { type, options } }: Host): Program {
   return p.assemble();
 }
 
+/** Lets go of the host's share; who has just ended may still hold it for a moment. */
+export function unmountShare(): Program {
+  const p = new Assembler();
+  p.doing("unmount the host's share");
+  repeatedly(p, (again) => p.syscall("umount2", [p.text(sharePath), 0], { accept: ["EBUSY"], otherwise: again }));
+  return p.assemble();
+}
+
+/** Mounts it again. */
+export function mountShare({ tag, share: { type, options } }: Host): Program {
+  const p = new Assembler();
+  p.doing("mount the host's share again");
+  const mount = [p.text(tag), p.text(sharePath), p.text(type), 0, p.text(options)];
+  repeatedly(p, (again) => p.syscall("mount", mount, { accept: ["EBUSY", "ENOENT"], otherwise: again }));
+  return p.assemble();
+}
+
 /** Has the guest write back what it holds of the share, to the host, which need not write it to its disks. */
 export function syncShare(): Program {
   const p = new Assembler();

@@ -146,6 +146,22 @@ export interface ForkParent {
   notes: unknown;
 }
 
+/** Where a machine is saved to. */
+export interface WholeFiles {
+  memory: number;
+  devices: number;
+}
+
+/** A machine that was saved with its memory. */
+export interface SavedMachine {
+  /** What `Machine.saveWhole` returned; it may come from a file that somebody has changed. */
+  notes: unknown;
+  /** A file with its memory, as long as that is: a descriptor of the caller's. */
+  memory: number;
+  /** Those that it had, by their ids. */
+  disks: readonly Disk[];
+}
+
 /** The machine to start. New fields are optional, so that callers and drivers grow apart without harm. */
 export interface MachineSpec {
   /** Its own on this host. Shows in `ps` and in error messages. */
@@ -175,6 +191,8 @@ export interface MachineSpec {
    * read the devices' state from.
    */
   restore?: number;
+  /** With `restore`: the machine was saved with its memory. */
+  saved?: SavedMachine;
   /** Others are to be forked from it, over this socket: a descriptor that listens for packets, and that the caller may close. */
   forks?: number;
   /**
@@ -256,6 +274,13 @@ export interface Machine {
    * @throws RunvError VM_QMP_…, VM_SAVE or UNSUPPORTED
    */
   save(to: number): Promise<void>;
+  /**
+   * Saves the machine, which is paused, with its memory (undefined: it cannot be); it can be resumed afterwards, also when that fails.
+   * @param to descriptors of empty files: for its memory, which is open for reading too, and for the state of its devices, which is open for writing only
+   * @returns what the driver must know to go on with it, which can be said in JSON
+   * @throws RunvError VM_QMP_…, VM_SAVE, CHECKPOINT_REFUSED
+   */
+  saveWhole?(to: WholeFiles): Promise<unknown>;
   /**
    * What the driver must know to fork others from this machine, which was started for it and is paused. It can be said in JSON.
    * @throws RunvError VM_FORK or UNSUPPORTED

@@ -1,4 +1,4 @@
-/** Has a running machine stand still so that others can be forked from it, for one client at a time. */
+/** Has a running machine stand still so that others can be forked from it, or it be saved, for one client at a time. */
 import { closeSync } from "node:fs";
 import { messageOf, RunvError } from "../base/error";
 import { log } from "../base/log";
@@ -6,8 +6,8 @@ import { span } from "../base/trace";
 import type { Forker, Machine } from "../hypervisor/driver";
 import { takeDescriptor } from "../linux/take-descriptor";
 import type { Sandbox } from "./connect";
-import type { Forked, ForkRequest, StillRequest, Stood } from "./messages";
-import { StandStill } from "./stand-still";
+import type { Forked, ForkRequest, SaveRequest, StillRequest, Stood } from "./messages";
+import { type Standing, StandStill } from "./stand-still";
 import type { Client, FrameSwitch } from "./switch";
 
 /** It stands no longer than that, in ms, whatever its client does. */
@@ -42,12 +42,19 @@ export class Branching {
   }
 
   /** Fulfilled when it stands still. Where that fails it goes on. @throws RunvError CONTAINER_BUSY, GUEST_…, VM_QMP_… */
-  async begin(client: Client, { container, forks, paused }: StillRequest): Promise<void> {
-    if (this.#stood !== undefined) throw new RunvError("CONTAINER_BUSY", "others are being branched off just now");
-    const still = new StandStill(this.#sandbox, this.#frames, container, paused);
-    const stood: Stands = { client, still, forks, forking: new Set(), ended: false, over: Promise.withResolvers() };
+  async begin(client: Client, { paused, ...request }: StillRequest): Promise<void> {
+    const stood = await this.#stand(client, request, { paused });
+    if (stood.ended) return;
     const timer = setTimeout(() => goOn(stood), mostMs);
     void stood.over.promise.then(() => clearTimeout(timer));
+  }
+
+  async #stand(client: Client, { container, forks }: Pick<StillRequest, "container" | "forks">, how: Standing) {
+    if (this.#stood !== undefined) {
+      throw new RunvError("CONTAINER_BUSY", "the container is being branched or checkpointed just now");
+    }
+    const still = new StandStill(this.#sandbox, this.#frames, container, how);
+    const stood: Stands = { client, still, forks, forking: new Set(), ended: false, over: Promise.withResolvers() };
     this.#stood = stood;
     try {
       await still.begin();
@@ -55,6 +62,33 @@ export class Branching {
       await end(stood);
       throw error;
     }
+    return stood;
+  }
+
+  /**
+   * Saves it with its memory, and has it stand still until `goOn` or the client's end; where that fails, it goes on.
+   * @throws RunvError CONTAINER_BUSY, CHECKPOINT_REFUSED, VM_SAVE, …
+   */
+  async save(client: Client, { container, pid, memory, devices }: SaveRequest, how: Standing) {
+    const { machine, guest, hello, hiddenNic } = this.#sandbox;
+    const to = { memory: takeDescriptor(pid, memory), devices: takeDescriptor(pid, devices) };
+    try {
+      const stood = await this.#stand(client, { container, forks: Number.POSITIVE_INFINITY }, how);
+      try {
+        const known = { size: machine.size, hello, hiddenNic, own: guest.known, processes: this.#frames.processes };
+        return { notes: await stood.still.meanwhile(() => machine.saveWhole!(to)), ...known };
+      } catch (error) {
+        await end(stood);
+        throw error;
+      }
+    } finally {
+      for (const fd of Object.values(to)) closeSync(fd);
+    }
+  }
+
+  /** Whether it stands still for this client, and does not go on. */
+  standsFor(client: Client): boolean {
+    return this.#stood?.client === client && !this.#stood.still.ended;
   }
 
   /** Has it go on. */

@@ -21,6 +21,9 @@ import {
   type PooledPids,
   type Reply,
   type Request,
+  type RestoreRequest,
+  type Saved,
+  type SaveRequest,
   type ShareRequest,
   type Stood,
 } from "./messages";
@@ -115,6 +118,34 @@ export class SandboxClient {
   /** What was forked is a machine of its own. Fulfilled when that from which it was goes on. */
   async forked(): Promise<void> {
     await this.#request({ op: "forked" });
+  }
+
+  /**
+   * Saves the machine with its memory, and has it stand still until `goOn` or the end of this connection.
+   * @param how its file is a descriptor of this process, open for writing
+   * @throws RunvError CHECKPOINT_REFUSED, CONTAINER_BUSY, VM_SAVE
+   */
+  async save(how: Omit<SaveRequest, "op" | "pid">): Promise<Saved> {
+    return (await this.#request({ op: "save", pid: process.pid, ...how })) as Saved;
+  }
+
+  /** Ends the machine, which was saved for this connection, as it stands; this connection ends with it. */
+  async discard(): Promise<void> {
+    try {
+      await this.#request({ op: "discard" });
+    } catch (error) {
+      if (!(error instanceof RunvError && error.code === "SANDBOX_GONE")) throw error;
+    }
+  }
+
+  /** Starts a machine that was saved; `fd` is of this process. @throws RunvError CHECKPOINT_…, VM_… */
+  async restore(machine: Omit<RestoreRequest, "op" | "pid">): Promise<MachineInfo> {
+    return (await this.#request({ op: "restore", pid: process.pid, ...machine })) as MachineInfo;
+  }
+
+  /** Lets the container run of a machine that was restored. @throws RunvError GUEST_… */
+  async thaw(container: string): Promise<void> {
+    await this.#request({ op: "thaw", container });
   }
 
   /** Starts the machine for the pool, and keeps it there until this connection ends. @throws RunvError VM_… */

@@ -18,12 +18,33 @@ const pauseMs = 30;
 /** How often it is looked whether a disk is let go of that was unmounted: its container's last process may take a moment to die. */
 const tries = 50;
 
+const idPrefix = "runv";
+
+/** The number of a disk, by its id; 0 if it is none of ours. */
+function numberOf(id: string): number {
+  return Number(new RegExp(`^${idPrefix}(\\d{1,6})$`).exec(id)?.[1] ?? 0);
+}
+
+/** A root file system on a disk. */
+interface RootOnDisk {
+  disk: GuestDisk;
+  /** The id that its container had when it was mounted. */
+  place: string;
+}
+
+/** The disks of a container. */
+export interface ContainerDisks {
+  /** In the order in which they came. */
+  ids: readonly string[];
+  root?: RootOnDisk;
+}
+
 export class Disks {
   readonly #machine: Machine;
   readonly #guest: Guest;
   readonly #initrd: string;
   /** Those that are root file systems, by their containers. */
-  readonly #roots = new Map<string, GuestDisk>();
+  readonly #roots = new Map<string, RootOnDisk>();
   /** The disks of each container. */
   readonly #owned = new Map<string, string[]>();
   #last = 0;
@@ -51,7 +72,7 @@ export class Disks {
       ...(root === undefined ? [] : [root.type]),
     ]);
     if (modules.length > 0) await this.#guest.call(loadModules(modules));
-    const id = `runv${++this.#last}`;
+    const id = `${idPrefix}${++this.#last}`;
     const own = takeDescriptor(pid, fd);
     try {
       await this.#machine.addDisk({ id, fd: own, device, format, readOnly });
@@ -62,9 +83,22 @@ export class Disks {
     const disk = await this.#find(id);
     if (root !== undefined) {
       await this.#guest.call(mountDisk(container, disk, root));
-      this.#roots.set(container, disk);
+      this.#roots.set(container, { disk, place: container });
     }
     return disk;
+  }
+
+  /** Those of a container. */
+  of(container: string): ContainerDisks {
+    const root = this.#roots.get(container);
+    return { ids: this.#owned.get(container) ?? [], ...(root && { root }) };
+  }
+
+  /** A container has come with these. */
+  adopt(container: string, { ids, root }: ContainerDisks): void {
+    if (ids.length > 0) this.#owned.set(container, [...ids]);
+    if (root !== undefined) this.#roots.set(container, root);
+    for (const id of ids) this.#last = Math.max(this.#last, numberOf(id));
   }
 
   /** Takes the disks of a container away, also if the guest does not unmount them: the host is to have them back. @throws what failed first */
@@ -74,17 +108,17 @@ export class Disks {
     this.#owned.delete(container);
     const failures: unknown[] = [];
     const failed = (error: unknown) => failures.push(error);
-    await this.#guest.call(unmountDisk(container)).catch(failed);
     const root = this.#roots.get(container);
+    await this.#guest.call(unmountDisk(root?.place ?? container)).catch(failed);
     this.#roots.delete(container);
-    if (root !== undefined) await this.#letGo(root).catch(failed);
+    if (root !== undefined) await this.#letGo(root.disk).catch(failed);
     for (const id of disks) await this.#machine.removeDisk(id).catch(failed);
     if (failures.length > 0) throw failures[0];
   }
 
   /** Has the guest leave the file systems as if they had been unmounted, before it is ended. */
   writeBack(): Program {
-    return syncAll([...this.#roots.keys()].map(diskPath));
+    return syncAll([...this.#roots.values()].map(({ place }) => diskPath(place)));
   }
 
   /** Waits until nobody has the file system: then it is unmounted, and whole. */

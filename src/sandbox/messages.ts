@@ -16,6 +16,7 @@ import type { DriverOptions, MachineSize } from "../hypervisor/driver";
 import type { InterfaceChange } from "../network/interface-requests";
 import type { NetworkKind } from "../network/networks";
 import type { TreeAttributes } from "../share/tree";
+import type { ContainerDisks } from "./disks";
 
 /** Frame types of the control socket, beside those of the guest protocol. */
 export const ControlType = {
@@ -94,6 +95,64 @@ export interface StillRequest {
 /** The machine goes on. Answers with `Stood`. */
 export interface GoOnRequest {
   op: "go-on";
+}
+
+/**
+ * Saves the machine into files of process `pid`, with its memory: descriptors, as `WholeFiles` has them. It stands still until `go-on` or the end of this connection. Answers with
+ * `Saved`.
+ */
+export interface SaveRequest {
+  op: "save";
+  container: string;
+  /** The container is paused, and stays so. */
+  paused: boolean;
+  /** The fields of config.json by which the container has files of the share. */
+  shared: readonly string[];
+  pid: number;
+  memory: number;
+  devices: number;
+}
+
+/** The machine, which was saved for this client, is to end as it stands. The connection ends with it. */
+export interface DiscardRequest {
+  op: "discard";
+}
+
+/** What the monitor of a machine must know that is another one's, taken up where it was saved. */
+export interface Saved {
+  /** The driver's. */
+  notes: unknown;
+  /** What it was made of. */
+  made: Pick<LaunchRequest, "driver" | "driverOptions" | "kernel" | "initrd">;
+  size: MachineSize;
+  hello: Hello;
+  hiddenNic: string | undefined;
+  /** The processes of the monitor itself, and of its clients. */
+  own: KnownProcesses;
+  processes: readonly number[];
+  disks: ContainerDisks;
+}
+
+/** The machine is to go on where another one was saved: descriptors of process `pid` are the files. The container is frozen then. */
+export interface RestoreRequest extends Omit<LaunchRequest, "op"> {
+  op: "restore";
+  pid: number;
+  memory: number;
+  devices: number;
+  saved: Saved;
+  /** The disks, in the order of `saved.disks.ids`: descriptors of process `pid`. */
+  disks: readonly Pick<DiskRequest, "fd" | "device" | "format" | "readOnly">[];
+  /** The handle of the process that is to be taken over. */
+  init: number;
+  /** The container's name, and that which it had when it was saved. */
+  container: string;
+  of: string;
+}
+
+/** The container of a machine that was restored is to run: from then on there is something to be written back when the machine ends. */
+export interface ThawRequest {
+  op: "thaw";
+  container: string;
 }
 
 /** For how long the machine's container stood still. */
@@ -258,6 +317,10 @@ export type Request =
   | BranchRequest
   | StillRequest
   | GoOnRequest
+  | SaveRequest
+  | DiscardRequest
+  | RestoreRequest
+  | ThawRequest
   | ForkRequest
   | ForkedRequest
   | ClaimRequest

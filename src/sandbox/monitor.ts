@@ -10,8 +10,9 @@ import { span, traceAs, traceOn } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
 import type { GuestDisk } from "../guest/disks";
 import { endContainer } from "../guest/end";
+import { freeze } from "../guest/freeze";
 import { chooseDriver } from "../hypervisor";
-import type { Machine, MachineExit, MachineSize } from "../hypervisor/driver";
+import type { Driver, Machine, MachineExit, MachineSize } from "../hypervisor/driver";
 import { CLONE_NEWNET } from "../linux/constants";
 import { syscall } from "../linux/local";
 import { withDescendants } from "../linux/processes";
@@ -47,6 +48,9 @@ import {
   type PoolRequest,
   type Reply,
   type Request,
+  type RestoreRequest,
+  type Saved,
+  type SaveRequest,
   type ShareRequest,
 } from "./messages";
 import { controlSocket, removeSandbox } from "./paths";
@@ -108,8 +112,12 @@ class Monitor {
   #initrd = "";
   #last = monitorNumber;
   #machine: Machine | undefined;
+  /** What makes it, and of what. */
+  #made: { driver: Driver; release: string; made: Saved["made"] } | undefined;
   #sandbox: Sandbox | undefined;
   #ending = false;
+  /** It was restored, and its container has not run: its disks are to stay what the image knows. */
+  #asSaved = false;
   #growing: Promise<unknown> = Promise.resolve();
   /** Fulfilled when the guest has written back what it held, as far as it held anything when that was asked. */
   #written: Promise<boolean> | undefined;
@@ -189,6 +197,14 @@ class Monitor {
         return await (await this.#branchingOf()).begin(client, request);
       case "go-on":
         return await (await this.#branchingOf()).goOn();
+      case "save":
+        return await this.#save(client, request);
+      case "discard":
+        return await this.#discard(client);
+      case "restore":
+        return await this.#restore(request);
+      case "thaw":
+        return await this.#thaw(request.container);
       case "fork":
         return await (await this.#branchingOf()).fork(client, request);
       case "forked":
@@ -253,11 +269,55 @@ class Monitor {
     const { driver, networks, handlers } = await this.#prepare(request);
     const { branch } = await import("./branch");
     const { sandbox, processes } = await branch(request, driver, networks.firstNic(), this.#directory, handlers);
-    this.#switch.adopt(processes, request.init);
     this.#adopt(sandbox, networks);
+    this.#switch.adopt(processes, request.init);
     keepTime(sandbox.guest);
     giveBackMemory(sandbox, this.#initrd);
     return this.#info();
+  }
+
+  /** Goes on where another machine was saved. */
+  async #restore(request: RestoreRequest): Promise<MachineInfo> {
+    this.#asSaved = true;
+    const { driver, networks, handlers } = await this.#prepare(request);
+    const { restore } = await import("./whole");
+    const sandbox = await restore(request, driver, networks.firstNic(), this.#directory, handlers);
+    const { disks, processes } = request.saved;
+    if (disks.ids.length > 0) {
+      this.#disks = new Disks(sandbox.machine, sandbox.guest, this.#initrd);
+      this.#disks.adopt(request.container, disks);
+    }
+    this.#adopt(sandbox, networks);
+    this.#switch.adopt(processes, request.init);
+    keepTime(sandbox.guest);
+    giveBackMemory(sandbox, this.#initrd);
+    return this.#info();
+  }
+
+  async #thaw(container: string): Promise<void> {
+    if (this.#sandbox === undefined) throw starting();
+    this.#asSaved = false;
+    await this.#sandbox.guest.call(freeze(container, false));
+  }
+
+  async #save(client: MonitorClient, request: SaveRequest): Promise<Saved> {
+    if (this.#sandbox === undefined || this.#made === undefined) throw starting();
+    const { driver, release, made } = this.#made;
+    const { standingFor } = await import("./whole");
+    const how = standingFor(this.#sandbox.machine, driver, release, request);
+    const disks = this.#disks?.of(request.container) ?? { ids: [] };
+    return { ...(await (await this.#branchingOf()).save(client, request, how)), made, disks };
+  }
+
+  /** Ends the machine as it stands: it was saved, and nothing of it is to happen after that. */
+  async #discard(client: MonitorClient): Promise<void> {
+    if ((await this.#branching)?.standsFor(client) !== true) {
+      throw new RunvError("CONTAINER_BUSY", "the machine does not stand still");
+    }
+    this.#ending = true;
+    await this.#machine?.kill();
+    this.#networks?.close();
+    this.#ended.resolve();
   }
 
   /** What a machine needs before it is there. */
@@ -266,8 +326,10 @@ class Monitor {
     const driver = await chooseDriver(request.driver, request.driverOptions);
     const networks = new Networks(request.network, driver.nics);
     this.#networks = networks;
-    const { kernelRelease } = manifestFor(driver.architecture ?? architecture, request.initrd);
-    shareModules(this.#share, request.initrd, kernelRelease);
+    const { driver: name, driverOptions, kernel, initrd } = request;
+    const { kernelRelease: release } = manifestFor(driver.architecture ?? architecture, initrd);
+    this.#made = { driver, release, made: { driver: name, driverOptions, kernel, initrd } };
+    shareModules(this.#share, initrd, release);
     const handlers: SandboxHandlers = {
       started: (machine) => {
         this.#machine = machine;
@@ -431,7 +493,7 @@ class Monitor {
   async #end(lost?: string): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    if (this.#sandbox !== undefined && !this.#parked) {
+    if (this.#sandbox !== undefined && !this.#parked && !this.#asSaved) {
       const written = await (this.#written ?? this.#writeBack());
       if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
     }

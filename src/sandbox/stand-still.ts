@@ -1,33 +1,42 @@
-/** Has a machine stand still so that others can be forked from it: with nothing under way between its guest and the host. */
+/** Has a machine stand still so that others can be forked from it, or it be saved: with nothing under way between its guest and the host. */
 import { RunvError } from "../base/error";
 import { span } from "../base/trace";
 import { connectionsOf } from "../guest/connections";
 import { freeze, freezeWrittenBack } from "../guest/freeze";
 import { ping } from "../guest/ping";
-import { syncShare } from "../guest/prepare";
+import { type Host, mountShare, syncAll, syncShare, unmountShare } from "../guest/prepare";
 import type { Sandbox } from "./connect";
 import type { FrameSwitch } from "./switch";
 
 /** The guest has said all when it answers so often in a row and says nothing else. */
 const quietPings = 2;
 
+/** How a machine stands still. */
+export interface Standing {
+  /** Its container is frozen already, and stays so. */
+  paused?: boolean;
+  /** What the guest mounts, where that must not be mounted meanwhile. */
+  without?: Host | undefined;
+}
+
 export class StandStill {
   readonly #sandbox: Sandbox;
   readonly #frames: FrameSwitch;
   readonly #container: string;
-  readonly #paused: boolean;
+  readonly #how: Standing;
   #began: number | undefined;
+  #left = false;
   #stopped = false;
-  /** Fulfilled when it stands, or does not come to that. */
+  /** Fulfilled when it stands, or does not come to that, and what is done meanwhile is done. */
   #standing: Promise<unknown> = Promise.resolve();
   #ended: Promise<number> | undefined;
 
-  /** @param container whose processes are frozen @param paused they are already, and stay so */
-  constructor(sandbox: Sandbox, frames: FrameSwitch, container: string, paused: boolean) {
+  /** @param container whose processes are frozen @param how what else is to be so meanwhile */
+  constructor(sandbox: Sandbox, frames: FrameSwitch, container: string, how: Standing) {
     this.#sandbox = sandbox;
     this.#frames = frames;
     this.#container = container;
-    this.#paused = paused;
+    this.#how = how;
   }
 
   /** Fulfilled when it stands still; after `end`, also where this fails, it runs. @throws RunvError GUEST_…, VM_QMP_… */
@@ -43,7 +52,15 @@ export class StandStill {
     await span("get ready, while it runs", () => Promise.all([guest.call(syncShare()), connectionsOf(guest)]));
     this.#proceed();
     this.#began = performance.now();
+    const { without } = this.#how;
     await span("freeze, and write back", () => guest.call(freezeWrittenBack(this.#container)));
+    if (without !== undefined) {
+      this.#proceed();
+      await guest.call(syncAll());
+      this.#proceed();
+      this.#left = true;
+      await guest.call(unmountShare());
+    }
     this.#frames.hold();
     await span("wait for quiet", () => this.#quiet());
     agent.hold();
@@ -60,9 +77,22 @@ export class StandStill {
     }
   }
 
+  /** Does something while it stands, for which `end` waits. */
+  meanwhile<T>(action: () => Promise<T>): Promise<T> {
+    this.#proceed();
+    const done = action();
+    this.#standing = done.catch(() => {});
+    return done;
+  }
+
   /** Nobody waits for it any more. */
   #proceed(): void {
     if (this.#ended !== undefined) throw new RunvError("CONTAINER_BUSY", "it is to go on already");
+  }
+
+  /** It goes on, or is about to. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** Has it go on, once. @returns for how long its container stood, in ms @throws RunvError GUEST_…, VM_QMP_… */
@@ -77,9 +107,10 @@ export class StandStill {
     const { guest, machine, agent } = this.#sandbox;
     if (this.#stopped) await machine.resume();
     agent.release();
+    if (this.#left) await guest.call(mountShare(this.#how.without!));
     this.#frames.release();
     if (this.#began === undefined) return 0;
-    if (!this.#paused) await guest.call(freeze(this.#container, false));
+    if (this.#how.paused !== true) await guest.call(freeze(this.#container, false));
     return performance.now() - this.#began;
   }
 }

@@ -137,7 +137,7 @@ export async function readPasswd(sandbox: SandboxClient, container: string): Pro
 }
 
 /** @param alone what the host has mounted is refused: two kernels would write to one file system */
-function openDisk(path: string, readOnly: boolean, alone: boolean, field: string): number {
+export function openDisk(path: string, readOnly: boolean, alone: boolean, field: string): number {
   let fd: number;
   try {
     fd = openSync(path, (readOnly ? O_RDONLY : O_RDWR) | O_CLOEXEC | (alone && !readOnly ? O_EXCL : 0));

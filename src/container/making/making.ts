@@ -69,7 +69,7 @@ export class Making {
   readonly #options: CreateOptions;
   readonly #bundle: Bundle;
   readonly #vm: Settings;
-  readonly #shape: Shape;
+  #shape: Shape;
   readonly #sandbox: string;
   readonly #directory: string;
   #cgroup: string[] = [];
@@ -152,6 +152,7 @@ export class Making {
     const cgroup = this.#cgroupRequest();
     this.#cgroup = planHostCgroup(cgroup);
     this.#branch = branch;
+    if (branch?.size !== undefined) this.#shape = branch.size;
     let record = this.#record();
     writeRecord(root, record);
     makeHostCgroup(cgroup);

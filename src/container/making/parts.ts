@@ -3,6 +3,7 @@ import type { ContainerPrograms } from "../../guest/lower/container";
 import type { SharedSettings } from "../../guest/lower/settings";
 import type { SandboxClient } from "../../sandbox/client";
 import type { LaunchRequest, MachineInfo } from "../../sandbox/messages";
+import type { Shape } from "../../sandbox/shape";
 import type { BranchRecord, ContainerRecord } from "../record/store";
 import type { RootView } from "../shim/root-view";
 import type { ShimHandle } from "../shim/spawn-shim";
@@ -26,6 +27,8 @@ export interface BranchParts {
   init: number;
   /** Its processes stay frozen, as those are that they were copied from. */
   paused: boolean;
+  /** What its machine has, where that is not what its limits want. */
+  size?: Shape;
   /** What is on disk of it. */
   record: BranchRecord;
 }

@@ -138,7 +138,7 @@ class Shim {
       if (begin.outer !== undefined) await serveFromOutside(sandbox, process, begin.outer);
       return await span("guest: the container's program", () => process.next());
     });
-    if (at === "exited") throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
+    if (at === "exited") throw await endedEarly(process);
     if (begin.terminal && begin.attended === undefined) this.#carryTerminal(process);
     if (begin.view !== undefined) enterRootView(begin.view);
     this.#input.start();
@@ -320,9 +320,16 @@ class Shim {
 async function serveFromOutside(sandbox: SandboxClient, process: GuestProcess, outer: NonNullable<Begin["outer"]>) {
   const { at } = await process.next();
   if (at !== "stopped" || process.pid === undefined) {
-    throw new RunvError("GUEST_LOST", "the container's process was killed while it was prepared");
+    throw await endedEarly(process);
   }
   const program = new Program(Buffer.from(outer.program, "base64"), unpackNotes(outer.notes));
   await sandbox.guest.call(program.withArgument(process.pid));
   process.go();
+}
+
+/** A process of the container has ended before it was its program. @returns what is thrown of that */
+async function endedEarly({ exited }: GuestProcess): Promise<RunvError> {
+  const code = exitCode(await exited);
+  const how = code > 128 ? `by signal ${code - 128}` : `with code ${code}`;
+  return new RunvError("GUEST_LOST", `the container's process ended while it was prepared, ${how}`);
 }

@@ -13,6 +13,7 @@ import { failureOf } from "../spawn-program";
 import { identifyQemu } from "./binary";
 import { type Child, inherited, startChild } from "./child";
 import { confine } from "./confine";
+import { copiedMemory, copyMemory } from "./copied-memory";
 import { requireMemoryFile } from "./hotplug";
 import { kernelHint, kernelRefused } from "./kernel-words";
 import { QemuMachine } from "./machine";
@@ -25,7 +26,8 @@ import { Qmp } from "./qmp";
 import { counterKHz } from "./tsc";
 import type { QemuVersion } from "./version";
 import { reportsFreePages } from "./versions";
-import { copiedMemory, prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
+import { prepareVirtioFs, type VirtioFs, type VirtioFsOptions } from "./virtio-fs";
+import { readNotes, sizesOf, type WholeNotes } from "./whole";
 
 export interface LaunchOptions extends QemuOptions {
   driver: string;
@@ -37,22 +39,28 @@ export interface LaunchOptions extends QemuOptions {
   ownServer?: boolean;
 }
 
+/** What says itself why a machine that was saved cannot be taken up. */
+const ownWords = /^(CHECKPOINT_|VM_QMP_REFUSED$)/;
+
 /** `Driver.launch` of the QEMU drivers. */
 export async function launch(asked: MachineSpec, options: LaunchOptions): Promise<Machine> {
   const { accelerator, problem } = chooseAccelerator(options.accelerator);
   if (problem !== undefined) throw unavailable(options.driver, problem.message);
   const { path, version } = await identifyQemu(options.qemu, options.cacheDirectory, options.guests);
-  const spec = accelerator === "tcg" ? withoutVhost(asked) : asked;
+  const whole = asked.saved && readNotes(asked.saved.notes, version, accelerator, asked.nic);
+  const as: MachineSpec = whole === undefined ? asked : { ...asked, ...sizesOf(whole) };
+  const spec = accelerator === "tcg" ? withoutVhost(as) : as;
   // That of a clone is its template's file, but where virtiofsd has to have a copy.
   if (options.virtiofs !== undefined || (options.ownServer === true && spec.memory === undefined))
     requireMemoryFile(spec.memoryMiB);
   const virtiofs = options.virtiofs && prepareVirtioFs(spec, options.virtiofs);
   const server = virtiofs?.server;
+  const memory = whole && copyMemory(asked.saved!.memory, whole.memoryMiB);
   // QEMU's end and the server's.
   const pair = options.ownServer === true && servesGuest(spec) ? socketPair(0) : undefined;
   try {
-    const program = jailed(spec, path, accelerator, version, virtiofs, options.ownServer === true);
-    const { child, console } = start(program, spec, virtiofs, pair);
+    const program = jailed(spec, path, accelerator, version, virtiofs, options.ownServer === true, whole);
+    const { child, console } = start(program, spec, virtiofs?.memory ?? memory, virtiofs, pair);
     const { driver } = options;
     const capabilities = capabilitiesOf(options, accelerator, version, virtiofs !== undefined);
     const sharesMemory = virtiofs !== undefined || options.ownServer === true;
@@ -64,13 +72,20 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
       await machine.attach((onEvent) =>
         Qmp.connect({ fd: child.qmp }, { onEvent, timeoutMs: spec.startTimeoutMs ?? 60_000 }),
       );
-      if (spec.restore !== undefined) {
+      if (spec.restore !== undefined && whole !== undefined) {
+        await machine.takeUp(spec.restore, spec.saved!.disks, whole, version);
+      } else if (spec.restore !== undefined) {
         await restore(machine.qmp, spec.restore, version);
         const connection = server?.fd ?? pair?.[0];
         if (connection !== undefined) await machine.plugShare(spec.share!.tag, connection);
       }
       return machine;
     } catch (error) {
+      if (whole !== undefined && error instanceof RunvError && ownWords.test(error.code)) {
+        child.kill();
+        await child.exited;
+        throw error;
+      }
       throw await notStarted(child, spec, program, error);
     }
   } catch (error) {
@@ -78,7 +93,7 @@ export async function launch(asked: MachineSpec, options: LaunchOptions): Promis
     await server?.exited;
     throw error;
   } finally {
-    for (const own of [server?.fd, virtiofs?.memory, ...(pair ?? [])]) if (own !== undefined) closeSync(own);
+    for (const own of [server?.fd, virtiofs?.memory, memory, ...(pair ?? [])]) if (own !== undefined) closeSync(own);
   }
 }
 
@@ -119,8 +134,9 @@ function jailed(
   version: QemuVersion,
   virtiofs: VirtioFs | undefined,
   ownServer: boolean,
+  whole: WholeNotes | undefined,
 ): Program {
-  const { share, ...machine } = spec;
+  const { share, saved: _, ...machine } = spec;
   const { kernel, initrd, restore, forks } = spec;
   const served = virtiofs === undefined ? share : undefined;
   const file = virtiofs?.memory === undefined ? spec.memory : undefined;
@@ -133,7 +149,9 @@ function jailed(
       (virtiofs?.server || (ownServer && servesGuest(spec))) &&
       restore === undefined && { share: { tag: share.tag } }),
     ...(spec.memory && { memory: file === undefined ? copiedMemory : { ...file, path: inside.memory } }),
+    ...(whole && { memory: copiedMemory }),
     sharesMemory: virtiofs !== undefined || ownServer,
+    ...(whole && { saved: whole }),
     version,
     accelerator,
     // One that is restored has been told.
@@ -166,6 +184,7 @@ function jailed(
 function start(
   program: Program,
   { directory, nic, restore, forks }: MachineSpec,
+  memory: number | undefined,
   virtiofs: VirtioFs | undefined,
   pair: readonly [number, number] | undefined,
 ): { child: Child; console: ConsoleLog } {
@@ -175,7 +194,7 @@ function start(
     const { tap, vhost: wantsVhost } = (nic && tapOf(nic.backend)) ?? {};
     const vhost = wantsVhost === true ? openVhost() : undefined;
     try {
-      const { server, memory } = virtiofs ?? {};
+      const { server } = virtiofs ?? {};
       // A clone gets its share later.
       const share = restore === undefined ? (server?.fd ?? pair?.[0]) : undefined;
       const own = { console: writing, preload, tap, vhost, share, memory, listener: forks, server: pair?.[1] };

@@ -15,19 +15,23 @@ import type {
   MachineSize,
   MachineSpec,
   Nic,
+  WholeFiles,
 } from "../driver";
 import type { Virtiofsd } from "../virtiofsd";
 import { type Child, closeQuietly } from "./child";
 import { addDisk, deviceOf, removeDisk } from "./disk";
 import type { ForkNotes } from "./fork-notes";
 import { addCpus, addMemory, memorySlots, noRoom } from "./hotplug";
-import { MigrationEvents, save } from "./migration";
+import { MigrationEvents, restoreDevices, save, saveDevices } from "./migration";
 import { addNic, DeviceEvents, removeNic } from "./nic";
 import { hasAllCpus, nicDevice, ownMemoryMiB, virtioFsDevice } from "./options";
 import { platformOf } from "./platform";
 import { type DevicePlace, Ports } from "./ports";
 import type { Qmp, QmpEvent } from "./qmp";
+import { saveMemory } from "./saved-memory";
+import type { QemuVersion } from "./version";
 import { plugVirtioFs } from "./virtio-fs";
+import { describe, placeOf, refusal, type WholeNotes } from "./whole";
 
 export interface QemuMachineOptions {
   driver: string;
@@ -77,7 +81,13 @@ export class QemuMachine implements Machine {
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
   readonly #ports: Ports;
-  readonly #migration = new MigrationEvents();
+  /** Of the latest time that it is saved. */
+  #migration = new MigrationEvents();
+  /** Has QEMU close what it was saved to, once it runs. */
+  #released: (() => Promise<unknown>) | undefined;
+  /** The ids of the disks that it has, and of the interfaces that came while it ran. */
+  readonly #disks = new Set<string>();
+  readonly #nics = new Set<string>();
   /** Fulfilled when it runs that was restored. */
   readonly #resumed = Promise.withResolvers<void>();
 
@@ -154,10 +164,23 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.qmp.execute("cont");
+    const release = this.#released;
+    this.#released = undefined;
+    await release?.();
   }
 
   async save(to: number): Promise<void> {
     await save(this.qmp, to, this.#migration);
+  }
+
+  async saveWhole({ memory, devices }: WholeFiles): Promise<WholeNotes> {
+    const { nic, architecture, cpus, memoryMiB, most } = this.#spec;
+    const refused = refusal(this.#modules, this.#nics.size, this.accelerator, architecture);
+    if (refused !== undefined) throw new RunvError("CHECKPOINT_REFUSED", `cannot checkpoint: ${refused}`);
+    const notes = await describe(this.qmp, { accelerator: this.accelerator, disks: [...this.#disks] });
+    this.#released = await saveDevices(this.qmp, devices);
+    await saveMemory(this.pid, memoryMiB * 2 ** 20, memory);
+    return { ...notes, cpus, memoryMiB, ...(most && { most }), hasNic: nic !== undefined, size: this.#size };
   }
 
   async forkNotes(): Promise<ForkNotes> {
@@ -189,18 +212,22 @@ export class QemuMachine implements Machine {
 
   async addNic(nic: Nic): Promise<void> {
     await this.#inPort(nicDevice(nic).id, (place) => addNic(this.qmp, nic, place));
+    this.#nics.add(nic.id);
   }
 
   async removeNic(id: string): Promise<void> {
     await removeNic(this.qmp, id, this.#deviceEvents);
+    this.#nics.delete(id);
   }
 
   async addDisk(disk: Disk): Promise<void> {
     await this.#inPort(deviceOf(disk.id), (place) => addDisk(this.qmp, disk, place));
+    this.#disks.add(disk.id);
   }
 
   async removeDisk(id: string): Promise<void> {
     await removeDisk(this.qmp, id, this.#deviceEvents);
+    this.#disks.delete(id);
   }
 
   /** Adds the device of a share over virtiofs, as soon as it runs. @param fd a connection to its server @throws RunvError VM_QMP_… */
@@ -208,6 +235,15 @@ export class QemuMachine implements Machine {
     await Promise.race([this.#resumed.promise, this.exited]);
     this.#served = fstatSync(fd).ino;
     await this.#inPort(virtioFsDevice(tag).id, (place) => plugVirtioFs(this.qmp, tag, fd, place));
+  }
+
+  /** Becomes the machine that was saved with its memory, which runs then. @throws RunvError CHECKPOINT_…, VM_RESTORE, VM_QMP_… */
+  async takeUp(from: number, disks: readonly Disk[], notes: WholeNotes, version: QemuVersion): Promise<void> {
+    for (const disk of disks) await addDisk(this.qmp, disk, placeOf(notes, disk.id));
+    for (const { id } of disks) this.#disks.add(id);
+    this.#size = notes.size;
+    this.#migration = new MigrationEvents();
+    await restoreDevices(this.qmp, from, version, this.#migration);
   }
 
   /** Adds a device, whose port is free again when that fails. */

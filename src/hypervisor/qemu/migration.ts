@@ -26,7 +26,7 @@ export class MigrationEvents {
 
 /** Saves a machine's devices. QEMU stops it for that, so that the memory and the devices are of one moment. */
 export async function save(qmp: Qmp, to: number, events: MigrationEvents): Promise<void> {
-  await setCapabilities(qmp, ["x-ignore-shared", "events"]);
+  await setCapabilities(qmp, { "x-ignore-shared": true, events: true });
   const state = giveState(qmp, to, await askVersion(qmp));
   await Promise.all([state.given, qmp.execute("migrate", { uri: state.uri }), state.release()]);
   const late = Promise.withResolvers<string>();
@@ -38,13 +38,56 @@ export async function save(qmp: Qmp, to: number, events: MigrationEvents): Promi
   throw new RunvError("VM_SAVE", `save the virtual machine: ${escapeControls(String(status?.["error-desc"] ?? how))}`);
 }
 
+/**
+ * Saves the devices of a machine that stands still, which stays as it is. QEMU's migration would write the memory too, unless that is a shared file; this is
+ * the command by which it is done where somebody else looks after the memory, as Xen does.
+ * @param to a descriptor that is open for writing only
+ * @returns what has QEMU close it: before 9.1 it does so in a machine that runs only (monitor_fdset_cleanup)
+ */
+export async function saveDevices(qmp: Qmp, to: number): Promise<() => Promise<unknown>> {
+  const set = { "fdset-id": stateSet };
+  await qmp.execute("add-fd", set, undefined, to);
+  const release = () => qmp.execute("remove-fd", set);
+  try {
+    const filename = `/dev/fdset/${stateSet}`;
+    await qmp.execute("xen-save-devices-state", { filename, live: false }, saveTimeoutMs);
+    return release;
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
 /** Has a machine that was started for it take up a saved state. It runs as soon as that is read. */
 export async function restore(qmp: Qmp, from: number, version: QemuVersion): Promise<void> {
+  await takeUp(qmp, from, version, { "x-ignore-shared": true });
+}
+
+/** Has a machine that was started for it take up devices that were saved so, and run. @throws RunvError VM_RESTORE */
+export async function restoreDevices(
+  qmp: Qmp,
+  from: number,
+  version: QemuVersion,
+  events: MigrationEvents,
+): Promise<void> {
+  await takeUp(qmp, from, version, { events: true });
+  const how = await Promise.race([events.ended, qmp.closed.then(() => "qemu ended")]);
+  if (how !== "completed") throw new RunvError("VM_RESTORE", `restore the virtual machine: ${how}`);
+  // It stood still when it was saved.
+  await qmp.execute("cont");
+}
+
+async function takeUp(
+  qmp: Qmp,
+  from: number,
+  version: QemuVersion,
+  capabilities: Readonly<Record<string, boolean>>,
+): Promise<void> {
   // Sent together: QEMU takes them one after the other.
   const state = giveState(qmp, from, version);
   await Promise.all([
     state.given,
-    setCapabilities(qmp, ["x-ignore-shared"]),
+    setCapabilities(qmp, capabilities),
     qmp.execute("migrate-incoming", { uri: state.uri }),
     state.release(),
   ]);
@@ -67,7 +110,7 @@ async function askVersion(qmp: Qmp): Promise<QemuVersion> {
   return [qemu.major, qemu.minor, qemu.micro];
 }
 
-async function setCapabilities(qmp: Qmp, names: readonly string[]): Promise<void> {
-  const capabilities = names.map((capability) => ({ capability, state: true }));
+async function setCapabilities(qmp: Qmp, states: Readonly<Record<string, boolean>>): Promise<void> {
+  const capabilities = Object.entries(states).map(([capability, state]) => ({ capability, state }));
   await qmp.execute("migrate-set-capabilities", { capabilities });
 }

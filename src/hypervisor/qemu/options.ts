@@ -46,6 +46,8 @@ export interface QemuMachine
     | "restore"
     | "forks"
   > {
+  /** It goes on where another one was saved with its memory. */
+  saved?: { machine: string };
   /** A directory that QEMU serves over 9p, or the share that virtiofsd serves. */
   share?: Share | { tag: string };
   /** Its memory can be given to another process, as virtiofsd is one. */
@@ -67,7 +69,7 @@ export function qemuArguments(machine: QemuMachine): string[] {
     [
       "-machine",
       [
-        accelerator === "kvm" ? platform.machineWithKvm : platform.machine,
+        machineOf(accelerator === "kvm" ? platform.machineWithKvm : platform.machine, machine),
         ...changes.machine,
         ...(hasBackend(machine) ? [ownMemory] : []),
       ].join(","),
@@ -79,6 +81,8 @@ export function qemuArguments(machine: QemuMachine): string[] {
     ["-smp", processors(machine), "-m", memoryModules(machine)],
     memoryOptions(machine),
     machine.restore === undefined ? [] : ["-incoming", "defer"],
+    // In the file of a machine's devices alone, that of the machine itself is missing.
+    machine.saved === undefined ? [] : ["-global", "migration.send-configuration=off"],
     // Whoever is forked from it has a filter of its own: sandbox-filter.ts.
     machine.forks === undefined
       ? ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
@@ -171,6 +175,11 @@ const ownMemory = "memory-backend=memory";
 
 function hasBackend({ memory, sharesMemory }: QemuMachine): boolean {
   return memory !== undefined || sharesMemory === true;
+}
+
+/** The type under the name that it has in all versions of QEMU from that on, where a machine is to be as it was saved. */
+function machineOf(options: string, { saved }: QemuMachine): string {
+  return saved === undefined ? options : options.replace(/^[^,]*/, value(saved.machine));
 }
 
 /**

@@ -13,6 +13,8 @@ export function portOptions(count: number): string[] {
 
 /** What `device_add` is told of where a device is to be. */
 export interface DevicePlace {
+  /** Its place on that, in hexadecimal; the first that is free, if undefined. */
+  addr?: string;
   bus?: string;
 }
 

@@ -4,11 +4,9 @@
  */
 
 import { closeSync, openSync } from "node:fs";
-import { messageOf, RunvError } from "../../base/error";
-import { copyData, emptyMemoryFile } from "../../linux/memory-file";
 import type { MachineSpec } from "../driver";
 import { type ConnectedVirtiofsd, connectVirtiofsd, findVirtiofsd, type VirtioFsCache } from "../virtiofsd";
-import { inherited } from "./child";
+import { copyMemory } from "./copied-memory";
 import { virtioFsDevice } from "./options";
 import type { DevicePlace } from "./ports";
 import type { Qmp } from "./qmp";
@@ -39,7 +37,7 @@ export function prepareVirtioFs(
   const server = serves ? connectVirtiofsd(program, share.path, cache, directory) : undefined;
   if (memory?.write !== false) return { server, memory: undefined };
   try {
-    return { server, memory: copyMemory(memory.path, memoryMiB) };
+    return { server, memory: withFile(memory.path, (from) => copyMemory(from, memoryMiB)) };
   } catch (error) {
     if (server !== undefined) closeSync(server.fd);
     server?.kill();
@@ -47,20 +45,12 @@ export function prepareVirtioFs(
   }
 }
 
-/** How QEMU finds the copy. */
-export const copiedMemory = { path: `/proc/self/fd/${inherited.memory}`, write: true };
-
-function copyMemory(path: string, memoryMiB: number): number {
-  const copy = emptyMemoryFile("runv-memory", memoryMiB * 2 ** 20);
-  const from = openSync(path, "r");
+function withFile<T>(path: string, action: (fd: number) => T): T {
+  const fd = openSync(path, "r");
   try {
-    copyData(from, copy);
-    return copy;
-  } catch (cause) {
-    closeSync(copy);
-    throw new RunvError("VM_MEMORY", `copy the template's memory ${path}: ${messageOf(cause)}`, { cause });
+    return action(fd);
   } finally {
-    closeSync(from);
+    closeSync(fd);
   }
 }
 
