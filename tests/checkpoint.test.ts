@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   readSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -77,6 +78,8 @@ async function countsOn(rig: Rig, id: string): Promise<void> {
   await until("it counts on", async () => (await count(rig, id)) > before, patience);
   await counted(rig, id);
 }
+
+const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
 
 async function refused(rig: Rig, code: string, ...args: string[]): Promise<string> {
   const result = await runv(rig, args);
@@ -191,17 +194,31 @@ runvTest("where it cannot be saved it goes on, and nothing is left", async (rig)
     await command("umount", "-l", image);
   }
   const made = () => (existsSync(image) ? readdirSync(image) : []);
-  for (const when of ["memory", "devices", "description"]) {
+  /** Starts saving it, and kills who does that as soon as there is such a file. */
+  const killAt = async (what: string, isThere: (name: string) => boolean) => {
+    const before = new Set(made());
     const checkpoint = rig.spawn(["checkpoint", "--leave-running", "--image-path", image, id]);
-    await until(
-      `it writes ${when}`,
-      () => made().some((name) => name.includes(when)) || checkpoint.exitCode !== null,
-      patience,
-    );
+    const isNew = (name: string) => !before.has(name) && isThere(name);
+    await until(`it writes ${what}`, () => made().some(isNew) || checkpoint.exitCode !== null, patience);
     checkpoint.kill("SIGKILL");
     await checkpoint.exited;
+  };
+  const begun = (name: string) => name.startsWith("runv-memory");
+  // The machine stands still then.
+  const saved = (name: string) => name.startsWith("runv-devices") && (sizeOf(join(image, name)) ?? 0) > 0;
+  const copied = (name: string) => name.startsWith("runv-disk");
+  for (const [what, isThere] of Object.entries({ begun, saved, copied })) {
+    await killAt(what, isThere);
     await countsOn(rig, id);
   }
+  // What is wanted of it next comes after that it goes on.
+  await killAt("saved", saved);
+  await succeed(rig, ["pause", id]);
+  const used = async () => JSON.parse(await succeed(rig, ["events", "--stats", id])).data.cpu.usage.total;
+  const usage = [await used(), await used(), await used(), await used(), await used()];
+  expect(new Set(usage).size).toBe(1);
+  await succeed(rig, ["resume", id]);
+  await countsOn(rig, id);
   await succeed(rig, ["checkpoint", "--leave-running", "--image-path", image, id]);
   expect(made().sort()).toEqual([
     "checkpoint.json",
@@ -218,6 +235,37 @@ runvTest("where it cannot be saved it goes on, and nothing is left", async (rig)
   process.kill(machine!, "SIGKILL");
   expect(await checkpoint.exited).toBe(1);
   expect(existsSync(lost)).toBeFalse();
+  await clean(rig);
+});
+
+runvTest("a restore that is killed leaves a container that goes on, or an image that can be restored", async (rig) => {
+  const { disk, bundle, id, image } = await startCounting(rig);
+  await succeed(rig, ["checkpoint", "--image-path", image, id]);
+  const asSaved = join(rig.directory, "as-saved");
+  copyFileSync(disk, asSaved);
+  const began = performance.now();
+  await restore(rig, bundle, image, id);
+  const took = performance.now() - began;
+  await succeed(rig, ["delete", "--force", id]);
+  copyFileSync(asSaved, disk);
+  const kills = Number(process.env.RUNV_TEST_KILLS ?? 5);
+  for (let kill = 1; kill <= kills; kill++) {
+    const restoring = rig.spawn(["restore", "-d", "-b", bundle, "--image-path", image, id], { stdout: "/dev/null" });
+    await Promise.race([restoring.exited, Bun.sleep((took * kill) / kills)]);
+    restoring.kill("SIGKILL");
+    await restoring.exited;
+    const { code, stdout } = await runv(rig, ["state", id]);
+    const status = code === 0 ? JSON.parse(stdout).status : "none";
+    if (status === "paused") await succeed(rig, ["resume", id]);
+    const runs = status === "paused" || status === "running";
+    if (runs) await countsOn(rig, id);
+    if (code === 0) await succeed(rig, ["delete", "--force", id]);
+    await until("nothing is left of it", () => !existsSync(join(rig.root, id)), patience);
+    if (runs) copyFileSync(asSaved, disk);
+    expect(readFileSync(disk).equals(readFileSync(asSaved))).toBeTrue();
+  }
+  await restore(rig, bundle, image, id);
+  await countsOn(rig, id);
   await clean(rig);
 });
 

@@ -25,8 +25,10 @@ async function setPaused(
   await withLock(global.root, id, async () => {
     const { record, status } = openContainer(global.root, id);
     if (!from.includes(status)) throw new RunvError("CONTAINER_STATE", otherwise);
-    await withSandbox(global.root, record, async ({ guest }) => {
-      const set = (to: boolean) => guest.call(freeze(id, to));
+    await withSandbox(global.root, record, async (client) => {
+      const restored = record.branch?.restored === true;
+      const set = async (to: boolean) =>
+        void (await (restored && !to ? client.thaw(id) : client.guest.call(freeze(id, to))));
       await changeRecord(
         global.root,
         { ...record, paused },

@@ -5,6 +5,7 @@ import { RunvError } from "../base/error";
 import { fileProblem } from "../base/file-problem";
 import type { Settings } from "../base/settings";
 import { span } from "../base/trace";
+import { freeze } from "../guest/freeze";
 import { setTermios, termiosOf } from "../linux/terminal";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
@@ -21,7 +22,7 @@ import type { Created } from "./making/parts";
 import type { RunOptions } from "./options";
 import { initOf, openContainer, withSandbox } from "./record/open";
 import { stateOf } from "./record/status";
-import { containerDirectory, makeContainerDirectory } from "./record/store";
+import { changeRecord, containerDirectory, makeContainerDirectory } from "./record/store";
 import { exitCodeOf, passSignals } from "./shim/attend";
 import { checkConsole } from "./shim/console";
 
@@ -38,8 +39,15 @@ export async function restoreContainer(options: RestoreOptions): Promise<number>
   try {
     shim.release();
     if (!detach) passSignals(shim);
-    const { record } = openContainer(global.root, id);
-    await withSandbox(global.root, record, (client) => client.thaw(id));
+    const record = { ...openContainer(global.root, id).record, paused: false };
+    await withSandbox(global.root, record, (client) =>
+      changeRecord(
+        global.root,
+        record,
+        () => client.thaw(id),
+        () => client.guest.call(freeze(id, true)),
+      ),
+    );
     await runHooks("poststart", record.hooks.poststart, stateOf(global.root, record));
     const code = detach ? 0 : await span("run", () => exitCodeOf(shim));
     if (!detach && !keep) await span("delete", () => anyway(() => remove(global.root, id, true)));
@@ -118,9 +126,10 @@ async function restoreWith(
           view: () => viewOf(bundle, trees),
           branch: {
             init,
-            paused: false,
+            // Until it goes on: should this command end before, 'runv resume' does that.
+            paused: true,
             size: saved.size,
-            record: { of: container.id, share: container.branch?.share ?? container.id },
+            record: { of: container.id, share: container.branch?.share ?? container.id, restored: true },
             fork: (sandbox, machine) =>
               sandbox.restore({
                 ...{ ...machine, saved, init, container: id, of: container.id },

@@ -33,6 +33,8 @@ export class Branching {
   readonly #frames: FrameSwitch;
   readonly #share: string;
   #stood: Stands | undefined;
+  /** Fulfilled when it goes on after it stood last. */
+  #over: Promise<void> = Promise.resolve();
 
   /** @param share where the machine's share is mounted for this process */
   constructor(sandbox: Sandbox, frames: FrameSwitch, share: string) {
@@ -56,8 +58,10 @@ export class Branching {
     const still = new StandStill(this.#sandbox, this.#frames, container, how);
     const stood: Stands = { client, still, forks, forking: new Set(), ended: false, over: Promise.withResolvers() };
     this.#stood = stood;
+    const before = this.#over;
+    this.#over = stood.over.promise;
     try {
-      await still.begin();
+      await still.begin(before);
     } catch (error) {
       await end(stood);
       throw error;

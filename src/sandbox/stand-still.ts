@@ -26,6 +26,7 @@ export class StandStill {
   readonly #how: Standing;
   #began: number | undefined;
   #left = false;
+  #holds = false;
   #stopped = false;
   /** Fulfilled when it stands, or does not come to that, and what is done meanwhile is done. */
   #standing: Promise<unknown> = Promise.resolve();
@@ -39,20 +40,28 @@ export class StandStill {
     this.#how = how;
   }
 
-  /** Fulfilled when it stands still; after `end`, also where this fails, it runs. @throws RunvError GUEST_…, VM_QMP_… */
-  begin(): Promise<void> {
-    const begun = this.#begin();
+  /**
+   * Fulfilled when it stands still; after `end`, also where this fails, it runs.
+   * @param before fulfilled when it goes on after it stood still before: what has it go on is not to undo what has it stand still
+   * @throws RunvError GUEST_…, VM_QMP_…
+   */
+  begin(before: Promise<unknown>): Promise<void> {
+    const begun = before.then(() => this.#begin());
     this.#standing = begun.catch(() => {});
     return begun;
   }
 
   async #begin(): Promise<void> {
+    this.#proceed();
     const { guest, machine, agent } = this.#sandbox;
     // What can be written back before, need not be while it stands; and what branches do first is translated then, once for all of them.
     await span("get ready, while it runs", () => Promise.all([guest.call(syncShare()), connectionsOf(guest)]));
     this.#proceed();
     this.#began = performance.now();
     const { without } = this.#how;
+    // Also what a client would have frozen or let go on: that comes after what is done here.
+    this.#holds = true;
+    this.#frames.hold();
     await span("freeze, and write back", () => guest.call(freezeWrittenBack(this.#container)));
     if (without !== undefined) {
       this.#proceed();
@@ -61,7 +70,6 @@ export class StandStill {
       this.#left = true;
       await guest.call(unmountShare());
     }
-    this.#frames.hold();
     await span("wait for quiet", () => this.#quiet());
     agent.hold();
     this.#stopped = true;
@@ -104,11 +112,20 @@ export class StandStill {
   async #end(): Promise<number> {
     // What is under way would be undone before it is done.
     await this.#standing;
+    try {
+      return await this.#goOn();
+    } finally {
+      if (this.#holds) this.#frames.release();
+    }
+  }
+
+  async #goOn(): Promise<number> {
     const { guest, machine, agent } = this.#sandbox;
-    if (this.#stopped) await machine.resume();
-    agent.release();
+    if (this.#stopped) {
+      await machine.resume();
+      agent.release();
+    }
     if (this.#left) await guest.call(mountShare(this.#how.without!));
-    this.#frames.release();
     if (this.#began === undefined) return 0;
     if (this.#how.paused !== true) await guest.call(freeze(this.#container, false));
     return performance.now() - this.#began;

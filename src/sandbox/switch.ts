@@ -21,7 +21,7 @@ export class FrameSwitch {
   readonly #waiting = new Map<number, ((result: GoResult) => void)[]>();
   /** Processes that came with the guest, to be taken over. */
   readonly #orphans = new Set<number>();
-  /** What clients send while nothing is passed on. */
+  /** What clients send while nothing is passed on, and that they have gone. */
   #held: (() => void)[] | undefined;
   #frames = 0;
 
@@ -116,8 +116,13 @@ export class FrameSwitch {
     return true;
   }
 
-  /** Ends all processes of a client that has gone. */
+  /** Ends all processes of a client that has gone, those too that it wanted to begin while nothing was passed on. */
   abandon(client: Client): void {
+    if (this.#held === undefined) this.#abandon(client);
+    else this.#held.push(() => this.#abandon(client));
+  }
+
+  #abandon(client: Client): void {
     for (const [process, owner] of this.#owners) {
       if (owner !== client) continue;
       this.#owners.set(process, undefined);

@@ -78,6 +78,8 @@ export interface BranchRecord {
   snapshots?: readonly string[];
   /** Of what its root file system is an overlay, where it is one. */
   layers?: Layers | undefined;
+  /** It was restored: its monitor is to know when it goes on. */
+  restored?: boolean | undefined;
 }
 
 /** Its name in the container's directory. */

@@ -320,7 +320,7 @@ class Shim {
 async function serveFromOutside(sandbox: SandboxClient, process: GuestProcess, outer: NonNullable<Begin["outer"]>) {
   const { at } = await process.next();
   if (at !== "stopped" || process.pid === undefined) {
-    throw await endedEarly(process);
+    throw at === "exited" ? await endedEarly(process) : new RunvError("GUEST_MISBEHAVES", "the guest skips a step");
   }
   const program = new Program(Buffer.from(outer.program, "base64"), unpackNotes(outer.notes));
   await sandbox.guest.call(program.withArgument(process.pid));
