@@ -31,7 +31,7 @@ import { Making } from "./making/making";
 import { othersIn } from "./making/pod";
 import { withLock } from "./record/lock";
 import { initOf, openContainer, withSandbox } from "./record/open";
-import { type ContainerRecord, makeContainerDirectory } from "./record/store";
+import { type ContainerRecord, changeRecord, makeContainerDirectory } from "./record/store";
 import { checkConsole } from "./shim/console";
 
 export interface BranchOptions {
@@ -241,7 +241,6 @@ class Branch {
             view: () => viewOf(this.#bundle, trees),
             branch: {
               init: initOf(this.#original),
-              paused: this.#original.paused,
               record: { of: this.#original.id, share: this.#share, ...this.#root?.record },
               fork: (sandbox, machine) => this.#fork(sandbox, machine, trees),
             },
@@ -294,7 +293,14 @@ class Branch {
     this.#release();
     await withSandbox(global.root, record, async ({ guest }) => {
       if (signal > 0) await guest.call(killInit(initOf(record), signal));
-      if (!record.paused) await guest.call(freeze(this.#id, false));
+      if (this.#original.paused) return;
+      const set = (frozen: boolean) => guest.call(freeze(this.#id, frozen));
+      await changeRecord(
+        global.root,
+        { ...record, paused: false },
+        () => set(false),
+        () => set(true),
+      );
     });
   }
 }

@@ -126,8 +126,6 @@ async function restoreWith(
           view: () => viewOf(bundle, trees),
           branch: {
             init,
-            // Until it goes on: should this command end before, 'runv resume' does that.
-            paused: true,
             size: saved.size,
             record: { of: container.id, share: container.branch?.share ?? container.id, restored: true },
             fork: (sandbox, machine) =>

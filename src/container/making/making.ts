@@ -208,7 +208,8 @@ export class Making {
       ...record,
       ...(!complete && { templateProcess }),
       phase: branch === undefined ? "created" : "running",
-      paused: branch?.paused ?? false,
+      // A branch's processes are frozen until its command has them go on: should that end before, 'runv resume' does.
+      paused: branch !== undefined,
       machine: machine.pid === undefined ? undefined : identityOf(machine.pid),
       init: handle,
       passwd,

@@ -25,8 +25,6 @@ export interface BranchParts {
   fork(sandbox: SandboxClient, machine: Omit<LaunchRequest, "op">): Promise<MachineInfo>;
   /** The handle of its first process. */
   init: number;
-  /** Its processes stay frozen, as those are that they were copied from. */
-  paused: boolean;
   /** What its machine has, where that is not what its limits want. */
   size?: Shape;
   /** What is on disk of it. */
