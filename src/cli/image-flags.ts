@@ -1,6 +1,7 @@
 /** What `checkpoint` and `restore` have in common: runc's flags, most of which are CRIU's. */
 import { resolve } from "node:path";
 import { RunvError } from "../base/error";
+import { assertEmptyNamespaces, noConnections, refuse } from "../container/image/refused";
 import { bool, string, strings } from "./flags";
 
 /** Those that say nothing of a whole machine are accepted: terminals, locks and sockets inside it are saved with it. */
@@ -21,7 +22,7 @@ export const imageFlags = {
 export type ImageFlags = Readonly<Record<string, boolean | string | readonly string[] | undefined>>;
 
 const refused = {
-  "tcp-established": "connections with others end when a container is restored",
+  "tcp-established": noConnections,
   "lazy-pages": "memory is read before the container goes on",
   "auto-dedup": "there are no images that lean on others",
 } as const;
@@ -36,16 +37,11 @@ export function refuseOfImage(flags: ImageFlags, others: Readonly<Record<string,
   for (const [flag, why] of Object.entries({ ...refused, ...others })) {
     const value = flags[flag];
     if (value === undefined || value === false) continue;
-    throw new RunvError("UNSUPPORTED", `--${flag}: a machine is saved whole: ${why}`, { hint: "leave the flag out" });
+    throw refuse(`--${flag}`, why);
   }
   const mode = flags["manage-cgroups-mode"];
   if (mode !== undefined && !["", "soft", "full", "strict", "ignore"].includes(mode as string)) {
     throw new RunvError("USAGE", "Invalid manage cgroups mode");
   }
-  for (const namespace of (flags["empty-ns"] ?? []) as readonly string[]) {
-    if (namespace === "network") continue;
-    throw new RunvError("UNSUPPORTED", `--empty-ns: namespace ${JSON.stringify(namespace)} is not supported`, {
-      hint: "network, which is always made anew, is",
-    });
-  }
+  assertEmptyNamespaces("--empty-ns", (flags["empty-ns"] ?? []) as readonly string[]);
 }

@@ -8,13 +8,21 @@ import { span } from "../base/trace";
 import { commit, version } from "../base/version";
 import { O_CLOEXEC, O_WRONLY } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
-import { copyData } from "../linux/memory-file";
+import { copyingData } from "../linux/memory-file";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import { isBind } from "../oci/mounts";
 import { findNamespace } from "../oci/namespaces";
 import { remove } from "./delete";
-import { begun, type Description, Image, type NamedFile, NewImage, type SavedDisk } from "./image/checkpoint-image";
-import { digestOf, sizeOf } from "./image/digest";
+import {
+  begun,
+  type Description,
+  Image,
+  type NamedFile,
+  type NewFile,
+  NewImage,
+  type SavedDisk,
+} from "./image/checkpoint-image";
+import { digestOf, sizeOf, turn } from "./image/digest";
 import { disksOf, type WantedDisk } from "./making/disks";
 import { othersIn } from "./making/pod";
 import type { ContainerOptions } from "./options";
@@ -63,7 +71,7 @@ export async function showCheckpoint(directory: string): Promise<number> {
 async function save(options: CheckpointOptions, record: ContainerRecord, paused: boolean): Promise<void> {
   const { global, id, leaveRunning } = options;
   const bundle = checked(global.root, record);
-  const disks = disksOf(bundle);
+  const disks = disksOf(bundle, record.rootDisk);
   const image = new NewImage(options.image);
   try {
     const memory = image.add("memory");
@@ -80,7 +88,8 @@ async function save(options: CheckpointOptions, record: ContainerRecord, paused:
             devices: writing,
           }),
         );
-        const copies = leaveRunning ? disks.map((disk) => copyOf(disk, image)) : [];
+        const copies: Copy[] = [];
+        for (const disk of leaveRunning ? disks : []) copies.push(await copyOf(disk, image));
         if (leaveRunning) {
           const { ms } = await client.goOn();
           log.debug(`${id} stood still for ${ms.toFixed(1)} ms`);
@@ -92,9 +101,9 @@ async function save(options: CheckpointOptions, record: ContainerRecord, paused:
           container: record,
           config: bundle.config,
           machine,
-          kernel: named(kernel),
-          initrd: named(initrd),
-          disks: disks.map((disk, index) => savedDisk(disk, copies[index])),
+          kernel: await named(kernel),
+          initrd: await named(initrd),
+          disks: await Promise.all(disks.map((disk, index) => savedDisk(disk, copies[index]))),
           memory: memory.name,
           devices: devices.name,
           files: await span("write the image", () => image.files()),
@@ -133,14 +142,17 @@ function sharedBy({ config }: Bundle, disks: readonly WantedDisk[]): string[] {
   return disks.some(({ root }) => root !== undefined) ? mounts : ["root.path", ...mounts];
 }
 
+/** A copy of a disk. */
+type Copy = Pick<NewFile, "name" | "fd">;
+
 /** Copies a disk that will be written to. @returns the copy @throws RunvError CHECKPOINT_WRITE */
-function copyOf({ path, device }: WantedDisk, image: NewImage): { name: string; fd: number } {
+async function copyOf({ path, device }: WantedDisk, image: NewImage): Promise<Copy> {
   const copy = image.add("disk");
   const from = openSync(path, "r");
   try {
     if (device || !isCloned(from, copy.fd)) {
       ftruncateSync(copy.fd, sizeOf(from));
-      copyData(from, copy.fd);
+      for (const _ of copyingData(from, copy.fd)) await turn();
     }
     return copy;
   } catch (cause) {
@@ -160,19 +172,19 @@ function isCloned(from: number, to: number): boolean {
   }
 }
 
-function savedDisk({ number: _, ...disk }: WantedDisk, copy: { name: string; fd: number } | undefined): SavedDisk {
-  if (copy !== undefined) return { ...disk, size: sizeOf(copy.fd), sha256: digestOf(copy.fd), copy: copy.name };
-  return withFile(disk.path, (fd) => ({ ...disk, size: sizeOf(fd), sha256: digestOf(fd) }));
+async function savedDisk({ number: _, ...disk }: WantedDisk, copy: Copy | undefined): Promise<SavedDisk> {
+  if (copy !== undefined) return { ...disk, size: sizeOf(copy.fd), sha256: await digestOf(copy.fd), copy: copy.name };
+  return await withFile(disk.path, async (fd) => ({ ...disk, size: sizeOf(fd), sha256: await digestOf(fd) }));
 }
 
-function named(path: string): NamedFile {
-  return { path, sha256: withFile(path, digestOf) };
+async function named(path: string): Promise<NamedFile> {
+  return { path, sha256: await withFile(path, digestOf) };
 }
 
-function withFile<T>(path: string, action: (fd: number) => T): T {
+async function withFile<T>(path: string, action: (fd: number) => Promise<T>): Promise<T> {
   const fd = openSync(path, "r");
   try {
-    return action(fd);
+    return await action(fd);
   } finally {
     closeSync(fd);
   }

@@ -39,16 +39,7 @@ export async function restoreContainer(options: RestoreOptions): Promise<number>
   try {
     shim.release();
     if (!detach) passSignals(shim);
-    const record = { ...openContainer(global.root, id).record, paused: false };
-    await withSandbox(global.root, record, (client) =>
-      changeRecord(
-        global.root,
-        record,
-        () => client.thaw(id),
-        () => client.guest.call(freeze(id, true)),
-      ),
-    );
-    await runHooks("poststart", record.hooks.poststart, stateOf(global.root, record));
+    await goOn(global.root, id);
     const code = detach ? 0 : await span("run", () => exitCodeOf(shim));
     if (!detach && !keep) await span("delete", () => anyway(() => remove(global.root, id, true)));
     return code;
@@ -60,8 +51,22 @@ export async function restoreContainer(options: RestoreOptions): Promise<number>
   }
 }
 
+/** Has the processes of a container that was restored go on. @throws RunvError */
+export async function goOn(root: string, id: string): Promise<void> {
+  const record = { ...openContainer(root, id).record, paused: false };
+  await withSandbox(root, record, (client) =>
+    changeRecord(
+      root,
+      record,
+      () => client.thaw(id),
+      () => client.guest.call(freeze(id, true)),
+    ),
+  );
+  await runHooks("poststart", record.hooks.poststart, stateOf(root, record));
+}
+
 /** Makes the container, up to where its processes are to go on. @throws RunvError; nothing is left behind then */
-async function restore(options: RestoreOptions): Promise<Created> {
+export async function restore(options: RestoreOptions): Promise<Created> {
   const { global, id } = options;
   if (existsSync(containerDirectory(global.root, id))) {
     throw new RunvError("CONTAINER_EXISTS", "container with given ID already exists");
@@ -69,16 +74,17 @@ async function restore(options: RestoreOptions): Promise<Created> {
   const image = new Image(options.image);
   const { description } = image;
   const bundle = asSaved(loadBundle(options.bundle), description);
-  checkConsole(bundle.config.process, options.consoleSocket, options.detach);
+  if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, options.detach);
   const opened: number[] = [];
   try {
-    const vm = machineSettings(options, description);
-    const disks = disksOf(bundle).map((disk, index) => {
-      const fd = openSaved(disk, index, image);
+    const vm = await machineSettings(options, description);
+    const disks: Restored[] = [];
+    for (const [index, disk] of disksOf(bundle, options.rootDisk).entries()) {
+      const fd = await openSaved(disk, index, image);
       opened.push(fd);
-      return { fd, device: disk.device, format: disk.format, readOnly: disk.readOnly };
-    });
-    const files = image.open();
+      disks.push({ fd, device: disk.device, format: disk.format, readOnly: disk.readOnly });
+    }
+    const files = await image.open();
     opened.push(...files.values());
     return await restoreWith(options, vm, bundle, description, {
       memory: files.get(description.memory)!,
@@ -94,7 +100,12 @@ async function restore(options: RestoreOptions): Promise<Created> {
 interface From {
   memory: number;
   devices: number;
-  disks: readonly { fd: number; device: boolean; format: "raw" | "qcow2"; readOnly: boolean }[];
+  disks: readonly Restored[];
+}
+
+/** A disk of such a machine. */
+interface Restored extends Pick<WantedDisk, "device" | "format" | "readOnly"> {
+  fd: number;
 }
 
 async function restoreWith(
@@ -173,7 +184,7 @@ const alike: Readonly<Record<string, (config: Config) => unknown>> = {
 const fixedOptions = ["arch", "share", "share_cache"];
 
 /** How its machine is made: as it was. @throws RunvError CHECKPOINT_DIFFERS when kernel or initrd are others */
-function machineSettings({ global }: RestoreOptions, description: Description): Settings {
+async function machineSettings({ global }: RestoreOptions, description: Description): Promise<Settings> {
   const { driverOptions, driver } = description.machine.made;
   const ofMachine = Object.entries(driverOptions).filter(([key]) => fixedOptions.includes(key));
   const others = Object.entries(global.driverOptions).filter(([key]) => !fixedOptions.includes(key));
@@ -185,15 +196,15 @@ function machineSettings({ global }: RestoreOptions, description: Description): 
     ["kernel", vm.kernel],
     ["initrd", vm.initrd],
   ] as const) {
-    checkFile(flag, path, description[flag]);
+    await checkFile(flag, path, description[flag]);
   }
   return vm;
 }
 
-function checkFile(flag: string, path: string, { path: was, sha256 }: NamedFile): void {
+async function checkFile(flag: string, path: string, { path: was, sha256 }: NamedFile): Promise<void> {
   const fd = opening(path, () => openSync(path, "r"));
   try {
-    if (digestOf(fd) === sha256) return;
+    if ((await digestOf(fd)) === sha256) return;
   } finally {
     closeSync(fd);
   }
@@ -201,7 +212,7 @@ function checkFile(flag: string, path: string, { path: was, sha256 }: NamedFile)
 }
 
 /** Opens a disk that is what it was. @throws RunvError CHECKPOINT_DIFFERS, DISK_SOURCE */
-function openSaved(disk: WantedDisk, index: number, image: Image): number {
+async function openSaved(disk: WantedDisk, index: number, image: Image): Promise<number> {
   const saved = image.description.disks[index];
   const { path, field, device, format, readOnly, root } = disk;
   if (
@@ -212,7 +223,7 @@ function openSaved(disk: WantedDisk, index: number, image: Image): number {
   }
   const fd = openDisk(path, readOnly, device && root !== undefined, field);
   try {
-    if (sizeOf(fd) === saved.size && digestOf(fd) === saved.sha256) return fd;
+    if (sizeOf(fd) === saved.size && (await digestOf(fd)) === saved.sha256) return fd;
   } catch (cause) {
     closeSync(fd);
     throw new RunvError("DISK_SOURCE", `${field}: read ${path}: ${fileProblem(cause)}`, { cause });

@@ -9,9 +9,10 @@ import { updateContainer } from "../container/update";
 import { SIGKILL } from "../linux/signals";
 import { signalFurther } from "../supervision/signal";
 import type { Answer, CallName, Request } from "./api/service";
+import { createCheckpoint, deleteCheckpoint, listCheckpoints } from "./checkpoints";
 import { describe, describeMachine } from "./describe";
 import { initName } from "./process-store";
-import { noCheckpoints, processFinished, Refusal, Status } from "./refusal";
+import { processFinished, Refusal, Status } from "./refusal";
 import { describeStats } from "./stats";
 import type { Supervisor } from "./supervisor";
 import { limitsOf } from "./update-request";
@@ -30,7 +31,6 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
     Check: async () => ({ status: 1 }),
 
     async CreateContainer(request) {
-      if (request.checkpoint !== "") throw noCheckpoints();
       return { container: describe(await supervisor.create(request), false) };
     },
 
@@ -83,22 +83,21 @@ export function handlers(supervisor: Supervisor, global: GlobalOptions): Handler
       return describeStats(await machine.usage());
     },
 
-    async CreateCheckpoint({ id }) {
-      supervisor.find(id);
-      throw noCheckpoints();
+    async CreateCheckpoint({ id, ...request }) {
+      await createCheckpoint(global, supervisor.find(id), request);
+      return {};
     },
 
-    async DeleteCheckpoint({ id, name }) {
+    async DeleteCheckpoint({ id, name, checkpointDir }) {
       if (name === "") throw new Refusal("checkpoint name cannot be empty");
-      supervisor.find(id);
-      throw noCheckpoints();
+      deleteCheckpoint(supervisor.find(id).init.container.bundle, checkpointDir, name);
+      return {};
     },
 
-    async ListCheckpoint({ id }) {
-      if (supervisor.containers.every((container) => container.id !== id)) {
-        throw new Refusal("no such containers", Status.notFound);
-      }
-      throw noCheckpoints();
+    async ListCheckpoint({ id, checkpointDir }) {
+      const found = supervisor.containers.find((container) => container.id === id);
+      if (found === undefined) throw new Refusal("no such containers", Status.notFound);
+      return listCheckpoints(found.init.container.bundle, checkpointDir);
     },
   };
 }

@@ -8,7 +8,6 @@ export const Status = {
   invalidArgument: 3,
   notFound: 5,
   alreadyExists: 6,
-  unimplemented: 12,
   dataLoss: 15,
 } as const;
 
@@ -28,8 +27,6 @@ export const containerNotFound = () => new Refusal("containerd: container not fo
 export const processNotFound = () => new Refusal("containerd: process not found for container");
 export const processFinished = () => new Refusal("os: process already finished");
 
-export const noCheckpoints = () =>
-  new Refusal("runv-containerd does not make checkpoints of containers yet", Status.unimplemented);
 export const tooSlow = () => new Refusal("events were lost: the client is too slow", Status.dataLoss);
 
 /** In the words of mkdir(2), of which containerd's refusal came. */

@@ -11,11 +11,13 @@ import { startExec } from "../container/exec-process";
 import { passwdOf, withEnvironment } from "../container/making/environment";
 import { openRunning } from "../container/record/open";
 import { containerDirectory } from "../container/record/store";
+import { goOn, restore } from "../container/restore";
 import type { Attended } from "../container/shim/attended";
 import { start } from "../container/start";
 import { loadBundle } from "../oci/bundle";
 import { assertContainerId } from "../oci/container-id";
 import type { Request } from "./api/service";
+import { checkpointPath } from "./checkpoints";
 import { DaemonContainer } from "./container";
 import type { EventLog } from "./event-log";
 import { processOf, viewOfInit, viewOfRequest } from "./exec-request";
@@ -73,7 +75,7 @@ export class Supervisor {
 
   /** Makes and starts a container. @throws Refusal */
   async create(request: Request<"CreateContainer">): Promise<DaemonContainer> {
-    const { id, bundlePath } = request;
+    const { id, bundlePath, checkpoint, checkpointDir } = request;
     const { global, store, events } = this.#options;
     if (bundlePath === "") throw new Refusal("empty bundle path");
     checkId(id);
@@ -100,7 +102,8 @@ export class Supervisor {
       };
       release = holdFifos(record.stdio);
       const container = new DaemonContainer(global.root, events, record);
-      const process = await this.#start(container, record, this.#options.withRuntimeArgs(request.runtimeArgs));
+      const image = checkpoint === "" ? undefined : checkpointPath(bundlePath, checkpointDir, checkpoint);
+      const process = await this.#start(container, record, this.#options.withRuntimeArgs(request.runtimeArgs), image);
       events.append({ type: "start-container", id, key: record.key });
       container.attend(process);
       void this.attend(container);
@@ -159,8 +162,16 @@ export class Supervisor {
     this.onEnd();
   }
 
-  /** Brings a new container to where its command runs. Nothing is left of it when that fails. */
-  async #start(container: DaemonContainer, record: InitRecord, global: GlobalOptions): Promise<DaemonProcess> {
+  /**
+   * Brings a new container to where its command runs. Nothing is left of it when that fails.
+   * @param image the checkpoint of which it is made
+   */
+  async #start(
+    container: DaemonContainer,
+    record: InitRecord,
+    global: GlobalOptions,
+    image: string | undefined,
+  ): Promise<DaemonProcess> {
     const { store } = this.#options;
     const { id } = record;
     store.write(record);
@@ -168,14 +179,17 @@ export class Supervisor {
       const attended: Attended = { directory: store.directory(record), ...record.stdio };
       const none = { consoleSocket: undefined, pidfdSocket: undefined, pidFile: undefined, preserveFds: 0 };
       const options = { global, id, bundle: record.container.bundle, attended, ...none };
-      const { shim } = await create(options, { detach: true, complete: true });
+      const { shim } =
+        image === undefined
+          ? await create(options, { detach: true, complete: true })
+          : await restore({ ...options, image, detach: true, keep: false });
       try {
         const started = { ...record, shim: shim.identity };
         store.write(started);
         shim.release();
         // Before it starts, so that the first process that the end of memory costs is seen.
         await container.machine();
-        await start(global.root, id, { follow: false });
+        await (image === undefined ? start(global.root, id, { follow: false }) : goOn(global.root, id));
         return new DaemonProcess(store, started);
       } catch (error) {
         await anyway(() => remove(global.root, id, true));

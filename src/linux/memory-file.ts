@@ -56,8 +56,16 @@ const SEEK_DATA = 3;
 const SEEK_HOLE = 4;
 const SEEK_SET = 0;
 
+/** So much is copied at once, in bytes. */
+const piece = 64 << 20;
+
 /** Copies what a file holds into another of the same size that is all holes, which stay. @throws SystemError */
 export function copyData(from: number, to: number): void {
+  for (const _ of copyingData(from, to));
+}
+
+/** The same, a piece at a time. */
+export function* copyingData(from: number, to: number): Generator<void> {
   for (let end = 0; ; ) {
     const start = dataAfter(from, end);
     if (start === undefined) return;
@@ -65,8 +73,9 @@ export function copyData(from: number, to: number): void {
     syscall("lseek", to, start, SEEK_SET);
     const at = new BigInt64Array([BigInt(start)]);
     while (at[0]! < end) {
-      const copied = syscall("sendfile", to, from, new Uint8Array(at.buffer), end - Number(at[0]));
+      const copied = syscall("sendfile", to, from, new Uint8Array(at.buffer), Math.min(end - Number(at[0]), piece));
       if (copied === 0) throw new RangeError(`the file ended at ${at[0]} and was to go on until ${end}`);
+      yield;
     }
   }
 }

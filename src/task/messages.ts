@@ -53,7 +53,8 @@ const messages = {
   },
   KillRequest: { ...process, signal: one(3, "uint32"), all: one(4, "bool") },
   CloseIORequest: { ...process, stdin: one(3, "bool") },
-  /** Of Pids, Pause, Resume, Stats, Checkpoint and Connect, as far as it is read. */
+  CheckpointTaskRequest: { id: one(1, "string"), path: one(2, "string"), options: one(3, "Any") },
+  /** Of Pids, Pause, Resume, Stats and Connect, as far as it is read. */
   IdRequest: { id: one(1, "string") },
   PidsResponse: { processes: many(1, "ProcessInfo") },
   ProcessInfo: { pid: one(1, "uint32"), info: one(2, "Any") },
@@ -109,6 +110,18 @@ const messages = {
 
   /** containerd.runc.v1.Options, as far as it is read. */
   RuncOptions: { binary_name: one(6, "string"), systemd_cgroup: one(9, "bool") },
+  /** containerd.runc.v1.CheckpointOptions */
+  CheckpointOptions: {
+    exit: one(1, "bool"),
+    open_tcp: one(2, "bool"),
+    external_unix_sockets: one(3, "bool"),
+    terminal: one(4, "bool"),
+    file_locks: one(5, "bool"),
+    empty_namespaces: many(6, "string"),
+    cgroups_mode: one(7, "string"),
+    image_path: one(8, "string"),
+    work_path: one(9, "string"),
+  },
   /** runtimeoptions.v1.Options */
   RuntimeOptions: { type_url: one(1, "string"), config_path: one(2, "string"), config_body: one(3, "bytes") },
 

@@ -1,6 +1,7 @@
 /** The runtime's options, which containerd hands over as it finds them in its configuration. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { GlobalOptions } from "../base/settings";
+import { assertEmptyNamespaces, noConnections, refuse } from "../container/image/refused";
 import { codec, type Received } from "./messages";
 import { invalid } from "./refused";
 
@@ -28,6 +29,20 @@ export function readOptions(options: Received<"Any"> | null, directory: string):
     return { ...none, configFile: config_path || written(config_body, directory) };
   }
   throw invalid(`options of the kind ${kind}: runv takes ConfigPath or ConfigBody of runtimeoptions.v1`);
+}
+
+/**
+ * Reads what is wanted of a checkpoint: runc's options, or none. Terminals, locks and sockets of the container's are saved with its machine.
+ * @throws CallRefused what is of another kind; RunvError UNSUPPORTED
+ */
+export function readCheckpointOptions(options: Received<"Any"> | null): { exit: boolean } {
+  if (options === null || options.type_url === "") return { exit: false };
+  const kind = options.type_url.slice(options.type_url.lastIndexOf("/") + 1);
+  if (kind !== "containerd.runc.v1.CheckpointOptions") throw invalid(`options of the kind ${kind}`);
+  const { exit, open_tcp, empty_namespaces } = codec("CheckpointOptions").decode(options.value);
+  if (open_tcp) throw refuse("open_tcp", noConnections);
+  assertEmptyNamespaces("empty_namespaces", empty_namespaces);
+  return { exit };
 }
 
 /** What Docker and Kubernetes write where systemd makes the cgroups: `slice:prefix:name`. */

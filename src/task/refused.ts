@@ -8,6 +8,9 @@ const codes: Readonly<Record<string, number>> = {
   CONTAINER_STATE: Status.failedPrecondition,
   CONTAINER_NOT_RUNNING: Status.failedPrecondition,
   CONTAINER_PAUSED: Status.failedPrecondition,
+  CHECKPOINT_REFUSED: Status.failedPrecondition,
+  CHECKPOINT_DIFFERS: Status.failedPrecondition,
+  CHECKPOINT_MISSING: Status.notFound,
   UNSUPPORTED: Status.unimplemented,
 };
 
@@ -15,7 +18,6 @@ export const noTask = () => new CallRefused(Status.notFound, "container not crea
 export const noProcess = (id: string) => new CallRefused(Status.notFound, `process does not exist ${id}`);
 export const finished = () => new CallRefused(Status.notFound, "process already finished");
 export const wrongState = (why: string) => new CallRefused(Status.failedPrecondition, why);
-export const unsupported = (what: string) => new CallRefused(Status.unimplemented, what);
 export const invalid = (what: string) => new CallRefused(Status.invalidArgument, what);
 
 /** Whatever was thrown. */

@@ -5,6 +5,7 @@ import { messageOf } from "../base/error";
 import { isObject } from "../base/is-object";
 import { log } from "../base/log";
 import type { GlobalOptions } from "../base/settings";
+import { checkpointContainer } from "../container/checkpoint";
 import { pauseContainer, resumeContainer } from "../container/pause";
 import { updateContainer } from "../container/update";
 import { parseJson } from "../oci/json";
@@ -14,8 +15,8 @@ import { CallRefused, Status } from "../ttrpc/refusal";
 import type { Serve } from "../ttrpc/server";
 import { codec, type Message, type Received } from "./messages";
 import { metricsOf } from "./metrics";
-import { readOptions, withCgroups } from "./options";
-import { invalid, noTask, refusalOf, unsupported } from "./refused";
+import { readCheckpointOptions, readOptions, withCgroups } from "./options";
+import { invalid, noTask, refusalOf } from "./refused";
 import { Task, type TaskOptions } from "./task";
 
 /** What the calls ask and answer. */
@@ -27,7 +28,7 @@ const calls = {
   Pids: ["IdRequest", "PidsResponse"],
   Pause: ["IdRequest", "Empty"],
   Resume: ["IdRequest", "Empty"],
-  Checkpoint: ["IdRequest", "Empty"],
+  Checkpoint: ["CheckpointTaskRequest", "Empty"],
   Kill: ["KillRequest", "Empty"],
   Exec: ["ExecProcessRequest", "Empty"],
   ResizePty: ["ResizePtyRequest", "Empty"],
@@ -112,8 +113,7 @@ function handlersOf(
     },
 
     async Create(request) {
-      const { id, bundle, checkpoint } = request;
-      if (checkpoint !== "") throw unsupported("runv does not restore checkpoints yet");
+      const { id, bundle } = request;
       if (tasks.has(id) || making.has(id)) throw new CallRefused(Status.alreadyExists, `task ${id}: already exists`);
       const runtime = readOptions(request.options, options.directory);
       if (runtime.configFile !== undefined) process.env.RUNV_CONFIG = runtime.configFile;
@@ -169,9 +169,11 @@ function handlersOf(
       return {};
     },
 
-    Checkpoint({ id }) {
+    async Checkpoint({ id, path, options }) {
       find(id);
-      throw unsupported("runv does not make checkpoints of containers yet");
+      const leaveRunning = !readCheckpointOptions(options).exit;
+      await checkpointContainer({ global, id, image: path, leaveRunning });
+      return {};
     },
 
     async Kill({ id, exec_id, signal, all }) {

@@ -8,10 +8,13 @@ import { formatTime, now } from "../base/time";
 import { create } from "../container/create";
 import { remove } from "../container/delete";
 import { startExec } from "../container/exec-process";
+import { existingImage } from "../container/image/checkpoint-image";
 import { killContainer } from "../container/kill";
 import { passwdOf, withEnvironment } from "../container/making/environment";
 import { openRunning } from "../container/record/open";
 import { type ExitRecord, readRecord, tryReadRecord } from "../container/record/store";
+import { goOn, type RestoreOptions, restore } from "../container/restore";
+import type { ShimHandle } from "../container/shim/spawn-shim";
 import { start } from "../container/start";
 import { SIGKILL } from "../linux/signals";
 import type { Process } from "../oci/process";
@@ -46,6 +49,8 @@ export class Task {
   readonly #execs = new Map<string, TaskProcess>();
   #machine: Promise<ContainerMachine> | undefined;
   #oomKills = 0;
+  /** It is made by its start, of a checkpoint. */
+  #toRestore: RestoreOptions | undefined;
 
   private constructor(
     options: TaskOptions,
@@ -62,7 +67,7 @@ export class Task {
    * @throws RunvError; nothing is left of it then
    */
   static async create(options: TaskOptions, request: Received<"CreateTaskRequest">): Promise<Task> {
-    const { id, bundle, rootfs } = request;
+    const { id, bundle, rootfs, checkpoint } = request;
     const { global, publisher } = options;
     const directory = join(bundle, "rootfs");
     const rootDisk = diskOf(rootfs, settings(global).driver);
@@ -74,15 +79,12 @@ export class Task {
     try {
       init = await newProcess(options, id, "", request);
       const none = { consoleSocket: undefined, pidfdSocket: undefined, pidFile: undefined, preserveFds: 0 };
-      const made = await create(
-        { global, id, bundle, rootDisk, attended: init.attended, ...none },
-        { detach: true, complete: false },
-      );
-      made.shim.release();
+      const plan = { global, id, bundle, rootDisk, attended: init.attended, ...none };
       const task = new Task(options, request, init);
-      const ended = init.run(made.shim);
-      publisher.publish("TaskCreate", { container_id: id, bundle, rootfs, io: init.names, pid: init.pid });
-      void task.#followInit(ended);
+      if (checkpoint === "") task.#run((await create(plan, { detach: true, complete: false })).shim);
+      else task.#toRestore = { ...plan, image: existingImage(checkpoint), detach: true, keep: false };
+      const { names: io, pid } = init;
+      publisher.publish("TaskCreate", { container_id: id, bundle, rootfs, io, checkpoint, pid });
       return task;
     } catch (error) {
       if (init !== undefined) await discard(init);
@@ -122,12 +124,25 @@ export class Task {
     const { init } = this;
     if (this.statusOf(init) !== TaskStatus.created) throw wrongState("cannot start a task that has been started");
     await this.#starting(init, async () => {
+      const { root } = this.#options.global;
+      if (this.#toRestore !== undefined) await this.#restore(this.#toRestore);
       // Before it starts, so that the first process that the end of memory costs is seen.
       await this.machine();
-      await start(this.#options.global.root, this.id);
+      await (this.#toRestore === undefined ? start(root, this.id) : goOn(root, this.id));
       init.started = true;
       this.#publish("TaskStart", { pid: init.pid });
     });
+  }
+
+  /** Makes it, of a checkpoint, up to where its processes go on. @throws RunvError; nothing is left of it then, and it may be tried again */
+  async #restore(plan: RestoreOptions): Promise<void> {
+    if (this.init.pid !== 0) throw wrongState("cannot start a task that has been started");
+    this.#run((await restore(plan)).shim);
+  }
+
+  #run(shim: ShimHandle): void {
+    shim.release();
+    void this.#followInit(this.init.run(shim));
   }
 
   /** Adds a process, which waits to be started. @throws RunvError, CallRefused */
@@ -201,6 +216,8 @@ export class Task {
     const { root } = this.#options.global;
     if (init.exit === undefined && init.started) throw wrongState("cannot delete a running container");
     await remove(root, this.id, true);
+    // Of a checkpoint, and never started.
+    if (init.pid === 0) init.end({ code: unstartedCode, at: formatTime(now()) }, () => {});
     const exit = await init.done;
     for (const process of this.processes) await discard(process);
     unmountAll(join(this.bundle, "rootfs"));

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { command, output } from "../support/command";
+import { makeImage, onDisk } from "../support/disk-image";
 import { sharedRig } from "../support/shared";
 import { until } from "../support/until";
 import { brief, TestDaemon } from "./support/daemon";
@@ -69,7 +70,11 @@ shared("CreateContainer: what is refused, and nothing is left of it", async (rig
   expect(await refused({ id: main })).toEqual({ code: 6, details: `mkdir ${daemon.root}/${main}: file exists` });
   for (const id of ["", "../x", ".sandboxes", "x".repeat(300)])
     expect(await refused({ id })).toMatchObject({ code: 2 });
-  expect(await refused({ checkpoint: "c1" })).toMatchObject({ code: 12 });
+  expect(await refused({ checkpoint: "c1" })).toMatchObject({
+    code: 2,
+    details: expect.stringContaining("/checkpoints/c1/checkpoint.json: not found"),
+  });
+  expect(await refused({ checkpoint: "../c1" })).toMatchObject({ details: "invalid checkpoint name ../c1" });
   expect(await refused({ stdout: join(rig.directory, "nowhere") })).toMatchObject({
     code: 2,
     details: expect.stringContaining(`open ${rig.directory}/nowhere as stdout`),
@@ -265,16 +270,60 @@ shared("Stats: numbers of the container, and times for both wires", async () => 
   expect(await daemon.try("Stats", { id: "nope" })).toEqual(unknown);
 });
 
-shared("checkpoints are refused, and said to be", async () => {
-  const refused = { code: 12, details: "runv-containerd does not make checkpoints of containers yet" };
-  expect(await daemon.try("CreateCheckpoint", { id: main, checkpoint: { name: "c" } })).toEqual(refused);
-  expect(await daemon.try("DeleteCheckpoint", { id: main, name: "c" })).toEqual(refused);
-  expect(await daemon.try("ListCheckpoint", { id: main })).toEqual(refused);
+shared("checkpoints: what is refused, and nothing is left of it", async ({ bundles }) => {
+  const [bundle = ""] = bundles();
+  const create = (checkpoint: object) => daemon.try("CreateCheckpoint", { id: main, checkpoint });
+  expect(await create({ name: "c" })).toMatchObject({
+    code: 2,
+    details: expect.stringContaining("root.path is served over 9p"),
+  });
+  expect(await create({ name: "c", tcp: true })).toMatchObject({ details: expect.stringContaining("tcp: ") });
+  expect(await create({ name: "c", emptyNS: ["pid"] })).toMatchObject({ details: expect.stringContaining("emptyNS") });
+  expect(await create({ name: "../c" })).toMatchObject({ details: "invalid checkpoint name ../c" });
+  expect(await daemon.call("ListCheckpoint", { id: main })).toEqual({ checkpoints: [] });
+  mkdirSync(join(bundle, "checkpoints/c"), { recursive: true });
+  expect(await create({ name: "c" })).toMatchObject({ details: expect.stringContaining("/checkpoints/c") });
+  expect(await daemon.try("ListCheckpoint", { id: main })).toMatchObject({
+    details: expect.stringContaining("/c/config.json: not found"),
+  });
+  rmSync(join(bundle, "checkpoints"), { recursive: true });
+  expect(await daemon.try("DeleteCheckpoint", { id: main, name: ".." })).toMatchObject({ code: 2 });
   expect(await daemon.try("ListCheckpoint", { id: "nope" })).toEqual({ code: 5, details: "no such containers" });
   expect(await daemon.try("CreateCheckpoint", { id: "nope", checkpoint: { name: "c" } })).toEqual(unknown);
   expect(await daemon.try("DeleteCheckpoint", { id: main })).toMatchObject({
     details: "checkpoint name cannot be empty",
   });
+});
+
+shared("a container goes on where a checkpoint of it was made", async (rig) => {
+  const disk = await makeImage(rig.directory);
+  const script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done";
+  const bundlePath = await rig.bundle(onDisk(disk, ["sh", "-c", script]));
+  const id = rig.id("saved");
+  const ended = async (times: number) => {
+    const exits = async () => (await daemon.stored(id)).filter(({ type, pid }) => type === "exit" && pid === "init");
+    await until("its end", async () => (await exits()).length === times, 60_000);
+    expect((await exits()).map(({ status }) => status)).toEqual(Array(times).fill(137));
+  };
+  const ctr = (...args: string[]) => daemon.ctr(["checkpoints", ...args]);
+  const before = new Fifos(rig.directory).open();
+  await daemon.call("CreateContainer", { id, bundlePath, ...before.paths });
+  await before.see(/3\n/);
+  expect(await ctr("create", "--exit", "--shell", id, "one")).toEqual({ code: 0, stdout: "", stderr: "" });
+  await ended(1);
+  const after = new Fifos(rig.directory).open();
+  await daemon.call("CreateContainer", { id, bundlePath, ...after.paths, checkpoint: "one" });
+  await after.see(/\d+\n\d+\n\d+\n/);
+  const { stdout } = await ctr("list", id);
+  expect(stdout.replaceAll(/ +/g, " ")).toBe("NAME TCP UNIX SOCKETS SHELL\none false false true\n");
+  expect((await ctr("delete", id, "one")).code).toBe(0);
+  expect(await daemon.call("ListCheckpoint", { id })).toEqual({ checkpoints: [] });
+  await daemon.call("Signal", { id, pid: "init", signal: 9 });
+  await ended(2);
+  const numbers = (before.output + after.output).trim().split("\n").map(Number);
+  expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+  before.close();
+  after.close();
 });
 
 shared("Events: from a moment, of one container, stored only, on both wires", async () => {

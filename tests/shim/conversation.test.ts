@@ -117,7 +117,7 @@ describe("calls", () => {
       const create = (more: object) =>
         shim.call("Create", "CreateTaskRequest", { id, bundle, rootfs, ...more }, "CreateTaskResponse");
       await expect(state()).rejects.toMatchObject({ code: 5 });
-      await expect(create({ checkpoint: "/c" })).rejects.toMatchObject({ code: 12 });
+      await expect(create({ checkpoint: "/c" })).rejects.toMatchObject({ code: 5 });
       await expect(create({ options: { type_url: "other", value: new Uint8Array() } })).rejects.toMatchObject({
         code: 3,
       });
@@ -130,10 +130,15 @@ describe("calls", () => {
       await expect(create({})).rejects.toMatchObject({ code: 6 });
       await shim.call("Start", "StartRequest", { id }, "StartResponse");
       expect((await state()).status).toBe(TaskStatus.running);
+      const path = join(rig.directory, "checkpoint");
       const refused: [string, () => Promise<unknown>, number][] = [
         ["start again", () => shim.call("Start", "StartRequest", { id }, "StartResponse"), 9],
         ["delete while it runs", () => shim.call("Delete", "DeleteRequest", { id }, "DeleteResponse"), 9],
-        ["checkpoint", () => shim.call("Checkpoint", "IdRequest", { id }, "Empty"), 12],
+        [
+          "checkpoint of what is shared",
+          () => shim.call("Checkpoint", "CheckpointTaskRequest", { id, path }, "Empty"),
+          9,
+        ],
         ["no such process", () => shim.call("Kill", "KillRequest", { id, exec_id: "x", signal: 9 }, "Empty"), 5],
         ["a bad signal", () => shim.call("Kill", "KillRequest", { id, signal: 99 }, "Empty"), 3],
         ["no call", () => shim.call("Other", "Empty", {}, "Empty"), 12],
@@ -230,6 +235,68 @@ describe("calls", () => {
       await command("losetup", "-d", device);
     }
     expect(await fileIn(image, "/word")).toBe("kept\nkept\n");
+  });
+
+  runvTest("a task goes on where another one was saved, and counts on", async (rig) => {
+    const source = await makeImage(rig.directory);
+    const script = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done";
+    const { bundle } = await bareBundle(rig, ["sh", "-c", script], { readonly: false });
+    const rootfs = [{ type: "ext4", source, options: ["loop", "rw"] }];
+    const id = rig.id("task");
+    const path = join(rig.directory, "checkpoint");
+    await TestShim.with(rig, id, bundle, async (shim) => {
+      const wanting = (options: object) => ({
+        ...{ id, path },
+        options: {
+          type_url: "containerd.runc.v1.CheckpointOptions",
+          value: codec("CheckpointOptions").encode(options),
+        },
+      });
+      const save = (options: object) => shim.call("Checkpoint", "CheckpointTaskRequest", wanting(options), "Empty");
+      /** Makes a task, and ends it. @returns what it put out */
+      const task = async (checkpoint: string, end: () => Promise<unknown>): Promise<string> => {
+        const fifos = new Fifos(rig.directory).open();
+        const wanted = { id, bundle, rootfs, ...fifos.paths, checkpoint };
+        const { pid } = await shim.call("Create", "CreateTaskRequest", wanted, "CreateTaskResponse");
+        expect(pid === 0).toBe(checkpoint !== "");
+        const started = await shim.call("Start", "StartRequest", { id }, "StartResponse");
+        expect(started.pid).toBeGreaterThan(0);
+        await fifos.see(/\d+\n\d+\n\d+\n/);
+        await end();
+        expect((await shim.call("Wait", "WaitRequest", { id }, "WaitResponse")).exit_status).toBe(137);
+        await shim.call("Delete", "DeleteRequest", { id }, "DeleteResponse");
+        const { output } = fifos;
+        fifos.close();
+        return output;
+      };
+      const before = await task("", async () => {
+        await expect(save({ open_tcp: true })).rejects.toMatchObject({ code: 12 });
+        await expect(save({ empty_namespaces: ["pid"] })).rejects.toMatchObject({ code: 12 });
+        // As clients do, which pause it and have it go on, whatever comes of it.
+        await shim.call("Pause", "IdRequest", { id }, "Empty");
+        await save({ exit: true, terminal: true, file_locks: true, external_unix_sockets: true });
+      });
+      const after = await task(path, () => shim.call("Kill", "KillRequest", { id, signal: 9 }, "Empty"));
+      const numbers = (before + after).trim().split("\n").map(Number);
+      expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+      // The disk is another by now: nothing is made of it, and what was wanted can be deleted.
+      const again = { id, bundle, rootfs, stdin: "", stdout: "", stderr: "", checkpoint: path };
+      await shim.call("Create", "CreateTaskRequest", again, "CreateTaskResponse");
+      await expect(shim.call("Start", "StartRequest", { id }, "StartResponse")).rejects.toThrow("is not what it was");
+      await shim.call("Delete", "DeleteRequest", { id }, "DeleteResponse");
+      await shim.call("Shutdown", "ShutdownRequest", { id }, "Empty");
+      await until("all events", () => shim.events.filter(([topic]) => topic === "delete").length === 3);
+      expect(shim.events.filter(([topic]) => topic !== "create")).toEqual([
+        ["start"],
+        ["paused"],
+        ["exit", id, 137],
+        ["delete", 137],
+        ["start"],
+        ["exit", id, 137],
+        ["delete", 137],
+        ["delete", 255],
+      ]);
+    });
   });
 
   runvTest("with the shim its machine goes, and delete tells so", async (rig) => {

@@ -23,30 +23,30 @@ const container = {
 };
 
 /** Makes an image with one file. */
-function make(directory: string, text: string): void {
+async function make(directory: string, text: string): Promise<void> {
   const image = new NewImage(directory);
   const { name, fd } = image.add("memory");
   writeSync(fd, text);
   const described = { container, config: {}, machine: {}, disks: [], memory: name, devices: name, runv: "1" };
-  image.commit({ ...begun(), ...described, files: image.files() } as unknown as Description);
+  image.commit({ ...begun(), ...described, files: await image.files() } as unknown as Description);
 }
 
-const read = (directory: string): string => {
+const read = async (directory: string): Promise<string> => {
   const image = new Image(directory);
-  const [fd] = image.open().values();
+  const [fd] = (await image.open()).values();
   const text = readFileSync(fd!, "utf8");
   closeSync(fd!);
   return text;
 };
 
-test("an image takes the place of another, and of what was left of none", () => {
+test("an image takes the place of another, and of what was left of none", async () => {
   const directory = join(scratch, "a/b");
-  make(directory, "one");
-  expect(read(directory)).toBe("one");
+  await make(directory, "one");
+  expect(await read(directory)).toBe("one");
   writeFileSync(join(directory, "runv-memory-00000000"), "left");
   writeFileSync(join(directory, "mine"), "kept");
-  make(directory, "two");
-  expect(read(directory)).toBe("two");
+  await make(directory, "two");
+  expect(await read(directory)).toBe("two");
   expect(readdirSync(directory).filter((name) => !name.startsWith("runv-memory-"))).toEqual([
     "checkpoint.json",
     "mine",
@@ -54,29 +54,29 @@ test("an image takes the place of another, and of what was left of none", () => 
   expect(readdirSync(directory).length).toBe(3);
 });
 
-test("of one that is given up nothing is left, and what was there is there", () => {
+test("of one that is given up nothing is left, and what was there is there", async () => {
   const directory = join(scratch, "given-up");
   const image = new NewImage(join(directory, "deep"));
   image.add("memory");
   image.discard();
   expect(existsSync(directory)).toBeFalse();
-  make(directory, "before");
+  await make(directory, "before");
   const next = new NewImage(directory);
   next.add("memory");
   next.discard();
-  expect(read(directory)).toBe("before");
+  expect(await read(directory)).toBe("before");
 });
 
-test("what was changed is not taken", () => {
+test("what was changed is not taken", async () => {
   const directory = join(scratch, "changed");
-  make(directory, "good");
+  await make(directory, "good");
   const [name] = readdirSync(directory).filter((file) => file.startsWith("runv-"));
   const path = join(directory, name!);
   const description = join(directory, "checkpoint.json");
   const good = readFileSync(description, "utf8");
-  const thrown = () => {
+  const thrown = async () => {
     try {
-      read(directory);
+      await read(directory);
       return undefined;
     } catch (error) {
       return (error as { code: string }).code;
@@ -84,19 +84,19 @@ test("what was changed is not taken", () => {
   };
   for (const text of ["goad", "goods", ""]) {
     writeFileSync(path, text);
-    expect(thrown()).toBe("CHECKPOINT_DAMAGED");
+    expect(await thrown()).toBe("CHECKPOINT_DAMAGED");
   }
   writeFileSync(path, "good");
-  expect(thrown()).toBeUndefined();
+  expect(await thrown()).toBeUndefined();
   for (const text of ["", "[]", good.slice(0, -20), good.replace('"rootfs"', '"rootfz"'), good.replace('"s"', '"t"')]) {
     writeFileSync(description, text);
-    expect(thrown()).toBe("CHECKPOINT_DAMAGED");
+    expect(await thrown()).toBe("CHECKPOINT_DAMAGED");
   }
   writeFileSync(description, good.replace('"version": 1', '"version": 2'));
-  expect(thrown()).toBe("CHECKPOINT_DIFFERS");
+  expect(await thrown()).toBe("CHECKPOINT_DIFFERS");
   rmSync(path);
   writeFileSync(description, good);
-  expect(thrown()).toBe("CHECKPOINT_MISSING");
+  expect(await thrown()).toBe("CHECKPOINT_MISSING");
   mkdirSync(join(scratch, "nothing"));
   expect(() => new Image(join(scratch, "nothing"))).toThrow("checkpoint.json: not found");
 });

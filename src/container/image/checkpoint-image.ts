@@ -111,13 +111,18 @@ export class NewImage {
   }
 
   /** Has all that was written be on the disk. @returns the files @throws RunvError CHECKPOINT_WRITE */
-  files(): ImageFile[] {
-    return [...this.#files].map(([name, fd]) =>
-      this.#write(`${this.#directory}/${name}`, () => {
+  async files(): Promise<ImageFile[]> {
+    const files: ImageFile[] = [];
+    for (const [name, fd] of this.#files) {
+      const path = `${this.#directory}/${name}`;
+      try {
         fsyncSync(fd);
-        return { name, size: fstatSync(fd).size, sha256: digestOf(fd) };
-      }),
-    );
+        files.push({ name, size: fstatSync(fd).size, sha256: await digestOf(fd) });
+      } catch (cause) {
+        throw unwritten(path, cause);
+      }
+    }
+    return files;
   }
 
   /** Puts the image in the place of what was there. @throws RunvError CHECKPOINT_WRITE; what was there is there then */
@@ -160,13 +165,17 @@ export class NewImage {
     try {
       return action();
     } catch (cause) {
-      if (cause instanceof RunvError) throw cause;
-      throw new RunvError("CHECKPOINT_WRITE", `write ${path}: ${fileProblem(cause)}`, {
-        cause,
-        hint: "--image-path DIR names another directory",
-      });
+      throw unwritten(path, cause);
     }
   }
+}
+
+function unwritten(path: string, cause: unknown): RunvError {
+  if (cause instanceof RunvError) return cause;
+  return new RunvError("CHECKPOINT_WRITE", `write ${path}: ${fileProblem(cause)}`, {
+    cause,
+    hint: "--image-path DIR names another directory",
+  });
 }
 
 /** An image that is on the disk. */
@@ -181,14 +190,15 @@ export class Image {
   }
 
   /** Opens its files, when they are what they were. @returns the descriptors by the files' names @throws RunvError CHECKPOINT_DAMAGED */
-  open(): Map<string, number> {
+  async open(): Promise<Map<string, number>> {
     const opened = new Map<string, number>();
     try {
       for (const { name, size, sha256 } of this.description.files) {
         const path = `${this.#directory}/${name}`;
         const fd = reading(path, () => openSync(path, "r"));
         opened.set(name, fd);
-        if (fstatSync(fd).size !== size || digestOf(fd) !== sha256) throw damaged(`${path} is not what was saved`);
+        if (fstatSync(fd).size !== size || (await digestOf(fd)) !== sha256)
+          throw damaged(`${path} is not what was saved`);
       }
       return opened;
     } catch (error) {
@@ -201,6 +211,12 @@ export class Image {
   path(name: string): string {
     return `${this.#directory}/${name}`;
   }
+}
+
+/** Sees to it that there is an image whose description can be read. @returns its directory @throws RunvError CHECKPOINT_… */
+export function existingImage(directory: string): string {
+  readDescription(`${directory}/${descriptionFile}`);
+  return directory;
 }
 
 function readDescription(path: string): Description {

@@ -5,14 +5,14 @@ import { digestOf, sizeOf } from "./digest";
 
 const mib = 1 << 20;
 
-test("a digest tells contents apart, and not which zeros are holes", () => {
+test("a digest tells contents apart, and not which zeros are holes", async () => {
   const directory = mkdtempSync("/tmp/runv-digest-");
-  const file = (name: string, size: number, ...pieces: [at: number, bytes: Uint8Array][]) => {
+  const file = async (name: string, size: number, ...pieces: [at: number, bytes: Uint8Array][]) => {
     const fd = openSync(join(directory, name), "w+");
     ftruncateSync(fd, size);
     for (const [at, bytes] of pieces) writeSync(fd, bytes, 0, bytes.length, at);
-    const digest = digestOf(fd);
-    expect([sizeOf(fd), digestOf(fd)]).toEqual([size, digest]);
+    const digest = await digestOf(fd);
+    expect([sizeOf(fd), await digestOf(fd)]).toEqual([size, digest]);
     // What reads it next begins at its beginning.
     const next = Buffer.alloc(1);
     expect(writeSync(fd, next)).toBe(1);
@@ -21,15 +21,15 @@ test("a digest tells contents apart, and not which zeros are holes", () => {
   };
   try {
     const [x, y] = [Uint8Array.of(1), Uint8Array.of(2)];
-    const sparse = file("sparse", 9 * mib + 7, [5 * mib + 3, x]);
-    const dense = file("dense", 9 * mib + 7, [0, new Uint8Array(9 * mib + 7)], [5 * mib + 3, x]);
+    const sparse = await file("sparse", 9 * mib + 7, [5 * mib + 3, x]);
+    const dense = await file("dense", 9 * mib + 7, [0, new Uint8Array(9 * mib + 7)], [5 * mib + 3, x]);
     expect(dense).toBe(sparse);
     const others = [
-      file("moved", 9 * mib + 7, [6 * mib + 3, x]),
-      file("other", 9 * mib + 7, [5 * mib + 3, y]),
-      file("longer", 9 * mib + 8, [5 * mib + 3, x]),
-      file("last", 9 * mib + 7, [5 * mib + 3, x], [9 * mib + 6, x]),
-      file("empty", 0),
+      await file("moved", 9 * mib + 7, [6 * mib + 3, x]),
+      await file("other", 9 * mib + 7, [5 * mib + 3, y]),
+      await file("longer", 9 * mib + 8, [5 * mib + 3, x]),
+      await file("last", 9 * mib + 7, [5 * mib + 3, x], [9 * mib + 6, x]),
+      await file("empty", 0),
     ];
     expect(new Set([sparse, ...others]).size).toBe(1 + others.length);
   } finally {

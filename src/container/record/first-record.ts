@@ -18,7 +18,7 @@ interface Begun {
 
 /** Its record. */
 export function firstRecord(
-  { id, attended }: CreateOptions,
+  { id, attended, rootDisk }: CreateOptions,
   { bundle, config, rootfs }: Bundle,
   { sandbox, cgroup, creator, branch }: Begun,
 ): ContainerRecord {
@@ -41,6 +41,7 @@ export function firstRecord(
     settings: {},
     hooks: config.hooks,
     resources: config.linux.resources,
+    ...(rootDisk !== undefined && { rootDisk }),
     ...(branch !== undefined && { branch }),
   };
 }

@@ -19,6 +19,7 @@ const shape = {
   ociVersion: isString,
   bundle: isString,
   rootfs: isString,
+  rootDisk: maybe(isObject),
   passwd: maybe(isString),
   created: isString,
   owner: isString,

@@ -13,6 +13,7 @@ import type { Resources } from "../../oci/resources";
 import type { Note } from "../../program/program";
 import type { ProcessTask } from "../../sandbox/template/template-process";
 import type { Layers } from "../../share/layers";
+import type { RootDisk } from "../options";
 import { isRecord } from "./record-shape";
 
 /** `state.json`: written by `create`, `start`, `pause`, `resume` and `update`. */
@@ -21,6 +22,8 @@ export interface ContainerRecord {
   id: string;
   bundle: string;
   rootfs: string;
+  /** What its caller gave as its root file system in the place of that, a disk. */
+  rootDisk?: RootDisk | undefined;
   /** /etc/passwd of a root file system that is a disk, as it was when the container was created: the host cannot look into that. */
   passwd?: string | undefined;
   /** RFC 3339. */
