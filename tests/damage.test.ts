@@ -30,6 +30,14 @@ const damages: Record<string, (path: string, whole: string) => void> = {
   "is a list": (path) => writeFileSync(path, "[]"),
   "is half a record": (path, whole) =>
     writeFileSync(path, JSON.stringify({ ...JSON.parse(whole), shim: 7, hooks: null })),
+  "is a FIFO": (path) => {
+    rmSync(path);
+    Bun.spawnSync(["mkfifo", path]);
+  },
+  "is a directory": (path) => {
+    rmSync(path);
+    mkdirSync(path);
+  },
   "is another container's": (path, whole) => writeFileSync(path, JSON.stringify({ ...JSON.parse(whole), id: "other" })),
 };
 
@@ -39,6 +47,8 @@ runvTest("state.json that is damaged: the copy tells what runs, and all of it en
   const path = stateFile(rig, id);
   const whole = readFileSync(path, "utf8");
   for (const [how, damage] of Object.entries(damages)) {
+    rmSync(path, { recursive: true });
+    writeFileSync(path, whole);
     damage(path, whole);
     const state = await rig.runv(["state", id]);
     expect([how, state.code, JSON.parse(state.stdout).status]).toEqual([how, 0, "running"]);

@@ -1,5 +1,16 @@
 /** What is known of containers, on disk: `<root>/<id>/`. Files are replaced by rename, so a reader sees the old or the new. */
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { messageOf, RunvError } from "../../base/error";
 import { fileProblem } from "../../base/file-problem";
 import { isObject } from "../../base/is-object";
@@ -294,9 +305,14 @@ function unwritable(path: string, cause: unknown): RunvError {
 }
 
 function readJson(path: string): { value: unknown } | "missing" | "unreadable" {
+  let file: number | undefined;
   try {
-    return { value: JSON.parse(readFileSync(path, "utf8")) };
+    // Nobody waits for the other end of what has become a FIFO: nothing is to be read there.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { value: JSON.parse(readFileSync(file, "utf8")) };
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ENOENT" ? "missing" : "unreadable";
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
 }
