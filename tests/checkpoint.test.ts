@@ -79,6 +79,14 @@ async function countsOn(rig: Rig, id: string): Promise<void> {
   await counted(rig, id);
 }
 
+/** How many rounds one container goes through, and at how many moments commands are killed. */
+const rounds = Number(process.env.RUNV_TEST_ROUNDS ?? 2);
+const kills = Number(process.env.RUNV_TEST_KILLS ?? 3);
+
+/** What a directory's files take, in MiB. */
+const spaceOf = (directory: string) =>
+  Math.ceil(readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).blocks, 0) / 2048);
+
 const sizeOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size;
 
 async function refused(rig: Rig, code: string, ...args: string[]): Promise<string> {
@@ -98,7 +106,8 @@ runvTest("a container on a disk goes on where it was saved, as often as one like
   await succeed(rig, ["checkpoint", "--image-path", image, "--work-path", join(rig.directory, "work"), id]);
   expect(await succeed(rig, ["list", "-q"])).toBe("");
   expect((await runv(rig, ["resume", id])).code).toBe(1);
-  const names = [rig.id("second"), id, id];
+  const names = [rig.id("second"), ...Array(rounds).fill(id)];
+  const took: number[] = [];
   for (const name of names) {
     const pidFile = join(rig.directory, "pid");
     const flags = [
@@ -121,7 +130,10 @@ runvTest("a container on a disk goes on where it was saved, as often as one like
     expect(await succeed(rig, ["list", "-q"])).toBe("");
     // That of the first time is gone.
     expect(readdirSync(image).length).toBe(3);
+    took.push(spaceOf(image));
   }
+  if (rounds > 2) process.stderr.write(`MiB of each image: ${took.join(" ")}\n`);
+  expect(Math.max(...took)).toBeLessThan(took[0]! + 64);
   expect(new Set(seen).size).toBe(seen.length);
   await restore(rig, bundle, image, id);
   await succeed(rig, ["kill", id, "USR1"]);
@@ -238,6 +250,42 @@ runvTest("where it cannot be saved it goes on, and nothing is left", async (rig)
   await clean(rig);
 });
 
+runvTest(
+  "a checkpoint that is killed leaves a container that goes on, or an image that can be restored",
+  async (rig) => {
+    const { bundle, id, image } = await startCounting(rig);
+    const began = performance.now();
+    await succeed(rig, ["checkpoint", "--image-path", image, id]);
+    const took = performance.now() - began;
+    await restore(rig, bundle, image, id);
+    const seen = { ran: 0, saved: 0 };
+    for (let kill = 1; kill <= kills; kill++) {
+      const saving = rig.spawn(["checkpoint", "--image-path", image, id]);
+      await Promise.race([saving.exited, Bun.sleep(took * (kill / kills))]);
+      saving.kill("SIGKILL");
+      await saving.exited;
+      // What it was about to end may be ending still.
+      const status = async () => {
+        const { code, stdout } = await runv(rig, ["state", id]);
+        return code === 0 ? JSON.parse(stdout).status : "none";
+      };
+      const runs = async () => (await runv(rig, ["exec", id, "true"])).code === 0;
+      const settled = async () => ["none", "stopped"].includes(await status()) || (await runs());
+      await until("it runs, or has ended", settled, patience);
+      if (await runs()) seen.ran++;
+      else {
+        seen.saved++;
+        await succeed(rig, ["delete", "--force", id]);
+        await restore(rig, bundle, image, id);
+      }
+      await countsOn(rig, id);
+    }
+    if (kills > 3)
+      process.stderr.write(`killed ${kills} times: went on ${seen.ran} times, was restored ${seen.saved} times\n`);
+    await clean(rig);
+  },
+);
+
 runvTest("a restore that is killed leaves a container that goes on, or an image that can be restored", async (rig) => {
   const { disk, bundle, id, image } = await startCounting(rig);
   await succeed(rig, ["checkpoint", "--image-path", image, id]);
@@ -248,7 +296,6 @@ runvTest("a restore that is killed leaves a container that goes on, or an image 
   const took = performance.now() - began;
   await succeed(rig, ["delete", "--force", id]);
   copyFileSync(asSaved, disk);
-  const kills = Number(process.env.RUNV_TEST_KILLS ?? 5);
   for (let kill = 1; kill <= kills; kill++) {
     const restoring = rig.spawn(["restore", "-d", "-b", bundle, "--image-path", image, id], { stdout: "/dev/null" });
     await Promise.race([restoring.exited, Bun.sleep((took * kill) / kills)]);
@@ -333,6 +380,11 @@ runvTest("what cannot be saved is refused by name, and goes on", async (rig) => 
     /mounts\[\d+\]\.source is served over 9p/,
   );
   await output(rig, other, "ls /volume");
+  const third = await makeImage(rig.directory, "third.img");
+  const byFuse = await start(rig, "fuse", await rig.bundle(onDisk(third, ["sleep", "100000"])), "--share", "fuse");
+  expect(await refused(rig, "CHECKPOINT_REFUSED", ...checkpoint(byFuse))).toMatch(
+    /share is served by fuse cannot be saved.*with --share 9p a container can be/s,
+  );
   expect(existsSync(image)).toBeFalse();
   await clean(rig);
 });

@@ -14,6 +14,7 @@ import { settings } from "../sandbox/settings";
 import { remove } from "./delete";
 import { type Description, Image, type NamedFile } from "./image/checkpoint-image";
 import { digestOf, sizeOf } from "./image/digest";
+import { withAnnotations } from "./making/annotations";
 import { closeTrees, openTrees, prepareIdMaps, viewOf } from "./making/bundle-mounts";
 import { disksOf, openDisk, type WantedDisk } from "./making/disks";
 import { runHooks } from "./making/hooks";
@@ -77,7 +78,7 @@ export async function restore(options: RestoreOptions): Promise<Created> {
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, options.detach);
   const opened: number[] = [];
   try {
-    const vm = await machineSettings(options, description);
+    const vm = await machineSettings(options, bundle, description);
     const disks: Restored[] = [];
     for (const [index, disk] of disksOf(bundle, options.rootDisk).entries()) {
       const fd = await openSaved(disk, index, image);
@@ -184,7 +185,8 @@ const alike: Readonly<Record<string, (config: Config) => unknown>> = {
 const fixedOptions = ["arch", "share", "share_cache"];
 
 /** How its machine is made: as it was. @throws RunvError CHECKPOINT_DIFFERS when kernel or initrd are others */
-async function machineSettings({ global }: RestoreOptions, description: Description): Promise<Settings> {
+async function machineSettings(options: RestoreOptions, bundle: Bundle, description: Description): Promise<Settings> {
+  const global = withAnnotations(options.global, bundle.config.annotations);
   const { driverOptions, driver } = description.machine.made;
   const ofMachine = Object.entries(driverOptions).filter(([key]) => fixedOptions.includes(key));
   const others = Object.entries(global.driverOptions).filter(([key]) => !fixedOptions.includes(key));

@@ -19,11 +19,13 @@ export function standingFor(
   release: string,
   { paused, shared }: Pick<SaveRequest, "paused" | "shared">,
 ): Standing {
-  const { type, server = "QEMU" } = driver.guestMount;
+  const { type, server = type } = driver.guestMount;
   const [first] = shared;
   if (machine.saveWhole === undefined)
     throw refused(`the driver ${machine.driver} cannot save a machine`, "--driver qemu can");
-  if (type !== "9p") throw refused(`files that ${server} serves over ${type} cannot be saved with a machine`, hint);
+  if (type !== "9p") {
+    throw refused(`a machine whose share is served by ${server} cannot be saved`, `with --share 9p ${hint}`);
+  }
   // QEMU saves no machine in which a share over 9p is mounted, and the guest can let go only of what nobody has open.
   if (first !== undefined) throw refused(`${first} is served over 9p, which QEMU cannot save`, hint);
   return { paused, without: hostOf({ driver, release }) };

@@ -32,6 +32,8 @@ const docker = {
   ...(dockerMajor < 25 && { "oom-score-adjust": 0 }),
   "storage-driver": "overlay2",
   "default-runtime": "runc",
+  // For its checkpoints.
+  experimental: true,
   containerd: "/run/containerd/containerd.sock",
   runtimes: { runv: { path: binary } },
 };
