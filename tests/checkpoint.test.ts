@@ -18,14 +18,14 @@ import { partsOf } from "./drivers/support/parts";
 import type { Config } from "./support/bundle";
 import { command } from "./support/command";
 import { makeImage, onDisk } from "./support/disk-image";
-import { clean, type Rig, runvTest, templatesOf } from "./support/rig";
+import { clean, type Rig, runvTest } from "./support/rig";
 import type { RunvOptions } from "./support/runv";
 import { until } from "./support/until";
 
 const patience = 120_000;
 
 const runv = (rig: Rig, args: readonly string[], options: RunvOptions = {}) =>
-  rig.runv(["--driver", "tcg", "--template", templatesOf(rig), ...args], options);
+  rig.runv(["--driver", "tcg", ...args], options);
 
 async function succeed(rig: Rig, args: readonly string[], options: RunvOptions = {}): Promise<string> {
   const { code, stdout, stderr } = await runv(rig, args, options);
