@@ -51,6 +51,28 @@ test("texts are stored once, vectors point to them, and zeroed memory lies behin
   expect(view.getUint32(at + 12, true)).toBe(32);
 });
 
+test("numbers of all sizes are 64 bits", () => {
+  const numbers = [
+    0,
+    -1,
+    0x7fffffff,
+    0xffffffff,
+    -(2 ** 31) - 1,
+    2 ** 40 + 5,
+    -(2 ** 40) - 5,
+    2 ** 63,
+    2n ** 64n - 1n,
+    -(2n ** 63n),
+    2n ** 32n + 7n,
+  ];
+  const p = new Assembler();
+  for (const number of numbers) p.syscall("close", [0, number]);
+  const { bytes } = p.assemble();
+  const view = new DataView(bytes.buffer);
+  const read = numbers.map((_, index) => view.getBigInt64(headSize + index * instructionSize + 24, true));
+  expect(read).toEqual(numbers.map((number) => BigInt.asIntN(64, BigInt(number))));
+});
+
 test("defects of the caller throw", () => {
   const p = new Assembler();
   expect(() => p.text("a\0b")).toThrow("zero byte");

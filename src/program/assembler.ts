@@ -152,11 +152,11 @@ export class Assembler {
 
   /** Makes a system call whose result is not needed (or goes `into` a register that the caller has). */
   syscall(name: SyscallName, args: readonly Operand[], options: SyscallOptions = {}): void {
-    const accept = options.accept === "any" ? [anyErrno] : (options.accept ?? []).map(errnoOf);
+    const { accept: errors, into, otherwise } = options;
+    const accept = errors === undefined ? none : errors === "any" ? anyOf : errors.map(errnoOf);
     if (accept.length > 4) throw new Error("an instruction accepts at most four errnos");
-    let target = options.otherwise;
-    if (accept.length > 0 && target === undefined) target = this.#next(1);
-    this.#emit(Op.syscall, args, { into: options.into, number: syscallNumber(name), target, accept });
+    const target = otherwise ?? (accept.length > 0 ? this.#next(1) : undefined);
+    this.#emit(Op.syscall, args, into, syscallNumber(name), target, accept);
   }
 
   /** Makes a system call. @returns a new register with its result */
@@ -168,12 +168,12 @@ export class Assembler {
 
   /** Goes on at `label`. */
   jump(label: Label): void {
-    this.#emit(Op.jump, [0, 0], { number: Comparison.always, target: label });
+    this.#emit(Op.jump, [0, 0], undefined, Comparison.always, label);
   }
 
   /** Goes on at `label` if the comparison, signed, holds. */
   jumpIf(left: Operand, comparison: Comparison, right: Operand, label: Label): void {
-    this.#emit(Op.jump, [left, right], { number: Comparison[comparison], target: label });
+    this.#emit(Op.jump, [left, right], undefined, Comparison[comparison], label);
   }
 
   /** Writes a number of `size` bytes into memory. */
@@ -183,17 +183,17 @@ export class Assembler {
 
   /** Reads an unsigned number of `size` bytes from memory. */
   load(at: Address | Register, size: 1 | 2 | 4 | 8, into: Register = this.register()): Register {
-    this.#emit(Op.load, [at, size], { into });
+    this.#emit(Op.load, [at, size], into);
     return into;
   }
 
   /** Sets a register. */
   set(register: Register, value: Operand): void {
-    this.#emit(Op.add, [value, 0], { into: register });
+    this.#emit(Op.add, [value, 0], register);
   }
 
   add(left: Operand, right: Operand, into: Register = this.register()): Register {
-    this.#emit(Op.add, [left, right], { into });
+    this.#emit(Op.add, [left, right], into);
     return into;
   }
 
@@ -208,7 +208,7 @@ export class Assembler {
   /** Writes a number in decimal, and a zero byte, into memory. @returns a register with the count of digits */
   decimal(at: Address, value: Operand): Register {
     const into = this.register();
-    this.#emit(Op.decimal, [at, value], { into });
+    this.#emit(Op.decimal, [at, value], into);
     return into;
   }
 
@@ -263,15 +263,15 @@ export class Assembler {
     view.setUint32(24, this.#relocations.length, true);
     view.setUint32(28, memory, true);
     view.setUint32(32, align16(this.#zeroedSize), true);
-    const resolve = (a: Address): number => (a.zeroed ? memory + a.offset : a.offset);
     let at = headSize;
+    const words = new Int32Array(bytes.buffer);
     for (const instruction of this.#instructions) {
-      encode(view, at, instruction, resolve);
+      encode(bytes, words, at, instruction, memory);
       at += instructionSize;
     }
     for (const { at: place, target } of this.#relocations) {
-      view.setUint32(at, resolve(place), true);
-      view.setUint32(at + 4, resolve(target), true);
+      view.setUint32(at, resolve(place, memory), true);
+      view.setUint32(at + 4, resolve(target, memory), true);
       at += 8;
     }
     for (const { offset, bytes: piece } of this.#data) bytes.set(piece, at + offset);
@@ -291,37 +291,60 @@ export class Assembler {
   #emit(
     op: number,
     args: readonly Operand[],
-    more: { into?: Register | undefined; number?: number; target?: Label | undefined; accept?: readonly number[] } = {},
+    into?: Register,
+    number = 0,
+    target?: Label,
+    accept: readonly number[] = none,
   ): void {
     if (args.length > 6) throw new Error("an instruction has at most six arguments");
-    const { into, number = 0, target, accept = [] } = more;
     this.#instructions.push({ op, into: into?.index ?? noRegister, args, number, target, accept });
     this.#notes.push(this.#note);
   }
 }
 
-function encode(view: DataView, at: number, instruction: Instruction, resolve: (address: Address) => number): void {
+const none: readonly number[] = [];
+const anyOf: readonly number[] = [anyErrno];
+
+/**
+ * Writes an instruction into zeroed bytes, which are little-endian as both architectures are. A container's program has a thousand, and is written once: what
+ * is written here is run as it stands, and every call out of it counts.
+ */
+function encode(bytes: Uint8Array, words: Int32Array, at: number, instruction: Instruction, memory: number): void {
   const { op, into, args, number, target, accept } = instruction;
-  view.setUint8(at, op);
-  view.setUint8(at + 1, into);
-  view.setUint16(at + 8, number, true);
+  bytes[at] = op;
+  bytes[at + 1] = into;
+  let second = number;
   if (target !== undefined) {
     if (target.index === undefined) throw new Error("a label that was never placed");
-    view.setUint16(at + 10, target.index, true);
+    second |= target.index << 16;
   }
-  for (const [index, errno] of accept.entries()) view.setUint8(at + 12 + index, errno);
-  for (const [index, arg] of args.entries()) {
-    const [kind, value] = operand(arg, resolve);
-    view.setUint8(at + 2 + index, kind);
-    view.setBigInt64(at + 16 + 8 * index, value, true);
+  words[(at + 8) >> 2] = second;
+  for (let index = 0; index < accept.length; index++) bytes[at + 12 + index] = accept[index]!;
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index]!;
+    const place = (at + 16 + 8 * index) >> 2;
+    if (typeof arg === "number") {
+      words[place] = arg;
+      words[place + 1] = Math.floor(arg / 2 ** 32);
+    } else if (typeof arg === "bigint") {
+      words[place] = Number(BigInt.asIntN(32, arg));
+      words[place + 1] = Number(BigInt.asIntN(32, arg >> 32n));
+    } else if (arg instanceof Register) {
+      bytes[at + 2 + index] = Kind.register;
+      words[place] = arg.index;
+    } else if (arg instanceof Address) {
+      bytes[at + 2 + index] = Kind.address;
+      words[place] = resolve(arg, memory);
+    } else {
+      bytes[at + 2 + index] = Kind.pidfd;
+      words[place] = arg.handle;
+    }
   }
 }
 
-function operand(arg: Operand, resolve: (address: Address) => number): [kind: number, value: bigint] {
-  if (arg instanceof Register) return [Kind.register, BigInt(arg.index)];
-  if (arg instanceof Address) return [Kind.address, BigInt(resolve(arg))];
-  if (arg instanceof Pidfd) return [Kind.pidfd, BigInt(arg.handle)];
-  return [Kind.number, BigInt.asIntN(64, BigInt(arg))];
+/** Where a place is in the program's memory, of which the data takes the first `memory` bytes. */
+function resolve({ offset, zeroed }: Address, memory: number): number {
+  return zeroed ? memory + offset : offset;
 }
 
 const align = (size: number): number => (size + 7) & ~7;
