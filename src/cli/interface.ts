@@ -1,5 +1,5 @@
 /** `runv interface add|ls|rm|update` */
-import { randomBytes } from "node:crypto";
+import { randomHex } from "../base/random";
 import type { InterfaceOptions } from "../container/options";
 import { type Command, command } from "./command";
 import { containerId, type Perform } from "./container";
@@ -70,5 +70,5 @@ update are add-ip, delete-ip and mtu. ls and rm have none.`,
 
 /** A tap's name that is not taken: at most 15 characters. */
 function someName(): string {
-  return `runv-${randomBytes(4).toString("hex")}`;
+  return `runv-${randomHex(4)}`;
 }

@@ -1,7 +1,8 @@
 /** What is known of processes, on disk: one directory for each, with a name of its own, since a process's name is any text. */
-import { randomBytes } from "node:crypto";
+
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { isObject } from "../base/is-object";
+import { randomHex } from "../base/random";
 import { type ExitRecord, exitFile, readExitFile } from "../container/record/store";
 import type { Attended } from "../container/shim/attended";
 import type { Identity } from "../linux/identity";
@@ -50,7 +51,7 @@ export class ProcessStore {
 
   /** A key for a new process: short, for a socket's path has at most 107 bytes. */
   newKey(): string {
-    return randomBytes(6).toString("hex");
+    return randomHex(6);
   }
 
   directory({ key }: Pick<ProcessRecord, "key">): string {

@@ -1,5 +1,4 @@
 /** What makes a machine of its own of the copy of one in which a container runs. */
-import { randomUUID } from "node:crypto";
 import { dirname } from "node:path";
 import {
   AT_FDCWD,
@@ -74,7 +73,7 @@ export function lowerBootId(p: Assembler, init: number): void {
 }
 
 function bootId(): readonly [path: string, content: string] {
-  return [bootIdFile, `${randomUUID()}\n`];
+  return [bootIdFile, `${crypto.randomUUID()}\n`];
 }
 
 /** Writes files as the container sees them, the last of which covers the boot id. */

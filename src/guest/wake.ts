@@ -1,4 +1,3 @@
-import { getRandomValues } from "node:crypto";
 import { AT_FDCWD, CLOCK_REALTIME, O_CLOEXEC, O_WRONLY, RNDADDENTROPY, RNDRESEEDCRNG } from "../linux/constants";
 import { Assembler } from "../program/assembler";
 import { close } from "../program/files";
@@ -23,7 +22,7 @@ export function lowerWake(p: Assembler): void {
   p.doing("give the new machine random numbers of its own");
   const pool = new Uint8Array(8 + entropyBytes);
   new Uint32Array(pool.buffer, 0, 2).set([8 * entropyBytes, entropyBytes]);
-  getRandomValues(pool.subarray(8));
+  crypto.getRandomValues(pool.subarray(8));
   const random = p.value("openat", [AT_FDCWD, p.text("/dev/urandom"), O_WRONLY | O_CLOEXEC]);
   p.syscall("ioctl", [random, RNDADDENTROPY, p.bytes(pool)]);
   p.syscall("ioctl", [random, RNDRESEEDCRNG]);

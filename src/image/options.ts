@@ -1,6 +1,5 @@
 /** What a guest's kernel needs that is never a module: options of its configuration. */
 import { existsSync, readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { findConfig } from "./kernel-files";
 
 export interface OptionGroup {
@@ -33,7 +32,7 @@ export function readConfig(modules: string, release: string, running?: string): 
   const file = findConfig(modules, release);
   if (file !== undefined) return readFileSync(file, "utf8");
   if (running === undefined || !existsSync(running)) return undefined;
-  return gunzipSync(readFileSync(running)).toString("utf8");
+  return Buffer.from(Bun.gunzipSync(readFileSync(running))).toString("utf8");
 }
 
 /** The names of options that a kernel of this configuration has not, of those that somebody would miss. */

@@ -1,4 +1,3 @@
-import { getRandomValues } from "node:crypto";
 import { closeSync } from "node:fs";
 import { anyway } from "../base/anyway";
 import { RunvError } from "../base/error";
@@ -147,7 +146,7 @@ export function refused(message: string): RunvError {
 
 function macOf(mac: string | undefined): string {
   if (mac === undefined) {
-    const random = getRandomValues(new Uint8Array(6));
+    const random = crypto.getRandomValues(new Uint8Array(6));
     // Locally administered, of a single station.
     random[0] = (random[0]! & 0xfc) | 2;
     return formatMac(random);

@@ -1,5 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { constants, mkdirSync, openSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { randomHex } from "../base/random";
 
 /** The name of a monitor's own log. */
 export const monitorLog = "monitor.log";
@@ -14,7 +14,7 @@ export function sandboxDirectory(root: string, sandbox: string): string {
 
 /** An id for a new sandbox: short, for a socket's path has at most 107 bytes. */
 export function newSandbox(): string {
-  return randomBytes(6).toString("hex");
+  return randomHex(6);
 }
 
 /** Makes the directory in which those of sandboxes are. */

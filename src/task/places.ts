@@ -1,5 +1,5 @@
 /** Where the shims of containerd have what is theirs, below runv's own root: names with a dot are no container's there. */
-import { createHash } from "node:crypto";
+import { sha256 } from "../base/random";
 
 /** The containers' store of a namespace of containerd. What `runv --root` takes. */
 export function rootOf(root: string, namespace: string): string {
@@ -12,7 +12,7 @@ export function rootOf(root: string, namespace: string): string {
  * @param group the id of the task, or of its pod's first
  */
 export function shimDirectory(root: string, address: string, namespace: string, group: string): string {
-  const hash = createHash("sha256").update([address, namespace, group].join("\0")).digest("hex").slice(0, 16);
+  const hash = sha256([address, namespace, group].join("\0")).slice(0, 16);
   return `${root}/.containerd/.shims/${hash}`;
 }
 

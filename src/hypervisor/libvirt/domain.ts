@@ -3,8 +3,9 @@
  *
  * @see https://libvirt.org/formatdomain.html
  */
-import { createHash } from "node:crypto";
+
 import { XMLBuilder } from "fast-xml-parser";
+import { sha256 } from "../../base/random";
 import type { Disk, MachineSpec, Nic } from "../driver";
 import { memorySlots } from "../qemu/hotplug";
 import { type Accelerator, agentPort, kernelCommandLine, translatedMiB } from "../qemu/options";
@@ -32,7 +33,7 @@ const xml = new XMLBuilder({
 
 /** A machine's UUID follows from its name, so that it is found again by that. */
 export function uuidOf(machine: string): string {
-  const hex = createHash("sha256").update(machine).digest("hex");
+  const hex = sha256(machine);
   // Version 8: one's own (RFC 9562).
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }

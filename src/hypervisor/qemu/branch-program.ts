@@ -2,7 +2,6 @@
  * The program that makes a machine of its own of what was forked from one that runs. It is in its parent's jail, with its user id, capabilities and
  * filter; what it needs of the host it is sent as descriptors.
  */
-import { randomUUID } from "node:crypto";
 import {
   AT_FDCWD,
   O_ACCMODE,
@@ -108,7 +107,7 @@ function copy(p: Assembler, share: number, files: readonly SharedFile[], buffer:
   const root = path.split("/").slice(0, 2).join("/");
   const source = p.value("openat", [AT_FDCWD, p.text(`${ownDescriptors}${fd}`), O_RDONLY | O_CLOEXEC]);
   // O_TMPFILE is nothing for overlay file systems before Linux 6.11. Nobody sees the name: the branch does not run yet.
-  const name = p.text(`${root}/.runv-${randomUUID()}`);
+  const name = p.text(`${root}/.runv-${crypto.randomUUID()}`);
   const made = p.value("openat", [share, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600]);
   p.syscall("unlinkat", [share, name, 0]);
   const [again, end] = [p.label(), p.label()];

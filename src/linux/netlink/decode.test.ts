@@ -121,7 +121,19 @@ test.each([
 });
 
 test("what is no address", () => {
-  for (const text of ["", "1.2.3", "1.2.3.4.5", "g::", "1::2::3", "fe80::1%eth0"])
+  for (const text of [
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.04",
+    "g::",
+    "1::2::3",
+    "fe80::1%eth0",
+    "1.2.3.4::",
+    ":::",
+    "1:2",
+    "1::2:3:4:5:6:7:8",
+  ])
     expect(parseIp(text)).toBeUndefined();
   for (const text of ["1.2.3.4", "1.2.3.4/33", "::/129", "1.2.3.4/a", "/8"]) expect(parseAddress(text)).toBeUndefined();
   for (const text of ["", "02:42", "02:42:ac:11:00:0g", "02:42:ac:11:00:02:03"]) expect(parseMac(text)).toBeUndefined();

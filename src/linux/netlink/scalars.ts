@@ -1,5 +1,4 @@
 /** The values that attributes hold. */
-import { isIPv4, isIPv6 } from "node:net";
 import { viewOf } from "./message";
 
 export function u32(value: number): Uint8Array {
@@ -55,20 +54,34 @@ function splitAt(whole: string, part: string): [string, string] {
   return [whole.slice(0, match.index), whole.slice(match.index + part.length)];
 }
 
-/** The bytes of an address, 4 or 16; undefined when it is none. */
+const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const ipv4 = new RegExp(`^${octet}(?:\\.${octet}){3}$`);
+
+/** The bytes of an address, 4 or 16, as inet_pton(3) takes it; undefined when it is none. */
 export function parseIp(ip: string): Uint8Array | undefined {
-  if (isIPv4(ip)) return Uint8Array.from(ip.split("."), Number);
-  if (!isIPv6(ip) || ip.includes("%")) return undefined;
-  const plain = ip.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
-    [a * 256 + +b, c * 256 + +d].map((group) => group.toString(16)).join(":"),
-  );
-  const [head = "", tail] = plain.split("::");
-  const groups = (side: string) => (side === "" ? [] : side.split(":"));
-  const [left, right] = [groups(head), groups(tail ?? "")];
-  const middle = Array<string>(tail === undefined ? 0 : 8 - left.length - right.length).fill("0");
+  if (ipv4.test(ip)) return Uint8Array.from(ip.split("."), Number);
+  const sides = ip.split("::").map((side, index, { length }) => groupsOf(side, index + 1 === length));
+  const [left, right] = sides;
+  if (left === undefined || sides.length > 2 || sides.includes(undefined)) return undefined;
+  const zeros = 8 - left.length - (right?.length ?? 0);
+  if (right === undefined ? zeros !== 0 : zeros < 1) return undefined;
   const bytes = new Uint8Array(16);
-  for (const [index, group] of [...left, ...middle, ...right].entries()) {
-    viewOf(bytes).setUint16(2 * index, Number.parseInt(group, 16));
+  for (const [index, group] of [...left, ...Array<number>(zeros).fill(0), ...(right ?? [])].entries()) {
+    viewOf(bytes).setUint16(2 * index, group);
   }
   return bytes;
+}
+
+/** The numbers of one side of an IPv6 address, of which the last two of all may be written as an IPv4 address; undefined when something else stands there. */
+function groupsOf(side: string, isLast: boolean): number[] | undefined {
+  if (side === "") return [];
+  const words = side.split(":");
+  const last = words.at(-1)!;
+  if (isLast && ipv4.test(last)) {
+    const [a = 0, b = 0, c = 0, d = 0] = last.split(".").map(Number);
+    words.splice(-1, 1, ...[a * 256 + b, c * 256 + d].map((group) => group.toString(16)));
+  }
+  return words.every((word) => /^[0-9a-f]{1,4}$/i.test(word))
+    ? words.map((word) => Number.parseInt(word, 16))
+    : undefined;
 }

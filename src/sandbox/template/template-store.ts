@@ -3,8 +3,9 @@
  * console log and a description. A template appears by rename, whole; it is good as long as its files and those that it was made
  * from are as they were, and for this boot of the host.
  */
-import { createHash } from "node:crypto";
+
 import { closeSync, existsSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { sha256 } from "../../base/random";
 import { tryLock, waitForLock } from "../../linux/file-lock";
 import {
   type Description,
@@ -167,7 +168,7 @@ export class TemplateStore {
 
 /** The key for all that a machine is made of: the same for the same, and nothing else has it. */
 export function templateKey(parts: Readonly<Record<string, unknown>>): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24);
+  return sha256(JSON.stringify(parts)).slice(0, 24);
 }
 
 function sizeOf({ memory, state, console }: TemplateFiles): { bytes: number; made: Date } {
