@@ -200,7 +200,7 @@ runvTest("a branch has a network of its own, and no connections with others", as
     const [one, two] = [await lab.station(), await lab.station()];
     await lab.plug(one, "eth0", 2);
     await lab.plug(two, "eth0", 3);
-    const talk = `while :; do (while :; do echo x; sleep 0.2; done) | nc 10.9.0.1 9000 >>/dev/shm/echoed; echo ended >>/dev/shm/ended; sleep 1; done`;
+    const talk = `while :; do (while :; do echo x; sleep 0.2; done) | nc 10.9.0.1 9000 >>/dev/shm/echoed 2>/dev/null; echo ended >>/dev/shm/ended; sleep 1; done`;
     const at = (path: string) =>
       rig.bundle({ args: ["sh", "-c", talk], change: (config) => inNamespace(config, path) });
     const id = await startForked(rig, await at(one.path));

@@ -3,6 +3,8 @@ import { expect } from "bun:test";
 import { createHash } from "node:crypto";
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { findQemu, identifyQemu } from "../src/hypervisor/qemu/binary";
+import { atLeast } from "../src/hypervisor/qemu/version";
 import { defaultMemoryMiB, memorySource } from "../src/sandbox/default-memory";
 import { partsOf } from "./drivers/support/parts";
 import { output } from "./support/command";
@@ -178,4 +180,49 @@ runvTest("where no template can be written the machine boots, and the log and ch
   }
   const { stdout } = await rig.runv(["--template", join(rig.directory, "file/below"), "check"]);
   expect(stdout).toMatch(/^warning +templates +none can be made/m);
+});
+
+/**
+ * Versions that nobody has seen: scripts in QEMU's place, which say that they are version 99 and change what QEMU does.
+ * @param change shell's words before QEMU's are run, which are "$@"
+ */
+async function unseen(rig: Rig, name: string, change: string): Promise<string> {
+  // In a home of its own, which the jail takes in.
+  const directory = join(rig.directory, name);
+  mkdirSync(directory);
+  const qemu = join(directory, "qemu");
+  // What was added to emulated processors in 8.0 is refused by those before.
+  const older = !atLeast((await identifyQemu()).version, "8.0");
+  const words = older ? 'for word do shift; case $word in max,*) word=max,-erms;; esac; set -- "$@" "$word"; done' : "";
+  const script = ["#!/bin/sh", 'case "$1" in --version) echo QEMU emulator version 99.0.0; exit;; esac', words, change];
+  writeFileSync(qemu, [...script, `exec ${findQemu()} "$@"\n`].join("\n"), { mode: 0o755 });
+  const config = join(directory, "config.toml");
+  writeFileSync(config, `qemu = "${qemu}"\n`);
+  return config;
+}
+
+runvTest("what a QEMU that nobody has seen refuses costs the template, and check says so", async (rig) => {
+  const bundle = await rig.bundle({ args: ["echo", "hi"] });
+  const cases: [name: string, change: string, said: RegExp][] = [
+    ["save", 'case "$*" in *share=on*) ulimit -f 1;; esac', /could not be made, its machines boot: /],
+    [
+      "restore",
+      'case "$*" in *" -incoming "*) echo gone >&2; exit 1;; esac',
+      /could not be made, its machines boot: what was saved does not come up: .*gone/,
+    ],
+  ];
+  for (const [name, change, said] of cases) {
+    const env = { RUNV_CONFIG: await unseen(rig, name, change) };
+    const words = ["--driver", "tcg", "--template", join(rig.directory, name, "templates")];
+    for (const nth of name === "save" ? ["first"] : ["first", "second"]) {
+      const log = join(rig.directory, name, `${nth}.log`);
+      const result = await rig.runv([...words, "--log", log, "run", "-b", bundle, rig.id(name + nth)], { env });
+      expect([name, nth, result]).toEqual([name, nth, { code: 0, stdout: "hi\n", stderr: "" }]);
+      // The second does not try again.
+      expect([name, nth, /template/.test(readFileSync(log, "utf8"))]).toEqual([name, nth, nth === "first"]);
+    }
+    const { stdout } = await rig.runv([...words, "check"], { env });
+    expect(stdout).toMatch(/version 99\.0\.0; newer than/);
+    expect(stdout).toMatch(said);
+  }
 });

@@ -29,7 +29,7 @@ export async function startClone(
   if (templates === undefined || !plan.driver.capabilities.template) return undefined;
   const store = new TemplateStore(templates.directory, templates.budgetMiB);
   const shape = await span("template: find", () => shapeOf(plan, manifest));
-  const template = await findOrMake(plan, store, shape);
+  const { template, isNew } = await findOrMake(plan, store, shape);
   if (template === undefined) return undefined;
   const parent = templates.idleSeconds === 0 ? undefined : findProcess(template.directory);
   if (parent !== undefined) {
@@ -50,9 +50,11 @@ export async function startClone(
     const lacks = sandbox.machine.capabilities.fork && lacksProcess(template.directory, templates);
     return { ...sandbox, lacksProcess: lacks };
   } catch (error) {
-    // It does not come up: the next start makes another. This one boots, and tells what is wrong if that fails too.
+    // It does not come up: the next start makes another, but where this one has just made it. This one boots, and tells what is wrong if that fails too.
     log.warn(`the template ${shape.key} is dropped: ${messageOf(error)}`);
     quietly(() => store.drop(shape.key));
+    if (isNew)
+      noteProblem(store.directory, shape.key, new Error(`what was saved does not come up: ${messageOf(error)}`));
     return undefined;
   } finally {
     closeSync(state);
@@ -61,27 +63,33 @@ export async function startClone(
 
 /**
  * The template for a shape of machine, made if need be.
- * @returns undefined when somebody else is making it, or it cannot be made: the log says why
+ * @returns it, and whether it had to be made; none when somebody else is making it, or it cannot be made: the log says why
  * @throws RunvError VM_…, IMAGE_… of what would fail without a template, too
  */
-async function findOrMake(plan: BootPlan, store: TemplateStore, shape: Shape): Promise<Template | undefined> {
+async function findOrMake(
+  plan: BootPlan,
+  store: TemplateStore,
+  shape: Shape,
+): Promise<{ template?: Template | undefined; isNew?: boolean }> {
   const { memoryMiB } = plan.spec;
   const { directory } = store;
   try {
     const found = store.find(shape.key);
-    if (found !== undefined) return found;
+    if (found !== undefined) return { template: found };
     // An attempt is a boot beside the machine's own.
-    if (failedLately(directory, shape.key)) return undefined;
+    if (failedLately(directory, shape.key)) return {};
     const problem = roomProblem(directory, templateSizeMiB(directory, memoryMiB), memoryMiB);
-    if (problem === undefined)
-      return await span("template: make", () => store.make(shape, (files) => save(plan, files)));
+    if (problem === undefined) {
+      const template = await span("template: make", () => store.make(shape, (files) => save(plan, files)));
+      return { template, isNew: true };
+    }
     log.warn(`no template is made, the machine boots: ${problem}`);
   } catch (error) {
     if (!costsTheTemplate(error)) throw error;
     log.warn(`no template is made, the machine boots: ${messageOf(error)}`);
     noteProblem(directory, shape.key, error);
   }
-  return undefined;
+  return {};
 }
 
 /** What is only tidying up: where nothing can be written, all stays as it is. */
