@@ -46,13 +46,18 @@ losetup /dev/loop0 /image && mount -t ext4 -o ro /dev/loop0 d && grep -o daemon:
 for kind in dummy bridge veth ifb vxlan wireguard; do
   ip link add dev $kind-1 type $kind $([ $kind != vxlan ] || echo id 7 dstport 4789) && echo $kind
 done
+ip link add link dummy-1 name macvlan-1 type macvlan mode bridge && echo macvlan
+ip link add link veth-1 name ipvlan-1 type ipvlan mode l2 && echo ipvlan
+# As Docker in Docker asks for what nothing else does: netdevice(7) has the kernel look for an interface's module.
+for module in br_netfilter ip_vs; do ip link show $module 2>/dev/null; done
+cat /proc/sys/net/bridge/bridge-nf-call-iptables; grep -c "^IP Virtual Server" /proc/net/ip_vs
 mount -t nowhere none d; true
 `,
   );
   expect(await runv(["run", "-b", path, id("asks")])).toEqual({
     code: 0,
     stderr: "",
-    stdout: `lower\nfuse\ntun\ndaemon:x\ndummy\nbridge\nveth\nifb\nvxlan\nwireguard\nmount: mounting none on d failed: No such device\n`,
+    stdout: `lower\nfuse\ntun\ndaemon:x\ndummy\nbridge\nveth\nifb\nvxlan\nwireguard\nmacvlan\nipvlan\n1\n1\nmount: mounting none on d failed: No such device\n`,
   });
 });
 
