@@ -29,7 +29,7 @@ import { passwdOf, withEnvironment } from "./making/environment";
 import { Making } from "./making/making";
 import { assertMemoryPolicy } from "./making/memory-policy";
 import type { ContainerParts, Created, MakingPlan } from "./making/parts";
-import { findPod, type Pod } from "./making/pod";
+import { findPod, type Pod, withJoinedOwners } from "./making/pod";
 import type { CreateOptions } from "./options";
 import { makeContainerDirectory } from "./record/store";
 import { refusePreservedFds } from "./shim/announce";
@@ -51,7 +51,7 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   const { id } = options;
   refusePreservedFds(options);
   const loaded = loadBundle(options.bundle);
-  const bundle = { ...loaded, config: inOneHierarchy(loaded.config) };
+  const bundle = { ...loaded, config: withJoinedOwners(options.global.root, inOneHierarchy(loaded.config)) };
   assertMemoryPolicy(bundle.config.linux);
   if (options.attended === undefined) checkConsole(bundle.config.process, options.consoleSocket, how.detach);
   const vm = vmSettings(forItsArchitecture(withAnnotations(options.global, bundle.config.annotations), bundle));

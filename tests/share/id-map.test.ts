@@ -65,6 +65,39 @@ for (const flags of [
   });
 }
 
+runvTest(
+  "by the mappings of another container's user namespace that is joined, and by whom it is joined in turn",
+  async (rig) => {
+    await withVolume(rig, async (volume) => {
+      const { runv, id } = rig;
+      const make = (args: string[], user: { path: string } | undefined) =>
+        rig.bundle({
+          args,
+          change: ({ linux, mounts, root }) => {
+            chownSync(root.path, 100_000, 100_000);
+            linux.namespaces.push({ type: "user", ...user });
+            const mappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+            if (user === undefined) Object.assign(linux, { uidMappings: mappings, gidMappings: mappings });
+            mounts.push({ destination: "/v", type: "bind", source: volume, options: ["rbind", "idmap"] });
+          },
+        });
+      let joined: { path: string } | undefined;
+      for (const name of ["first", "second"]) {
+        const bundle = await make(["sleep", "1000"], joined);
+        expect(await runv(["run", "-d", "-b", bundle, id(name)])).toMatchObject({ code: 0, stderr: "" });
+        joined = { path: `/proc/${JSON.parse((await runv(["state", id(name)])).stdout).pid}/ns/user` };
+      }
+      const third = await make(["stat", "-c", "%u %g", "/v/file", "/v/below/file"], joined);
+      expect(await runv(["run", "-b", third, id("third")])).toEqual({
+        code: 0,
+        stdout: "1001 1002\n65534 65534\n",
+        stderr: "",
+      });
+      for (const name of ["second", "first"]) expect((await runv(["delete", "--force", id(name)])).code).toBe(0);
+    });
+  },
+);
+
 runvTest("by the mappings of the container's user namespace: what is root's on disk is its root's", async (rig) => {
   await withVolume(rig, async (volume) => {
     const bundle = await rig.bundle({

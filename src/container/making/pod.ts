@@ -6,8 +6,10 @@ import { statSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { type Identity, isAlive } from "../../linux/identity";
 import type { Config } from "../../oci/config";
+import { isIdMapped, type Mount } from "../../oci/mounts";
 import { findNamespace, type Namespace, type NamespaceType } from "../../oci/namespaces";
 import type { Resources } from "../../oci/resources";
+import type { IdMap } from "../../share/id-map";
 import { statusOf } from "../record/status";
 import { type ContainerRecord, listIds, tryReadRecord } from "../record/store";
 
@@ -27,8 +29,8 @@ export interface Pod {
 export function findPod(root: string, namespaces: readonly Namespace[]): Pod | undefined {
   const network = networkPath(namespaces);
   const processes = namespaces.flatMap(({ type, path }, index) => {
-    const pid = /^\/proc\/(\d+)\/ns\/\w+$/.exec(path ?? "")?.[1];
-    return pid === undefined || type === "network" ? [] : [{ type, pid: Number(pid), index }];
+    const pid = processOf(path);
+    return pid === undefined || type === "network" ? [] : [{ type, pid, index }];
   });
   const isShared = network !== undefined && !isHosts(network);
   if (!isShared && processes.length === 0) return undefined;
@@ -46,6 +48,28 @@ export function findPod(root: string, namespaces: readonly Namespace[]): Pod | u
     throw hostElsewhere(member.id);
   }
   return member && { member, joined };
+}
+
+/**
+ * The configuration with the mappings of the user namespace that it joins for those mounts that are to have the container's: `idmap` without mappings.
+ * The namespace is another container's, which knows them.
+ */
+export function withJoinedOwners<Wanted extends Pick<Config, "mounts" | "linux">>(
+  root: string,
+  config: Wanted,
+): Wanted {
+  const takes = (mount: Mount) => isIdMapped(mount) && mount.uidMappings === undefined;
+  const owners = config.mounts.some(takes) ? ownersOf(config.linux.namespaces, membersOf(root)) : undefined;
+  if (owners === undefined) return config;
+  const mappings = { uidMappings: [...owners.uids], gidMappings: [...owners.gids] };
+  return { ...config, mounts: config.mounts.map((mount) => (takes(mount) ? { ...mount, ...mappings } : mount)) };
+}
+
+/** Of the user namespace at a path; whose it is may have joined it, too. */
+function ownersOf(namespaces: readonly Namespace[], running: readonly ContainerRecord[]): IdMap | undefined {
+  const pid = processOf(findNamespace(namespaces, "user")?.path);
+  const other = running.find(({ shim }) => pid !== undefined && shim?.pid === pid);
+  return other && (other.owners ?? ownersOf(other.namespaces, running));
 }
 
 /** The containers that run in a machine besides one. */
@@ -66,6 +90,12 @@ export function machineResources({ annotations, linux: { resources } }: Config):
     ...(limit > 0 && { memory: { limit } }),
     ...(quota > 0 && { cpu: { quota, period } }),
   };
+}
+
+/** The process whose namespace is at a path. */
+function processOf(path: string | undefined): number | undefined {
+  const pid = /^\/proc\/(\d+)\/ns\/\w+$/.exec(path ?? "")?.[1];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 function membersOf(root: string): ContainerRecord[] {

@@ -22,6 +22,7 @@ export function firstRecord(
   { bundle, config, rootfs }: Bundle,
   { sandbox, cgroup, creator, branch }: Begun,
 ): ContainerRecord {
+  const { uidMappings, gidMappings } = config.linux;
   return {
     ociVersion: config.ociVersion,
     id,
@@ -41,6 +42,7 @@ export function firstRecord(
     settings: {},
     hooks: config.hooks,
     resources: config.linux.resources,
+    ...(uidMappings !== undefined && gidMappings !== undefined && { owners: { uids: uidMappings, gids: gidMappings } }),
     ...(rootDisk !== undefined && { rootDisk }),
     ...(branch !== undefined && { branch }),
   };

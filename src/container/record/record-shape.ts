@@ -37,6 +37,7 @@ const shape = {
   driver: (value: unknown) => value === undefined || value === "host",
   process: isObject,
   namespaces: Array.isArray,
+  owners: maybe((value) => isObject(value) && Array.isArray(value.uids) && Array.isArray(value.gids)),
   settings: isObject,
   hooks: isObject,
   resources: maybe(isObject),

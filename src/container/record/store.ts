@@ -23,6 +23,7 @@ import type { Process } from "../../oci/process";
 import type { Resources } from "../../oci/resources";
 import type { Note } from "../../program/program";
 import type { ProcessTask } from "../../sandbox/template/template-process";
+import type { IdMap } from "../../share/id-map";
 import type { Layers } from "../../share/layers";
 import type { RootDisk } from "../options";
 import { isRecord } from "./record-shape";
@@ -71,6 +72,8 @@ export interface ContainerRecord {
   /** Of config.json, for `exec` and `start`. */
   process: Process;
   namespaces: readonly Namespace[];
+  /** The owners of the user namespace that was made for it, which others may join. */
+  owners?: IdMap | undefined;
   /** What every further process of the container shares with its first. */
   settings: SharedSettings;
   hooks: Hooks;
