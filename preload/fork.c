@@ -133,6 +133,9 @@ static noreturn void become_clone(int main, int connection, int number)
 	CALL(close, number);
 	for (int i = 0; i < renewal_count; i++)
 		renewals[i]();
+	if (!fs_renew())
+		CALL(exit_group, EXIT_FAILED);
+	fs_release();
 	fs_start();
 	if (CALL(getsockopt, LISTENER, SOL_SOCKET, SO_TYPE, &type, &type_length) == 0)
 		start_thread(STACK, fork_for_all);
@@ -167,12 +170,15 @@ static int fork_once(int process, int connection, int number)
 {
 	int clone = -ETIMEDOUT;
 
+	fs_hold();
+	fs_leave();
 	if (stop_threads()) {
 		clone = (int)CALL(clone, SIGCHLD);
 		if (clone == 0)
 			become_clone(process, connection, number);
 	}
 	go_on();
+	fs_release();
 	CALL(close, connection);
 	return clone;
 }

@@ -1,6 +1,6 @@
 /** `runv branch`: running copies of a running container. */
 import { expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { identityOf } from "../src/linux/identity";
 import { partsOf, statusOf } from "./drivers/support/parts";
@@ -115,6 +115,50 @@ runvTest("branches are no twins, and all of them go with what they have", async 
   await clean(rig);
   expect(readdirSync(branchesOf(rig))).toEqual([]);
 });
+
+/** How many directories runv's own server watches in a machine, for the guest that knows them. */
+function watchesOf(rig: Rig, id: string): number {
+  const { machine } = partsOf(rig, id);
+  const all = readdirSync(`/proc/${machine}/fdinfo`).map((fd) =>
+    readFileSync(`/proc/${machine}/fdinfo/${fd}`, "latin1"),
+  );
+  return all.join("").match(/^inotify wd:/gm)?.length ?? 0;
+}
+
+runvTest(
+  "where runv serves the files, a branch has all that its original knew of them, and follows them",
+  async (rig) => {
+    const volume = join(rig.directory, "volume");
+    mkdirSync(volume);
+    const script = `
+    mkdir /many /gone; for i in $(seq 300); do echo $i >/many/$i; done; mkdir /many/d /volume/d
+    echo kept >/open; exec 5<>/open; echo renamed >/a; mv /a /b; ln /b /c
+    rm -r /gone /open; cat /many/[0-9]* >/dev/null; echo >/ready; exec sleep 100000`;
+    const bundle = await rig.bundle({
+      args: ["sh", "-c", script],
+      change: ({ root, mounts }) => {
+        root.readonly = false;
+        mounts.push({ destination: "/volume", type: "bind", source: volume, options: ["rbind"] });
+      },
+    });
+    const id = await startForked(rig, bundle, "--share", "fuse");
+    await until("all is made", async () => (await output(rig, id, "ls /")).includes("ready"), patience);
+    const copy = rig.id("copy");
+    expect(await branch(rig, id, copy)).toMatchObject({ code: 0, stderr: "" });
+    const all = "cat /many/[0-9]* | sort -n | md5sum; cat /b /c /proc/1/fd/5; ls -d /gone /a /open 2>&1 | wc -l";
+    expect(await output(rig, copy, all)).toBe(await output(rig, id, all));
+    expect(await output(rig, copy, "rm -r /many/[0-9]*; echo own >>/b; cat /c; echo more >/proc/1/fd/5")).toBe(
+      "renamed\nown",
+    );
+    expect(await output(rig, id, "ls /many | wc -l; cat /b /proc/1/fd/5")).toBe("301\nrenamed\nkept");
+    writeFileSync(join(volume, "told"), "by the host\n");
+    for (const each of [id, copy]) expect(await output(rig, each, "cat /volume/told")).toBe("by the host");
+    expect(watchesOf(rig, id)).toBeGreaterThan(3);
+    expect(watchesOf(rig, copy)).toBeGreaterThanOrEqual(watchesOf(rig, id));
+    await clean(rig);
+    expect(readdirSync(branchesOf(rig))).toEqual([]);
+  },
+);
 
 runvTest("what cannot be branched is refused by name, and nothing comes of it", async (rig) => {
   const bundle = await rig.bundle({ args: ["sleep", "100000"], ...writable });

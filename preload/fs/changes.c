@@ -160,6 +160,44 @@ static void unwatch(struct node *node)
 	node->watch = 0;
 }
 
+/* What stands in place of a node that is watched next, where it is to be watched. */
+#define TO_BE_WATCHED UINT32_MAX
+
+void changes_leave(void)
+{
+	if (changes_fd < 0)
+		return;
+	/* The parent watches with it. */
+	CALL(close, changes_fd);
+	watches = 0;
+	for (uint32_t id = ROOT_NODE; (id = node_next(id)) != 0; id++) {
+		struct node *node = node_of(id);
+
+		if (node->watch == 0)
+			continue;
+		buckets[node->watch % BUCKETS] = 0;
+		node->watch = 0;
+		node->next_watched = TO_BE_WATCHED;
+	}
+}
+
+bool changes_renew(void)
+{
+	if (changes_fd < 0)
+		return true;
+	changes_fd = (int)CALL(inotify_init1, IN_NONBLOCK | IN_CLOEXEC);
+	for (uint32_t id = ROOT_NODE; changes_fd >= 0 && (id = node_next(id)) != 0; id++) {
+		struct node *node = node_of(id);
+
+		if (node->next_watched != TO_BE_WATCHED)
+			continue;
+		node->next_watched = 0;
+		if (!watch(node) && node->kept)
+			return false;
+	}
+	return changes_fd >= 0;
+}
+
 void changes_forget(struct node *node)
 {
 	if (node->watch != 0)

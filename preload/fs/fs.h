@@ -147,6 +147,9 @@ HIDDEN long dispatch(struct request *request);
 
 /* nodes.c */
 HIDDEN void nodes_reset(void);
+/* See fs_leave() and fs_renew() of server.h. */
+HIDDEN void nodes_leave(void);
+HIDDEN void nodes_renew(void);
 HIDDEN struct node *node_of(uint64_t id);
 /* Finds or makes the node of a file; takes over `fd`. Returns its id, or an error. */
 HIDDEN long node_enter(int fd, const struct status *status);
@@ -178,6 +181,9 @@ HIDDEN long node_of_absent(bool is_directory);
 /* changes.c */
 HIDDEN extern int changes_fd; /* readable when something was changed */
 HIDDEN void changes_reset(bool serve);
+/* See fs_renew() of server.h: what is for before nodes_renew(), and for after it. Returns whether the guest is told of all changes as before. */
+HIDDEN void changes_leave(void);
+HIDDEN bool changes_renew(void);
 /* A node was found in a directory. Returns whether its status must be asked for again. */
 HIDDEN bool changes_follow(const struct node *directory, const char *name, struct node *node, const struct status *status);
 HIDDEN void changes_forget(struct node *node);
@@ -225,6 +231,8 @@ HIDDEN void handles_reset(void);
 HIDDEN long handle_new(int fd, uint64_t node);
 HIDDEN struct handle *handle_of(uint64_t id, uint64_t node);
 HIDDEN void handle_close(uint64_t id);
+/* A descriptor by which the guest has a node's file open; negative if there is none. */
+HIDDEN int handle_for(uint64_t node);
 
 /* attributes.c */
 /* The number that the guest has for a file of a device: it has all in one file system. */

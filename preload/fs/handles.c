@@ -44,6 +44,14 @@ struct handle *handle_of(uint64_t id, uint64_t node)
 	return id > 0 && id < count && node != 0 && handles[id].node == node ? &handles[id] : NULL;
 }
 
+int handle_for(uint64_t node)
+{
+	for (uint32_t id = 1; id < count; id++)
+		if (handles[id].node == node)
+			return handles[id].fd;
+	return -1;
+}
+
 void handle_close(uint64_t id)
 {
 	CALL(close, handles[id].fd);

@@ -11,6 +11,7 @@ enum {
 	MOST_NODES = 1 << 20,
 	BUCKETS = 1 << 16,
 	AT_EMPTY_PATH_ = 0x1000,
+	PATH_LENGTH = 4096 + 16, /* of what is removed the kernel says so behind its name */
 	STATX_BASIC_AND_MOUNT = 0x7ff | 0x1000,
 };
 
@@ -104,20 +105,43 @@ struct node *node_named(const struct node *directory, const char *name, bool gon
 	return NULL;
 }
 
-static void remove_node(uint32_t id)
+/* Takes a node from those that are found by what tells files apart, and puts it there. */
+static void unlink_node(uint32_t id)
 {
 	struct node *node = &nodes[id];
 	uint32_t *link = &buckets[bucket_of(node->device, node->inode, node->mount)];
 
-	changes_forget(node);
-	unname(node);
 	while (*link != id)
 		link = &nodes[*link].next;
 	*link = node->next;
+}
+
+static void link_node(uint32_t id)
+{
+	struct node *node = &nodes[id];
+	uint32_t *bucket = &buckets[bucket_of(node->device, node->inode, node->mount)];
+
+	node->next = *bucket;
+	*bucket = id;
+}
+
+/* The guest is told that there is no such file, if it asks for it. */
+static void lose_node(uint32_t id)
+{
+	struct node *node = &nodes[id];
+
+	changes_forget(node);
+	unname(node);
+	unlink_node(id);
 	if (node->fd >= 0)
 		CALL(close, node->fd);
 	node->used = false;
-	node->next = free_list;
+}
+
+static void remove_node(uint32_t id)
+{
+	lose_node(id);
+	nodes[id].next = free_list;
 	free_list = id;
 }
 
@@ -154,8 +178,6 @@ uint32_t node_next(uint32_t id)
 
 long node_enter(int fd, const struct status *status)
 {
-	uint64_t device = device_of(status);
-	uint32_t *bucket = &buckets[bucket_of(device, status->inode, status->mount)];
 	struct node *known = node_find(status);
 	long id;
 
@@ -171,18 +193,17 @@ long node_enter(int fd, const struct status *status)
 		return id;
 	}
 	nodes[id] = (struct node){
-		.device = device,
+		.device = device_of(status),
 		.inode = status->inode,
 		.mount = status->mount,
 		.lookups = 1,
-		.next = *bucket,
 		.generation = ++generations,
 		.fd = fd,
 		.type = status->mode & S_IFMT,
 		.depth = 2,
 		.used = true,
 	};
-	*bucket = (uint32_t)id;
+	link_node((uint32_t)id);
 	return id;
 }
 
@@ -234,6 +255,71 @@ void nodes_reset(void)
 	root = (int)CALL(openat, AT_FDCWD, "/share", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
 	if (root >= 0 && status_of(root, &status) == 0 && node_enter(root, &status) == ROOT_NODE)
 		nodes[ROOT_NODE].depth = 0;
+}
+
+/* Where the share of this process's parent is, as the kernel names what is open in it. */
+static char left[PATH_LENGTH];
+static long left_length;
+
+static long name_of(int fd, char name[PATH_LENGTH])
+{
+	struct fd_path path = path_of(fd);
+	long length = CALL(readlinkat, AT_FDCWD, path.text, name, PATH_LENGTH - 1);
+
+	name[length < 0 ? 0 : length] = '\0';
+	return length;
+}
+
+void nodes_leave(void)
+{
+	left_length = node_of(ROOT_NODE) ? name_of(nodes[ROOT_NODE].fd, left) : 0;
+}
+
+/* Opens what has the name of a node's file in this process's share, or was opened by the guest and has no name any more. Returns its descriptor, or an error. */
+static long reopen(uint32_t id)
+{
+	/* linux/openat2.h: RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH */
+	const struct {
+		uint64_t flags, mode, resolve;
+	} how = { O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 2 | 4 | 8 };
+	static char name[PATH_LENGTH];
+	long length = name_of(nodes[id].fd, name);
+	int opened;
+
+	if (length > left_length && !memcmp(name, left, (size_t)left_length) && name[left_length] == '/') {
+		long fd = CALL(openat2, nodes[ROOT_NODE].fd, name + left_length + 1, &how, sizeof(how));
+
+		if (fd >= 0)
+			return fd;
+	}
+	opened = handle_for(id);
+	return opened < 0 ? -ENOENT : CALL(openat, AT_FDCWD, path_of(opened).text, O_PATH | O_CLOEXEC, 0);
+}
+
+void nodes_renew(void)
+{
+	for (uint32_t id = ROOT_NODE; left_length > 0 && id < count; id++) {
+		struct node *node = &nodes[id];
+		struct status status;
+		long fd;
+
+		if (!node->used || node->fd < 0)
+			continue;
+		/* The share itself it has been given. */
+		fd = id == ROOT_NODE ? node->fd : reopen(id);
+		if (fd < 0 || status_of((int)fd, &status) < 0 || (status.mode & S_IFMT) != node->type || (id != ROOT_NODE && CALL(dup3, fd, node->fd, O_CLOEXEC) < 0)) {
+			lose_node(id);
+		} else {
+			unlink_node(id);
+			node->device = device_of(&status);
+			node->inode = status.inode;
+			node->mount = status.mount;
+			link_node(id);
+		}
+		if (fd >= 0 && id != ROOT_NODE)
+			CALL(close, fd);
+	}
+	left_length = 0;
 }
 
 long node_status(const struct node *node, struct status *status)

@@ -86,6 +86,7 @@ struct message {
 enum { HEADER = 12 };
 
 static int server; /* its id */
+static uint32_t busy; /* the server is at work, or held */
 
 static bool read_all(void *to, size_t size)
 {
@@ -229,18 +230,48 @@ static void take_message(void)
 	int fd;
 
 	/* QEMU has ended, or let go of the device. */
-	if (!receive(&message, &fd))
+	if (!receive(&message, &fd)) {
+		fs_release();
 		CALL(exit, 0);
+	}
 	bool needs_reply = message.flags & NEEDS_REPLY;
 
 	if (!obey(&message, fd) && needs_reply)
 		reply_number(&message, 0);
 }
 
+void fs_hold(void)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+
+	while (__atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE))
+		CALL(nanosleep, &pause, 0);
+}
+
+void fs_release(void)
+{
+	__atomic_store_n(&busy, 0, __ATOMIC_RELEASE);
+}
+
+void fs_leave(void)
+{
+	/* Of what the host changed until now, the clone's guest is told as its parent's is. */
+	changes_take();
+	nodes_leave();
+}
+
+bool fs_renew(void)
+{
+	changes_leave();
+	nodes_renew();
+	return changes_renew();
+}
+
 static noreturn void serve_for_ever(void)
 {
 	server = (int)CALL(gettid);
 	CALL(umask, 0);
+	fs_hold();
 	for (;;) {
 		struct pollfd wait[2 + QUEUES] = { { FS_SOCKET, POLLIN, 0 } };
 		/* The kernel writes to it. */
@@ -253,7 +284,9 @@ static noreturn void serve_for_ever(void)
 			wait[1 + i] = (struct pollfd){ queues[i].enabled ? queues[i].kick : -1, POLLIN, 0 };
 		}
 		wait[1 + QUEUES] = (struct pollfd){ changes_fd, POLLIN, 0 };
+		fs_release();
 		ready = CALL(ppoll, wait, 2 + QUEUES, owes ? &settles : NULL, 0, 8);
+		fs_hold();
 		if (ready <= 0) {
 			for (int i = 0; i < QUEUES && ready == 0; i++)
 				queue_settle(&queues[i]);

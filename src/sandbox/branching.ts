@@ -168,6 +168,6 @@ function notStanding(): RunvError {
 async function forkerOf(machine: Machine, share: string): Promise<Forker> {
   if (machine.forker !== undefined) return await machine.forker(share);
   throw new RunvError("BRANCH_REFUSED", `the driver ${machine.driver} cannot fork a machine that runs`, {
-    hint: "--driver tcg can, with --share 9p and templates",
+    hint: "--driver tcg can, with --share 9p or fuse, and templates",
   });
 }

@@ -29,7 +29,7 @@ export async function start(rig: Rig, suffix: string, bundle: string, ...flags: 
 
 /** Starts one whose machine is forked. */
 export async function startForked(rig: Rig, bundle: string, ...flags: string[]): Promise<string> {
-  const first = await start(rig, "first", await rig.bundle({ args: ["sleep", "100000"] }));
+  const first = await start(rig, "first", await rig.bundle({ args: ["sleep", "100000"] }), ...flags);
   await readyProcess(rig);
   const id = await start(rig, "original", bundle, ...flags);
   await runv(rig, ["delete", "--force", first]);

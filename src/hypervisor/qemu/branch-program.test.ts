@@ -8,7 +8,7 @@ import { sandboxProfile } from "./sandbox-filter";
 const file = { flags: 0o100002, position: 5n };
 const descriptors = {
   ...{ qmp: [3], agent: [4], console: [7], stderr: [2], share: [21], tap: [6], served: [], server: [] },
-  ...{ events: [{ fd: 10, flags: 0o4000 }], epolls: [9], signals: [{ fd: 5, mask: "10002040", flags: 0o4000 }] },
+  ...{ events: [{ fds: [10, 13], flags: 0o4000 }], epolls: [9], signals: [{ fd: 5, mask: "10002040", flags: 0o4000 }] },
   frameHeader: 10,
   files: [
     { ...file, fd: 30, path: "one/rootfs/counted", flags: 0o2102001 },

@@ -83,7 +83,8 @@ export function branchProgram(branch: BranchProgram): Omit<ForkNotes, "freePageR
   tieTo(p, life);
   p.doing("close what qemu must not have");
   for (const kind of sent) p.syscall("close", [numberOf(kind)]);
-  return { ...templateOf(p, sizes, places), sent, connection, life, nameLength: title.name.length };
+  const { served } = descriptors;
+  return { ...templateOf(p, sizes, places), sent, connection, life, served, nameLength: title.name.length };
 }
 
 function isGiven(kind: SentKind): kind is GivenKind {

@@ -11,8 +11,8 @@ import { connection, type GivenKind } from "./fork-notes";
 
 /** The numbers of descriptors; all others are good for many processes: /dev/null, files that are only read. */
 export interface ForkDescriptors extends Record<GivenKind, readonly number[]> {
-  /** eventfd(2), with O_NONBLOCK or 0. */
-  events: readonly { fd: number; flags: number }[];
+  /** eventfd(2), with O_NONBLOCK or 0, and all numbers that one has: QEMU and the server of its share know one each. */
+  events: readonly { fds: readonly number[]; flags: number }[];
   /** epoll_create(2), that wait for nothing. */
   epolls: readonly number[];
   /** signalfd(2): signals as a mask, in hexadecimal. */
@@ -80,6 +80,9 @@ export function forkDescriptorsOf(pid: number, files: ForkFiles): ForkDescriptor
  */
 export function runningDescriptorsOf(pid: number, known: RunningFiles): RunningDescriptors {
   const open: SharedFile[] = [];
+  // By which that server knows files, and who watches them: it sees to them itself (preload/fs/nodes.c, changes.c).
+  const isServers = (link: string, info: string) =>
+    known.served !== undefined && (link === "anon_inode:inotify" || (flagsOf(info) & O_PATH) !== 0);
   let last = 0;
   const share = openSync(known.share!, O_PATH | O_DIRECTORY);
   try {
@@ -90,7 +93,8 @@ export function runningDescriptorsOf(pid: number, known: RunningFiles): RunningD
       if (link === "/" && statOf(`/proc/${pid}/fd/${fd}`)?.isFile()) return true;
       // That of a branch is none of its jail's.
       const place = [inside.share, known.share!].find((path) => link.startsWith(`${path}/`));
-      if (place === undefined) return false;
+      if (place === undefined) return link === "anon_inode:inotify" && isServers(link, info);
+      if (isServers(link, info)) return true;
       open.push(sharedFile(pid, fd, link.slice(place.length + 1), info, share));
       return true;
     });
@@ -105,7 +109,7 @@ const deleted = " (deleted)";
 
 function sharedFile(pid: number, fd: number, link: string, info: string, share: number): SharedFile {
   const own = statSync(`/proc/${pid}/fd/${fd}`);
-  const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8);
+  const flags = flagsOf(info);
   const position = BigInt(/^pos:\s+(\d+)/m.exec(info)?.[1] ?? 0);
   const file = { fd, path: link, flags, position };
   if (same(own, statBeneath(share, link))) return file;
@@ -119,6 +123,11 @@ function sharedFile(pid: number, fd: number, link: string, info: string, share: 
     path,
     unnamed: { mode: own.mode & 0o7777, uid: own.uid, gid: own.gid, file: `${own.dev}:${own.ino}` },
   };
+}
+
+/** As proc_pid_fdinfo(5) has them. */
+function flagsOf(info: string): number {
+  return Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8);
 }
 
 function statBeneath(directory: number, path: string): Stats | undefined {
@@ -145,13 +154,14 @@ function sort(
   special: (fd: number, link: string, info: string) => boolean,
 ): ForkDescriptors {
   const files = { share: statOf(share), memory: statOf(memory) };
+  const events = new Map<string, { fds: number[]; flags: number }>();
   const qmp = statOf(`/proc/${pid}/fd/${inherited.qmp}`);
   const agent = statOf(`/proc/${pid}/fd/${inherited.agent}`);
   const found = {
     ...{ qmp: [], agent: [], console: [], stderr: [], share: [], tap: [] },
     ...{ events: [], epolls: [], signals: [], served: [], server: [] },
   } as Record<GivenKind, number[]> & {
-    events: { fd: number; flags: number }[];
+    events: { fds: number[]; flags: number }[];
     epolls: number[];
     signals: { fd: number; mask: string; flags: number }[];
     served: number[];
@@ -163,7 +173,7 @@ function sort(
     const stat = statOf(`/proc/${pid}/fd/${fd}`);
     const info = readFileSync(`/proc/${pid}/fdinfo/${fd}`, "latin1");
     if (special(fd, link, info)) continue;
-    const flags = Number.parseInt(/^flags:\s+(\d+)/m.exec(info)?.[1] ?? "0", 8) & O_NONBLOCK;
+    const flags = flagsOf(info) & O_NONBLOCK;
     if (fd === inherited.listener || isNull(stat) || /^\/memfd:runv-/.test(link) || same(stat, files.memory)) continue;
     if (fd === 2) found.stderr.push(fd);
     else if (same(stat, qmp)) found.qmp.push(fd);
@@ -175,12 +185,18 @@ function sort(
     else if (fd === inherited.tap && link === "/dev/net/tun") {
       found.tap.push(fd);
       found.frameHeader = frameHeaderOf(pid, fd);
-    } else if (link === "anon_inode:[eventfd]") found.events.push({ fd, flags });
-    else if (link === "anon_inode:[eventpoll]" && !/^tfd:/m.test(info)) found.epolls.push(fd);
+    } else if (link === "anon_inode:[eventfd]") {
+      // Since Linux 5.2; before, each is taken for one of its own.
+      const id = /^eventfd-id:\s+(\d+)/m.exec(info)?.[1] ?? `of ${fd}`;
+      const known = events.get(id);
+      if (known === undefined) events.set(id, { fds: [fd], flags });
+      else known.fds.push(fd);
+    } else if (link === "anon_inode:[eventpoll]" && !/^tfd:/m.test(info)) found.epolls.push(fd);
     else if (link === "anon_inode:[signalfd]") {
       found.signals.push({ fd, mask: /^sigmask:\s+([0-9a-f]+)/m.exec(info)?.[1] ?? "0", flags });
     } else throw refused(`qemu has a descriptor that machines forked from it cannot have: ${fd} is ${link}`);
   }
+  found.events.push(...events.values());
   return found;
 }
 

@@ -51,6 +51,8 @@ export interface ForkNotes extends ForkTemplate {
   connection: number;
   /** That of the socket which ties it to its monitor, where that is not the one with which it was sent. */
   life?: number;
+  /** The numbers of QEMU's end of the socket to the server of its share, where that is loaded into it. */
+  served: readonly number[];
   /** How long its machine's name is, of which there is a trace in the parent's memory. */
   nameLength: number;
 }

@@ -7,7 +7,7 @@ import { forkProgram } from "./fork-program";
 const descriptors = {
   ...{ qmp: [3], agent: [4], console: [7, 9], stderr: [2], share: [16], tap: [6] },
   ...{ served: [17, 18], server: [12] },
-  events: [{ fd: 8, flags: 0o4000 }],
+  events: [{ fds: [8], flags: 0o4000 }],
   epolls: [10],
   signals: [{ fd: 5, mask: "10002040", flags: 0o4000 }],
   frameHeader: 10,

@@ -101,7 +101,8 @@ export function forkProgram({ descriptors, title, binary }: ForkProgram): Omit<F
   p.syscall("dup3", [numberOf("forks"), inherited.listener, O_CLOEXEC]);
   for (const kind of sent) if (kind !== "life") p.syscall("close", [numberOf(kind)]);
   loadSeccomp(p, sandboxFilter());
-  return { ...templateOf(p, sizes, places), sent, connection, nameLength: title.name.length };
+  const { served } = descriptors;
+  return { ...templateOf(p, sizes, places), sent, connection, served, nameLength: title.name.length };
 }
 
 /** The program that was written, with its holes. @param places where in its data they are */
@@ -148,7 +149,12 @@ export function renew(
     p.syscall("close", [made]);
     p.release(made);
   };
-  for (const { fd, flags } of events) replace(fd, p.value("eventfd2", [count, flags | O_CLOEXEC]));
+  for (const { fds, flags } of events) {
+    const made = p.value("eventfd2", [count, flags | O_CLOEXEC]);
+    for (const fd of fds) p.syscall("dup3", [made, fd, O_CLOEXEC]);
+    p.syscall("close", [made]);
+    p.release(made);
+  }
   for (const fd of epolls) replace(fd, p.value("epoll_create1", [O_CLOEXEC]));
   for (const { fd, mask, flags } of signals) {
     const set = p.bytes(new Uint8Array(new BigUint64Array([BigInt(`0x${mask}`)]).buffer));

@@ -15,7 +15,7 @@ export async function launchFork(
   parent: ForkParent,
   { driver, capabilities, ownServer }: { driver: string; capabilities: Capabilities; ownServer?: boolean },
 ): Promise<Machine> {
-  const { freePageReporting } = parent.notes as ForkNotes;
+  const { freePageReporting, served } = parent.notes as ForkNotes;
   const { log, writing } = pipedConsole(spec.directory, O_NONBLOCK);
   const child = await forkChild(spec, parent, writing).finally(() => closeSync(writing));
   const own = { ...capabilities, freePageReporting };
@@ -23,7 +23,7 @@ export async function launchFork(
     ...{ driver, accelerator: "tcg", capabilities: own, spec, console: log },
     ...{ server: undefined, sharesMemory: ownServer === true },
     // It got its share before others were forked from it.
-    ...(ownServer === true && { added: [virtioFsDevice("").id] }),
+    ...(ownServer === true && { added: [virtioFsDevice("").id], servedBy: served }),
   });
   try {
     await machine.attach((onEvent) => Qmp.connect({ fd: child.qmp, greeted: true }, { onEvent }));

@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { fstatSync, statSync } from "node:fs";
 import { RunvError } from "../../base/error";
 import { unsupported } from "../capabilities";
 import { openChannel } from "../channel";
@@ -45,12 +45,13 @@ export interface QemuMachineOptions {
   sharesMemory: boolean;
   /** QEMU's program, where it was not forked. */
   binary?: string;
-  /** The ids of devices that were added before it was forked. */
+  /** The ids of devices that were added before it was forked, and the numbers of QEMU's end of the socket to the server of its share. */
   added?: readonly string[];
+  servedBy?: readonly number[];
 }
 
 const branchHint =
-  "machines that can be branched are emulated, share their files over 9p, and are forked from their template's process (runv template ls)";
+  "machines that can be branched are emulated, share their files over 9p or fuse, and are forked from their template's process (runv template ls)";
 
 /** When the server of a share ends with QEMU, so much lies between them at most. */
 const endsTogetherMs = 500;
@@ -77,6 +78,7 @@ export class QemuMachine implements Machine {
   readonly #binary: string | undefined;
   /** The inode of QEMU's end of the connection to who serves its share. */
   #served: number | undefined;
+  readonly #servedBy: readonly number[];
   /** How many modules of memory were added. */
   #modules = 0;
   readonly #deviceEvents = new DeviceEvents();
@@ -105,6 +107,7 @@ export class QemuMachine implements Machine {
     this.#binary = binary;
     this.#size = { cpus: spec.cpus, memoryMiB: spec.memoryMiB };
     this.#sharesMemory = sharesMemory;
+    this.#servedBy = options.servedBy ?? [];
     this.#ports = new Ports(platformOf(spec.architecture).ports);
     if (spec.nic !== undefined) this.#ports.take(nicDevice(spec.nic).id);
     for (const device of options.added ?? []) this.#ports.take(device);
@@ -199,13 +202,12 @@ export class QemuMachine implements Machine {
     if (forks === undefined || life === undefined) {
       throw new RunvError("BRANCH_REFUSED", "its virtual machine was not forked itself", { hint: branchHint });
     }
-    if (this.#sharesMemory) {
-      throw new RunvError("BRANCH_REFUSED", "its files are served by runv itself (--share fuse)", { hint: branchHint });
-    }
     if (this.#modules > 0)
       throw new RunvError("BRANCH_REFUSED", "its virtual machine has been given memory since it started");
     const { RunningForker } = await import("./branch");
-    const known = { console: this.#console.inode, share, memory: undefined, life };
+    const [end] = this.#servedBy;
+    const served = end === undefined ? undefined : statSync(`/proc/${this.pid}/fd/${end}`).ino;
+    const known = { console: this.#console.inode, share, memory: undefined, life, served };
     const { freePageReporting } = this.capabilities;
     return new RunningForker({ pid: this.pid, name, forks, freePageReporting }, known);
   }
