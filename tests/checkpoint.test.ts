@@ -360,7 +360,7 @@ runvTest("an image that is damaged, or of something else, is refused before anyt
 
 runvTest("what cannot be saved is refused by name, and goes on", async (rig) => {
   const bundle = await rig.bundle({ args: ["sleep", "100000"] });
-  const id = await start(rig, "shared", bundle);
+  const id = await start(rig, "shared", bundle, "--share", "9p");
   const image = join(rig.directory, "image");
   const checkpoint = (...args: string[]) => ["checkpoint", "--image-path", image, ...args];
   expect(await refused(rig, "CHECKPOINT_REFUSED", ...checkpoint(id))).toContain("root.path is served over 9p");
@@ -375,7 +375,7 @@ runvTest("what cannot be saved is refused by name, and goes on", async (rig) => 
       mounts.push({ destination: "/volume", type: "bind", source: rig.directory, options: ["rbind"] });
     }),
   );
-  const other = await start(rig, "volume", volume);
+  const other = await start(rig, "volume", volume, "--share", "9p");
   expect(await refused(rig, "CHECKPOINT_REFUSED", ...checkpoint(other))).toMatch(
     /mounts\[\d+\]\.source is served over 9p/,
   );

@@ -85,7 +85,7 @@ const report = `
   cat /proc/self/oom_score_adj
   ls -l /dev | grep -v /proc/kcore | awk '{ print $1, $3, $4, $5, $6, $NF }' | sed 's/[A-Z][a-z][a-z]//' | grep -v kcore | sort
   ls /dev/pts /dev/shm /dev/mqueue /sys | grep -vE '^(hypervisor|firmware|bus|power|class|module|devices|block|dev|fs|kernel)$'
-  awk '$2 !~ "^/(sys/fs/cgroup|proc)" { split($4, o, ","); print $2, $3, o[1] }' /proc/mounts | sed 's/ 9p / overlay /' | sort
+  awk '$2 !~ "^/(sys/fs/cgroup|proc)" { split($4, o, ","); print $2, $3, o[1] }' /proc/mounts | sed -E 's/ (9p|virtiofs) / overlay /' | sort
   # The two kernels do not have the same files.
   awk '$2 ~ "^/proc" { split($4, o, ","); print $2, o[1] }' /proc/mounts | grep -vE 'kcore|sysrq|latency|sched_debug' | sort
   for f in /proc/keys /proc/timer_list; do [ ! -e $f ] || wc -c < $f; done

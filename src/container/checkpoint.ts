@@ -10,7 +10,6 @@ import { O_CLOEXEC, O_WRONLY } from "../linux/constants";
 import { SystemError, syscall } from "../linux/local";
 import { copyingData } from "../linux/memory-file";
 import { type Bundle, loadBundle } from "../oci/bundle";
-import { isBind } from "../oci/mounts";
 import { findNamespace } from "../oci/namespaces";
 import { remove } from "./delete";
 import {
@@ -23,7 +22,7 @@ import {
   type SavedDisk,
 } from "./image/checkpoint-image";
 import { digestOf, sizeOf, turn } from "./image/digest";
-import { disksOf, type WantedDisk } from "./making/disks";
+import { disksOf, sharedBy, type WantedDisk } from "./making/disks";
 import { othersIn } from "./making/pod";
 import type { ContainerOptions } from "./options";
 import { withLock } from "./record/lock";
@@ -132,14 +131,6 @@ function checked(root: string, record: ContainerRecord): Bundle {
 
 function refused(why: string): RunvError {
   return new RunvError("CHECKPOINT_REFUSED", `cannot checkpoint: ${why}`);
-}
-
-/** The fields of config.json by which the container has files of the host's. */
-function sharedBy({ config }: Bundle, disks: readonly WantedDisk[]): string[] {
-  const mounts = config.mounts.flatMap((mount, index) =>
-    isBind(mount) || mount.type === "overlay" ? [`mounts[${index}].source`] : [],
-  );
-  return disks.some(({ root }) => root !== undefined) ? mounts : ["root.path", ...mounts];
 }
 
 /** A copy of a disk. */

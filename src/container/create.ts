@@ -24,7 +24,7 @@ import {
   viewOf,
 } from "./making/bundle-mounts";
 import { inOneHierarchy } from "./making/cgroup-mounts";
-import { attachDisks, disksOf, readPasswd } from "./making/disks";
+import { attachDisks, disksOf, readPasswd, sharedBy } from "./making/disks";
 import { passwdOf, withEnvironment } from "./making/environment";
 import { Making } from "./making/making";
 import { assertMemoryPolicy } from "./making/memory-policy";
@@ -67,6 +67,13 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
     closeTrees(trees);
     early?.dismiss();
   }
+}
+
+/** Where nothing is shared it matters not how, but that a machine without a server of runv's can be saved (`checkpoint`). */
+function forItsShare(vm: Settings, shared: readonly string[]): Settings {
+  const { driverOptions } = vm;
+  if (shared.length > 0 || driverOptions.usualShare === undefined) return vm;
+  return { ...vm, driverOptions: { ...driverOptions, usualShare: "9p" } };
 }
 
 /** What a container is made of. */
@@ -135,7 +142,7 @@ async function createWith(
     },
     view: () => viewOf(bundle, trees),
   };
-  const making = new Making(options, vm, bundle, pod?.member, early);
+  const making = new Making(options, forItsShare(vm, sharedBy(bundle, disks)), bundle, pod?.member, early);
   makeContainerDirectory(global.root, id);
   try {
     return await making.make(parts, how);

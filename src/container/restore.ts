@@ -193,7 +193,8 @@ async function machineSettings(options: RestoreOptions, bundle: Bundle, descript
   const asked = Object.fromEntries(
     [...others, ...ofMachine].filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-  const vm = settings({ ...global, driver: global.driver ?? driver, driverOptions: asked });
+  // What has another share is not saved (src/sandbox/whole.ts).
+  const vm = settings({ ...global, driver: global.driver ?? driver, driverOptions: { ...asked, share: "9p" } });
   for (const [flag, path] of [
     ["kernel", vm.kernel],
     ["initrd", vm.initrd],

@@ -4,7 +4,8 @@ import { messageOf, RunvError } from "../base/error";
 import { formatLacking, lackingIn } from "../image/lacking";
 import type { ImageManifest } from "../image/manifest";
 import { readImageManifest } from "../image/read-manifest";
-import type { Driver, Finding } from "./driver";
+import type { Driver, DriverOptions, Finding } from "./driver";
+import { usualShare } from "./usual-share";
 
 const build = "runv image build";
 
@@ -53,12 +54,31 @@ function checkAbilities(manifest: ImageManifest): Finding {
   return { status: "warning", subject, detail, fix: "runv image build, with another kernel" };
 }
 
-/** What files cannot be used for, as a driver shares them with a guest of this image. Nothing is said of an image that cannot be read. */
-export function checkFiles({ guestMount }: Pick<Driver, "guestMount">, initrd: string): Finding[] {
+/**
+ * How a driver shares files with a guest of this image, and why where it had the choice; and what they cannot be used for. Nothing is said of an image that
+ * cannot be read.
+ */
+export function checkFiles(
+  { guestMount }: Pick<Driver, "guestMount">,
+  initrd: string,
+  options: DriverOptions = {},
+): Finding[] {
   try {
+    const { type, server = type } = guestMount;
+    const usual = options.usualShare === undefined ? undefined : usualShare(options, initrd);
     const limit = guestMount.limit?.(readImageManifest(initrd).kernelRelease);
-    if (limit === undefined) return [];
-    return [{ status: "warning", subject: "files", detail: limit, fix: "--share fuse, with QEMU" }];
+    const detail = `shared over ${server}${usual?.share === server ? `: ${usual.why}` : ""}`;
+    const found: Finding = { status: "ok", subject: "files", detail };
+    if (limit === undefined) return [found];
+    return [
+      found,
+      {
+        status: "warning",
+        subject: "files",
+        detail: limit,
+        fix: '--share auto, or share = "auto" in config.toml, with QEMU',
+      },
+    ];
   } catch {
     return [];
   }

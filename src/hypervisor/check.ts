@@ -28,7 +28,13 @@ export async function check(options: CheckOptions): Promise<Finding[]> {
   const driver = await findDriver(options);
   if (!("launch" in driver)) return [...host, driver, ...image];
   const hypervisor = await driver.check();
-  const findings = [...host, ...hypervisor, checkCapabilities(driver), ...image, ...checkFiles(driver, options.initrd)];
+  const findings = [
+    ...host,
+    ...hypervisor,
+    checkCapabilities(driver),
+    ...image,
+    ...checkFiles(driver, options.initrd, options.driverOptions),
+  ];
   if (findings.some(({ status }) => status === "missing")) return findings;
   return [...findings, await checkTrial(driver, options.kernel, options.initrd)];
 }

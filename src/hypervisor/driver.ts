@@ -374,7 +374,8 @@ export interface Finding {
 
 /**
  * What the administrator or the caller chose for the drivers, by the keys of their settings. `cacheDirectory`: where to keep what is costly
- * to find out, if not in /var/lib/runv/cache.
+ * to find out, if not in /var/lib/runv/cache. `usualShare`: how files reach a guest of a driver that has a choice, where `share` says
+ * nothing: what "auto" came to (`usual-share.ts`).
  */
 export type DriverOptions = Readonly<Record<string, string | undefined>>;
 

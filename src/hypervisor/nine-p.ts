@@ -36,7 +36,11 @@ export function nineP(transport: "virtio" | "xen", cache: NineCache = "mmap"): G
  * back. Of files whose content is somebody else's too, none may be lost: so there is no cache.
  */
 function wordOf(cache: NineCache, release: string): string {
+  return cache === "mmap" && writesBack(release) ? "none" : cache;
+}
+
+/** Whether `cache=mmap` writes back with a kernel of this release. */
+export function writesBack(release: string): boolean {
   const [major = 0, minor = 0] = release.split(".").map((number) => Number.parseInt(number, 10));
-  const writesBack = major > 6 || (major === 6 && minor >= 4);
-  return cache === "mmap" && writesBack ? "none" : cache;
+  return major > 6 || (major === 6 && minor >= 4);
 }

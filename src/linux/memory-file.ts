@@ -45,10 +45,15 @@ export function emptyMemoryFile(name: string, size: number): number {
  * @returns undefined when there can
  */
 export function fileProblem(mebibytes: number): string | undefined {
-  const text = /^Max file size\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
-  const most = text === undefined || text === "unlimited" ? Number.POSITIVE_INFINITY : Number(text);
+  const most = mostFileBytes();
   if (most >= mebibytes * 2 ** 20) return undefined;
   return `files may have ${most} bytes at most (RLIMIT_FSIZE), and one of ${mebibytes} MiB is needed`;
+}
+
+/** How large this process's files may be, in bytes (RLIMIT_FSIZE of setrlimit(2)); Infinity where there is no limit. */
+export function mostFileBytes(): number {
+  const text = /^Max file size\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+  return text === undefined || text === "unlimited" ? Number.POSITIVE_INFINITY : Number(text);
 }
 
 /** lseek(2) */

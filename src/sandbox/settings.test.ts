@@ -53,3 +53,14 @@ test("who says this machine's own architecture means the same as who says none; 
   expect(foreign.driverOptions).toEqual({ qemu: "/q", arch: architectureWords[other]! });
   expect(foreign.kernel).toEndWith(`/${other}/kernel`);
 });
+
+test("a share that is chosen by the guest's kernel is chosen here", () => {
+  const of = (global: Record<string, string>, config: Record<string, string>) =>
+    settings({ kernel: "/none", initrd: "/none", driverOptions: global } as unknown as GlobalOptions, {
+      driverOptions: config,
+    }).driverOptions;
+  expect(of({}, { share: "auto" })).toEqual({ usualShare: "9p" });
+  expect(of({ share: "fuse" }, { share: "auto" })).toEqual({ share: "fuse" });
+  expect(of({ share: "auto" }, { share: "fuse" })).toEqual({ usualShare: "9p" });
+  expect(of({}, {})).toEqual({});
+});

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { type Config, readConfig } from "../base/config";
 import type { GlobalOptions, PoolSettings, Settings, TemplateSettings } from "../base/settings";
 import { driverKeys } from "../hypervisor";
+import { usualShare } from "../hypervisor/usual-share";
 import { imageBeside, usualImage } from "../image/paths";
 import { type Architecture, architecture, architectureWords } from "../linux/syscalls";
 import { defaultMemoryMiB, memorySource } from "./default-memory";
@@ -20,9 +21,13 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
   const { arch, ...others } = { ...config.driverOptions, ...global.driverOptions };
   const guests = architectureWords[arch ?? ""];
   // Who says this machine's own, and who says nothing, mean the same machine.
-  const driverOptions = guests === architecture || arch === undefined ? others : { ...others, arch: guests ?? arch };
+  const image = imageSettings(global, config, guests);
+  const driverOptions = withShare(
+    guests === architecture || arch === undefined ? others : { ...others, arch: guests ?? arch },
+    image.initrd,
+  );
   return {
-    ...imageSettings(global, config, guests),
+    ...image,
     architecture: guests === architecture ? undefined : guests,
     driver,
     templates,
@@ -36,6 +41,12 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
     startTimeoutMs: config.start_timeout && config.start_timeout * 1000,
     driverOptions,
   };
+}
+
+/** Has `share = "auto"` be what it comes to: once, for all that have a part in a machine, as its monitor, a pool's keeper and a template's process have. */
+function withShare({ share, ...others }: Settings["driverOptions"], initrd: string): Settings["driverOptions"] {
+  if (share === undefined) return others;
+  return share === "auto" ? { ...others, usualShare: usualShare(others, initrd).share } : { ...others, share };
 }
 
 /**

@@ -80,6 +80,7 @@ function stateOf({ root, id }: Rig, suffix: string) {
 
 for (const flags of [
   ["--share", "9p"],
+  ["--share", "fuse"],
   ["--share", "virtiofs"],
 ]) {
   describe(flags.join(" "), () => {

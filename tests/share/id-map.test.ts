@@ -28,6 +28,7 @@ const ownersOf = (path: string) => [lstatSync(path).uid, lstatSync(path).gid];
 
 for (const flags of [
   ["--share", "9p"],
+  ["--share", "fuse"],
   ["--share", "virtiofs"],
 ]) {
   runvTest(`by a mount's own mappings, of its root and of all in it: ${flags.join(" ")}`, async (rig) => {

@@ -8,6 +8,7 @@ import { MS_RDONLY, O_CLOEXEC, O_EXCL, O_RDONLY, O_RDWR } from "../../linux/cons
 import { tryLockOpened } from "../../linux/file-lock";
 import type { Bundle } from "../../oci/bundle";
 import type { Config } from "../../oci/config";
+import { isBind } from "../../oci/mounts";
 import type { SandboxClient } from "../../sandbox/client";
 import type { RootDisk } from "../options";
 
@@ -40,6 +41,14 @@ export interface WantedDisk {
 export function disksOf({ bundle, config }: Bundle, given?: RootDisk): WantedDisk[] {
   const root = given ?? annotatedRoot(bundle, config);
   return [...(root === undefined ? [] : [rootDisk(root)]), ...deviceDisks(config)];
+}
+
+/** The fields of config.json by which a container has files of the host's, with these disks. */
+export function sharedBy({ config }: Pick<Bundle, "config">, disks: readonly WantedDisk[]): string[] {
+  const mounts = config.mounts.flatMap((mount, index) =>
+    isBind(mount) || mount.type === "overlay" ? [`mounts[${index}].source`] : [],
+  );
+  return disks.some(({ root }) => root !== undefined) ? mounts : ["root.path", ...mounts];
 }
 
 function rootDisk({ field, path, format, readOnly, fileSystem }: RootDisk): WantedDisk {

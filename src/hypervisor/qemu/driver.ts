@@ -33,9 +33,10 @@ export const qemu: DriverFamily = {
     {
       key: "share",
       kind: "text",
-      choices: ["9p", "fuse", "virtiofs"],
+      choices: ["9p", "fuse", "virtiofs", "auto"],
       flag: "share",
-      usage: "how files reach a guest: '9p' (default), of QEMU, 'fuse', of runv, or 'virtiofs', of virtiofsd",
+      usage:
+        "how files reach a guest: '9p' (default), of QEMU, 'fuse', of runv, 'virtiofs', of virtiofsd, or 'auto': by the guest's kernel",
     },
     { key: "virtiofsd", kind: "path", usage: "the program that serves files over virtiofs" },
     {
@@ -46,7 +47,9 @@ export const qemu: DriverFamily = {
       usage: "what a guest keeps of its files: 'mmap' (default), or 'loose', quicker, if nobody else changes them",
     },
   ],
-  drivers: ({ qemu, arch = "", share, share_cache, virtiofsd, cacheDirectory = "/var/lib/runv/cache" }) => {
+  drivers: (options) => {
+    const { qemu, arch = "", share_cache, virtiofsd, cacheDirectory = "/var/lib/runv/cache" } = options;
+    const share = options.share ?? options.usualShare;
     const cache = share_cache as NineCache | undefined;
     const wanted = architectureWords[arch];
     const guests = wanted === architecture ? undefined : wanted;
