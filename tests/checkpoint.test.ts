@@ -254,14 +254,22 @@ runvTest(
   "a checkpoint that is killed leaves a container that goes on, or an image that can be restored",
   async (rig) => {
     const { bundle, id, image } = await startCounting(rig);
+    const description = join(image, "checkpoint.json");
     const began = performance.now();
     await succeed(rig, ["checkpoint", "--image-path", image, id]);
     const took = performance.now() - began;
     await restore(rig, bundle, image, id);
     const seen = { ran: 0, saved: 0 };
     for (let kill = 1; kill <= kills; kill++) {
+      const before = statSync(description).ino;
+      const { machine } = partsOf(rig, id);
       const saving = rig.spawn(["checkpoint", "--image-path", image, id]);
-      await Promise.race([saving.exited, Bun.sleep(took * (kill / kills))]);
+      const whole = () => saving.exitCode !== null || statSync(description).ino !== before;
+      const ended = () => saving.exitCode !== null || !existsSync(`/proc/${machine}`);
+      // One is at any moment, one when the image has just become whole, one when the machine has just ended.
+      if (kill % 3 === 1) await Promise.race([saving.exited, Bun.sleep(took * (kill / kills))]);
+      else if (kill % 3 === 2) await until("the image is whole", whole, patience);
+      else await until("the machine has ended", ended, patience);
       saving.kill("SIGKILL");
       await saving.exited;
       // What it was about to end may be ending still.
@@ -280,6 +288,7 @@ runvTest(
       }
       await countsOn(rig, id);
     }
+    expect(seen.saved).toBeGreaterThanOrEqual(Math.floor(kills / 3));
     if (kills > 3)
       process.stderr.write(`killed ${kills} times: went on ${seen.ran} times, was restored ${seen.saved} times\n`);
     await clean(rig);
