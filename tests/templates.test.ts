@@ -98,8 +98,10 @@ runvTest(
     const other = join(copy, "dist/runv");
     expect(await output(other, "--version")).toBe(await output(binary, "--version"));
     const [, ...words] = rig.command(["--template", templatesOf(rig), "run", "--bundle", bundle, rig.id("second")]);
-    expect(await output(other, ...words)).toBe("hi\n");
-    await output(other, "--template", templatesOf(rig), "template", "stop", "--all");
+    // It starts no process of the template, which would outlive it.
+    const config = join(rig.directory, "config.toml");
+    writeFileSync(config, "template_idle = 0\n");
+    expect(await output("env", `RUNV_CONFIG=${config}`, other, ...words)).toBe("hi\n");
     expect(keys(rig)).toHaveLength(2);
     expect(keys(rig)).toContain(old);
   },

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { patience } from "../../tests/support/patience";
 import { TtrpcClient } from "./client";
 import { encodeFrame, FrameDecoder, FrameType, mostPayload } from "./frame";
 import { requests, responses } from "./messages";
@@ -9,6 +10,8 @@ import { listen, type Server } from "./server";
 
 const directory = mkdtempSync("/tmp/runv-ttrpc-");
 const path = `${directory}/s`;
+/** How long answers may take, in ms: none of these is late. */
+const timeoutMs = 5_000 * patience;
 const held = Promise.withResolvers<Uint8Array>();
 let server: Server;
 
@@ -38,13 +41,13 @@ async function withClient(body: (client: TtrpcClient) => Promise<void>): Promise
 
 test("calls are answered, also when others wait", () =>
   withClient(async (client) => {
-    const call = (method: string, text = "") => client.call("test", method, Buffer.from(text), 5_000);
+    const call = (method: string, text = "") => client.call("test", method, Buffer.from(text), timeoutMs);
     const waiting = call("wait");
     const large = "x".repeat(1 << 20);
     expect(Buffer.from(await call("echo", large)).toString()).toBe(large);
     await expect(call("refuse")).rejects.toMatchObject({ code: Status.notFound, message: "not there" });
     await expect(call("break")).rejects.toMatchObject({ code: Status.unknown, message: "broken" });
-    await expect(client.call("other", "echo", new Uint8Array(), 5_000)).rejects.toMatchObject({
+    await expect(client.call("other", "echo", new Uint8Array(), timeoutMs)).rejects.toMatchObject({
       code: Status.unimplemented,
     });
     held.resolve(Buffer.from("done"));
@@ -55,7 +58,7 @@ test("who waits is told when the server goes", async () => {
   const other = `${directory}/other`;
   const going = listen(other, () => new Promise(() => {}));
   const client = await TtrpcClient.connect(other);
-  const waiting = client.call("test", "wait", new Uint8Array(), 5_000);
+  const waiting = client.call("test", "wait", new Uint8Array(), timeoutMs);
   going.stop();
   await expect(waiting).rejects.toMatchObject({ code: Status.unavailable });
   expect(client.isOpen).toBe(false);
