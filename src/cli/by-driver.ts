@@ -7,6 +7,7 @@ import { isObject } from "../base/is-object";
 import type { GlobalOptions } from "../base/settings";
 import { withAnnotations } from "../container/making/annotations";
 import { driverKeys } from "../hypervisor";
+import type { EarlyMonitor } from "../sandbox/early-monitor";
 import type { Perform } from "./container";
 
 interface OfContainer {
@@ -18,19 +19,37 @@ type Load<Options> = () => Promise<Perform<Options>>;
 
 interface OfBundle extends OfContainer {
   bundle: string;
+  early?: EarlyMonitor | undefined;
 }
 
 /** For a container that is yet to be made: what the command line says, else its annotation, else config.toml. */
 export function byChoice<Options extends OfBundle>(inMachine: Load<Options>, onHost: Load<Options>): Perform<Options> {
-  return async (options) => (await (chosenDriver(annotated(options)) === hostDriver ? onHost : inMachine)())(options);
+  return async (options) => {
+    const text = configText(options);
+    if (chosenDriver(annotated(options.global, text)) === hostDriver) return (await onHost())(options);
+    const early = (await import("../sandbox/early-monitor")).startEarly(options.global, text);
+    try {
+      return await (await inMachine())({ ...options, early });
+    } finally {
+      early?.dismiss();
+    }
+  };
 }
 
-/** With what the bundle's annotations say. A bundle that cannot be read is the command's to report. */
-function annotated({ global, bundle }: OfBundle): GlobalOptions {
+/** What stands in config.json; undefined when it cannot be read, which is the command's to report. */
+function configText({ bundle }: OfBundle): string | undefined {
   try {
-    const text = readFileSync(`${bundle}/config.json`, "utf8");
-    // Nearly none has one, and a start has no time to read it twice.
-    if (!text.includes("org.runv.driver")) return global;
+    return readFileSync(`${bundle}/config.json`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** With what the annotations say in this config.json. One that is no JSON is the command's to report. */
+function annotated(global: GlobalOptions, text: string | undefined): GlobalOptions {
+  // Nearly none has one, and a start has no time to read it twice.
+  if (!text?.includes("org.runv.driver")) return global;
+  try {
     const config: { annotations?: Record<string, string> } = JSON.parse(text);
     return withAnnotations(global, config.annotations ?? {});
   } catch {

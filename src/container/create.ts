@@ -5,8 +5,8 @@ import { lowerContainer } from "../guest/lower/container";
 import { type SharedSettings, sharedSettings } from "../guest/lower/settings";
 import { type Bundle, loadBundle } from "../oci/bundle";
 import type { Config } from "../oci/config";
+import { EarlyMonitor } from "../sandbox/early-monitor";
 import { settings as vmSettings } from "../sandbox/settings";
-import { EarlyMonitor } from "../sandbox/start-monitor";
 import { absentCommands } from "./making/absent-commands";
 import { withAnnotations } from "./making/annotations";
 import { assertSame, forItsArchitecture } from "./making/architecture";
@@ -57,7 +57,8 @@ export async function create(options: CreateOptions, how: MakingPlan): Promise<C
   const vm = vmSettings(forItsArchitecture(withAnnotations(options.global, bundle.config.annotations), bundle));
   const pod = findPod(options.global.root, bundle.config.linux.namespaces);
   // A pool that is there has one.
-  const early = pod === undefined && !existsSync(vm.pool.directory) ? new EarlyMonitor() : undefined;
+  const early = pod === undefined && !existsSync(vm.pool.directory) ? (options.early ?? new EarlyMonitor()) : undefined;
+  if (early === undefined) options.early?.dismiss();
   let trees: SharedTree[] = [];
   try {
     trees = openTrees(id, bundle);

@@ -2,6 +2,7 @@
 import type { GlobalOptions } from "../base/settings";
 import type { DiskFileSystem } from "../guest/disks";
 import type { AddInterface, UpdateInterface } from "../network/interface-requests";
+import type { EarlyMonitor } from "../sandbox/early-monitor";
 import type { Attended } from "./shim/attended";
 
 /** What the commands need that take nothing but an id. */
@@ -35,6 +36,8 @@ export interface CreateOptions {
   rootDisk?: RootDisk | undefined;
   /** Of a daemon: the standard streams are files, and the process is looked after by way of a directory. */
   attended?: Attended | undefined;
+  /** A monitor that was started for it, to be dismissed where it is not needed. */
+  early?: EarlyMonitor | undefined;
 }
 
 /** What is needed to make a container and run it to its end. */

@@ -1,5 +1,5 @@
-/** Starting monitors. One can be started before it is known what it is to be for: most of its start is the executable's own. */
-import { closeSync, writeSync } from "node:fs";
+/** Starting monitors. */
+import { writeSync } from "node:fs";
 import type { LogOptions } from "../base/log";
 import { encodeFrame } from "../wire/frame";
 import { type Background, startBackground } from "./background";
@@ -24,22 +24,4 @@ export function startMonitor(): Background {
 /** Gives a monitor its task. */
 export function beginMonitor({ socket }: Background, task: MonitorTask): void {
   writeSync(socket, encodeFrame(ControlType.begin, 0, Buffer.from(JSON.stringify(task))));
-}
-
-/** A monitor that is started while nobody knows yet whether it is needed. */
-export class EarlyMonitor {
-  #background: Background | undefined = startMonitor();
-
-  /** @returns it, to be given its task; undefined when somebody has it already */
-  take(): Background | undefined {
-    const background = this.#background;
-    this.#background = undefined;
-    return background;
-  }
-
-  /** Has it end, unless somebody has taken it. */
-  dismiss(): void {
-    const background = this.take();
-    if (background !== undefined) closeSync(background.socket);
-  }
 }

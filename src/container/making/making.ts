@@ -14,6 +14,7 @@ import type { State } from "../../oci/state";
 import type { Program } from "../../program/program";
 import type { Background } from "../../sandbox/background";
 import { SandboxClient } from "../../sandbox/client";
+import type { EarlyMonitor } from "../../sandbox/early-monitor";
 import type { MachineInfo } from "../../sandbox/messages";
 import {
   controlSocket,
@@ -26,7 +27,7 @@ import {
 } from "../../sandbox/paths";
 import { type Shape, shapeFor } from "../../sandbox/shape";
 import { whileItAnswers } from "../../sandbox/silence";
-import { beginMonitor, type EarlyMonitor, startMonitor } from "../../sandbox/start-monitor";
+import { beginMonitor, startMonitor } from "../../sandbox/start-monitor";
 import { startProcess } from "../../sandbox/template/template-process";
 import type { SocketSource } from "../../wire/frame-socket";
 import {
