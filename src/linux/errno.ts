@@ -147,14 +147,19 @@ export function errnoOf(name: ErrnoName): number {
 
 /** The name of an errno: `ENOENT` for 2, `errno 4095` for one that has none. */
 export function errnoName(errno: number): string {
-  for (const [name, [number]] of Object.entries(errnos)) if (number === errno) return name;
-  return `errno ${errno}`;
+  return find(errno) ?? `errno ${errno}`;
 }
 
 /** What an errno says to a reader: `does not exist (ENOENT)`. */
 export function errnoText(errno: number): string {
-  for (const [name, [number, text]] of Object.entries(errnos)) if (number === errno) return `${text} (${name})`;
-  return `errno ${errno}`;
+  const name = find(errno);
+  return name === undefined ? `errno ${errno}` : `${errnos[name][1]} (${name})`;
+}
+
+/** Without a table of all, for most that are met are among the first. */
+function find(errno: number): ErrnoName | undefined {
+  for (const name in errnos) if (errnos[name as ErrnoName][0] === errno) return name as ErrnoName;
+  return undefined;
 }
 
 /** What an errno says of the container's own command, in strerror(3)'s words. */

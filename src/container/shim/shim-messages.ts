@@ -80,10 +80,14 @@ export interface Ready {
 /** Packs notes: most instructions share theirs with their neighbours. */
 export function packNotes(notes: readonly Note[]): Begin["notes"] {
   const packed: Begin["notes"] = [];
+  let last: Begin["notes"][number] | undefined;
   for (const note of notes) {
-    const last = packed.at(-1);
-    if (last?.[1] === note) last[0]++;
-    else packed.push([1, note]);
+    if (last?.[1] === note) {
+      last[0]++;
+      continue;
+    }
+    last = [1, note];
+    packed.push(last);
   }
   return packed;
 }

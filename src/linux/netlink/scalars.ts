@@ -42,16 +42,14 @@ export function formatIp(bytes: Uint8Array): string {
       .toString(16),
   );
   // As RFC 5952 has it: the longest run of at least two zeros, the first of equals.
-  const runs = [...groups.join(":").matchAll(/(?<![^:])0(?::0)+(?![^:])/g)].map(([run]) => run);
-  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
-  if (longest === "") return groups.join(":");
-  const [before = "", after = ""] = splitAt(groups.join(":"), longest);
-  return `${before.replace(/:$/, "")}::${after.replace(/^:/, "")}`;
-}
-
-function splitAt(whole: string, part: string): [string, string] {
-  const match = new RegExp(`(?<![^:])${part}(?![^:])`).exec(whole)!;
-  return [whole.slice(0, match.index), whole.slice(match.index + part.length)];
+  let [first, length] = [0, 1];
+  for (let from = 0; from < groups.length; from++) {
+    let to = from;
+    while (groups[to] === "0") to++;
+    if (to - from > length) [first, length] = [from, to - from];
+  }
+  if (length === 1) return groups.join(":");
+  return `${groups.slice(0, first).join(":")}::${groups.slice(first + length).join(":")}`;
 }
 
 const octet = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
