@@ -28,6 +28,7 @@ test("a QEMU without 9p", () => {
   expect(byName).toEqual({
     "qemu virtserialport": "ok",
     "qemu virtio-9p-pci": "missing",
+    "qemu vhost-user-fs-pci": "warning",
     "qemu virtio-net-pci": "ok",
     "qemu virtio-balloon-pci": "warning",
   });

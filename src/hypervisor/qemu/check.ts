@@ -10,6 +10,7 @@ import { describeVersion } from "./versions";
 const devices = [
   { name: "virtserialport", purpose: "the agent's channel", needed: true },
   { name: "virtio-9p-pci", purpose: "sharing files by 9p", needed: true },
+  { name: "vhost-user-fs-pci", purpose: "sharing files by fuse and virtiofs", needed: false },
   { name: "virtio-net-pci", purpose: "networking", needed: false },
   { name: "virtio-balloon-pci", purpose: "giving memory back", needed: false },
 ] as const;
