@@ -24,7 +24,7 @@ nginx made here under the names that it asks for. Left out are its tests of imag
 
 What had failed for the images alone was run again with better ones. Two still fail with each: busybox's shell needs no \`ls\` that could be masked, and the test of a timeout counts a
 \`sleep\` that is the pod's pause. The other five failed with runv
-alone: port-forward (two), which works since, as the row PortForward has it, by either shim; and the host's network, the host's shared memory segments, \`rshared\`, which are listed below. The rows "what pods and containers are made with" above are this project's own, of the
+alone: port-forward, which works since (run again on 30 November 2026, by either shim); and the host's network (its test, and port-forward to a pod that has it), the host's shared memory segments, \`rshared\`, which are listed below. The rows "what pods and containers are made with" above are this project's own, of the
 same subjects; nothing of critest is in this repository.
 
 ## Differences that stay
