@@ -19,7 +19,7 @@ export const features = command({
       import("../hypervisor/capabilities"),
     ]);
     const onHost = chosenDriver(global) === hostDriver;
-    print(`${formatFeatures({ ...featureAnnotations(), "org.hyper.runv.driver.host": "" }, { idmap: !onHost })}\n`);
+    print(`${formatFeatures({ ...featureAnnotations(), "org.hyper.runv.driver.host": "" }, { apparmor: onHost })}\n`);
     return 0;
   },
 });

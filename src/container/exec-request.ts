@@ -13,7 +13,7 @@ export function execProcessOf(options: ExecOptions, { process: own }: ContainerR
   if (options.command.length === 0) {
     throw new RunvError("USAGE", "process args cannot be empty");
   }
-  const { cwd = own.cwd, user, tty, env, additionalGids, noNewPrivs } = options;
+  const { cwd = own.cwd, user, tty, env, additionalGids, noNewPrivs, apparmor } = options;
   checkFlags(cwd, env, additionalGids);
   const { consoleSize: _, ...rest } = own;
   return {
@@ -22,6 +22,7 @@ export function execProcessOf(options: ExecOptions, { process: own }: ContainerR
     cwd,
     terminal: tty,
     env: [...own.env, ...env],
+    ...(apparmor !== undefined && { apparmorProfile: apparmor }),
     noNewPrivileges: own.noNewPrivileges || noNewPrivs,
     user: {
       ...own.user,

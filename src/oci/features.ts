@@ -12,7 +12,7 @@ import { isSupportedAction, isSupportedFlag } from "./unsupported";
  * @param annotations what else there is to tell
  * @param can what is not the same in a machine and without one
  */
-export function features(annotations: Readonly<Record<string, string>> = {}, can = { idmap: true }) {
+export function features(annotations: Readonly<Record<string, string>> = {}, can = { apparmor: false }) {
   return {
     ociVersionMin: "1.0.0",
     ociVersionMax: specVersion,
@@ -37,10 +37,10 @@ export function features(annotations: Readonly<Record<string, string>> = {}, can
         knownFlags: seccompFlags,
         supportedFlags: seccompFlags.filter(isSupportedFlag),
       },
-      apparmor: { enabled: false },
+      apparmor: { enabled: can.apparmor },
       selinux: { enabled: false },
       intelRdt: { enabled: false },
-      mountExtensions: { idmap: { enabled: can.idmap } },
+      mountExtensions: { idmap: { enabled: true } },
       netDevices: { enabled: false },
     },
     annotations: { "org.hyper.runv.version": version, "org.hyper.runv.commit": commit, ...annotations },

@@ -15,14 +15,15 @@ export interface IdMap {
 }
 
 /** Who serves a share may have one of these ids, and makes files as itself before it gives them to their owners. */
-const servers: IdMapping = { containerID: firstId, hostID: firstId, size: idCount };
+export const servers: IdMapping = { containerID: firstId, hostID: firstId, size: idCount };
 
 /**
  * Makes the user namespace by which a mount is id-mapped.
+ * @param besides further mappings, each where none of the others has any of its ids
  * @returns its descriptor
  * @throws RunvError MOUNT_IDMAP when the kernel refuses the mappings
  */
-export async function idMapNamespace({ uids, gids }: IdMap): Promise<number> {
+export async function idMapNamespace({ uids, gids }: IdMap, besides: readonly IdMapping[]): Promise<number> {
   const p = new Assembler();
   p.syscall("unshare", [CLONE_NEWUSER]);
   const byte = p.zeroed(8);
@@ -37,7 +38,7 @@ export async function idMapNamespace({ uids, gids }: IdMap): Promise<number> {
       ["uid_map", uids],
       ["gid_map", gids],
     ] as const) {
-      writeFileSync(`/proc/${child.pid}/${name}`, linesOf(mappings));
+      writeFileSync(`/proc/${child.pid}/${name}`, linesOf(mappings, besides));
     }
     return openSync(`/proc/${child.pid}/ns/user`, "r");
   } catch (cause) {
@@ -48,11 +49,11 @@ export async function idMapNamespace({ uids, gids }: IdMap): Promise<number> {
   }
 }
 
-function linesOf(mappings: readonly IdMapping[]): string {
-  const overlaps = ({ containerID, hostID, size }: IdMapping) =>
-    [containerID, hostID].some((first) => first < servers.hostID + servers.size && first + size > servers.hostID);
-  const all = mappings.some(overlaps) ? mappings : [...mappings, servers];
-  return all.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+function linesOf(mappings: readonly IdMapping[], besides: readonly IdMapping[]): string {
+  const overlap = (one: IdMapping, other: IdMapping) =>
+    [one.containerID, one.hostID].some((first) => first < other.hostID + other.size && first + one.size > other.hostID);
+  const more = besides.filter((one) => !mappings.some((other) => overlap(other, one)));
+  return [...mappings, ...more].map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 }
 
 /**

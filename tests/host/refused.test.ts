@@ -1,21 +1,23 @@
 /** What a container without a virtual machine does not have is refused by its name, and leaves nothing. */
 import { expect } from "bun:test";
+import { hasAppArmor } from "../../src/linux/apparmor";
 import type { Config } from "../support/bundle";
 import { hostTest } from "../support/rig";
 
-const fields: [field: string, change: (config: Config) => void][] = [
+type Field = [field: string, change: (config: Config) => void];
+
+const withoutAppArmor: Field[] = [
   ["process.apparmorProfile", ({ process }) => Object.assign(process, { apparmorProfile: "docker-default" })],
+];
+
+const fields: Field[] = [
+  ...(hasAppArmor() ? [] : withoutAppArmor),
   ["process.selinuxLabel", ({ process }) => Object.assign(process, { selinuxLabel: "a:b:c:d" })],
   ["linux.mountLabel", ({ linux }) => Object.assign(linux, { mountLabel: "a:b:c:d" })],
   ["linux.intelRdt", ({ linux }) => Object.assign(linux, { intelRdt: { closID: "x" } })],
   [
     "linux.seccomp.defaultAction",
     ({ linux }) => Object.assign(linux, { seccomp: { defaultAction: "SCMP_ACT_NOTIFY" } }),
-  ],
-  ["linux.resources.network.classID", ({ linux }) => Object.assign(linux, { resources: { network: { classID: 5 } } })],
-  [
-    "mounts[0]",
-    ({ mounts }) => mounts.unshift({ destination: "/x", type: "bind", source: "/tmp", options: ["bind", "idmap"] }),
   ],
   ["linux.namespaces", ({ linux }) => linux.namespaces.splice(0, 9, { type: "pid" })],
 ];
@@ -58,7 +60,7 @@ hostTest("commands that are about a machine", async (rig) => {
     expect([code, stderr]).toEqual([1, expect.stringContaining("has no virtual machine")]);
   }
   expect((await runv(["branch", id("one"), id("two")])).stderr).toContain("has no virtual machine");
-  expect((await runv(["exec", "--apparmor", "x", id("one"), "true"])).stderr).toContain("--apparmor");
+  expect((await runv(["exec", "--apparmor", "x", id("one"), "true"])).stderr).toMatch(/apparmor/i);
   expect((await runv(["template", "build"])).stderr).toContain("the driver host starts no virtual machine");
   await runv(["delete", "--force", id("one")]);
 });

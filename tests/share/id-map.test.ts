@@ -3,7 +3,7 @@ import { expect } from "bun:test";
 import { chownSync, lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { command } from "../support/command";
-import { type Rig, runvTest } from "../support/rig";
+import { hostTest, type Rig, runvTest } from "../support/rig";
 
 /** A volume on a file system that can be id-mapped, with another mounted in it, gone afterwards. */
 async function withVolume(rig: Rig, body: (volume: string) => Promise<void>): Promise<void> {
@@ -26,12 +26,13 @@ async function withVolume(rig: Rig, body: (volume: string) => Promise<void>): Pr
 
 const ownersOf = (path: string) => [lstatSync(path).uid, lstatSync(path).gid];
 
-for (const flags of [
-  ["--share", "9p"],
-  ["--share", "fuse"],
-  ["--share", "virtiofs"],
-]) {
-  runvTest(`by a mount's own mappings, of its root and of all in it: ${flags.join(" ")}`, async (rig) => {
+for (const [test, how, flags] of [
+  [runvTest, "9p", ["--share", "9p"]],
+  [runvTest, "fuse", ["--share", "fuse"]],
+  [runvTest, "virtiofs", ["--share", "virtiofs"]],
+  [hostTest, "without a machine", []],
+] as const) {
+  test(`by a mount's own mappings, of its root and of all in it: ${how}`, async (rig) => {
     await withVolume(rig, async (volume) => {
       const script = `
         stat -c '%n %u %g' /one/file /one/below/file /all/below/file /plain/file
@@ -99,23 +100,29 @@ runvTest(
   },
 );
 
-runvTest("by the mappings of the container's user namespace: what is root's on disk is its root's", async (rig) => {
-  await withVolume(rig, async (volume) => {
-    const bundle = await rig.bundle({
-      args: ["sh", "-c", "stat -c '%u %g' /v /v/file; echo new > /v/new; stat -c '%u %g' /v/new /plain"],
-      change: ({ linux, mounts, root }) => {
-        chownSync(root.path, 100_000, 100_000);
-        linux.namespaces.push({ type: "user" });
-        const mappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
-        Object.assign(linux, { uidMappings: mappings, gidMappings: mappings });
-        mounts.push(
-          { destination: "/v", type: "bind", source: volume, options: ["bind", "idmap"] },
-          { destination: "/plain", type: "bind", source: volume, options: ["bind"] },
-        );
-      },
+for (const [test, how] of [
+  [runvTest, "in a machine"],
+  [hostTest, "without one"],
+] as const) {
+  test(`by the mappings of the container's user namespace, ${how}: what is root's on disk is its root's`, async (rig) => {
+    await withVolume(rig, async (volume) => {
+      const bundle = await rig.bundle({
+        args: ["sh", "-c", "stat -c '%u %g' /v /v/file; echo new > /v/new; stat -c '%u %g' /v/new /plain"],
+        change: ({ linux, mounts, root }) => {
+          chownSync(root.path, 100_000, 100_000);
+          linux.namespaces.push({ type: "user" });
+          const mappings = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
+          Object.assign(linux, { uidMappings: mappings, gidMappings: mappings });
+          mounts.push(
+            { destination: "/v", type: "bind", source: volume, options: ["bind", "idmap"] },
+            // Not "bind": in a user namespace of this host what is mounted below cannot be left out.
+            { destination: "/plain", type: "bind", source: volume, options: ["rbind"] },
+          );
+        },
+      });
+      const { code, stdout, stderr } = await rig.runv(["run", "-b", bundle, rig.id("user")]);
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "0 0\n1001 1002\n0 0\n65534 65534\n", stderr: "" });
+      expect(ownersOf(join(volume, "new"))).toEqual([0, 0]);
     });
-    const { code, stdout, stderr } = await rig.runv(["run", "-b", bundle, rig.id("user")]);
-    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "0 0\n1001 1002\n0 0\n65534 65534\n", stderr: "" });
-    expect(ownersOf(join(volume, "new"))).toEqual([0, 0]);
   });
-});
+}

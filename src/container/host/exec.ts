@@ -63,6 +63,7 @@ function start(options: ExecOptions, record: ContainerRecord, process: Process):
       keyring: record.sharesKeyring !== true,
       words: given.words,
       detach: options.detach,
+      profile: process.apparmorProfile,
     });
     const program = lowerExec({
       ...{ id, ground, namespaces, process, settings },

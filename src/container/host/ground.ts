@@ -7,6 +7,7 @@ import { attach, newFileSystem, setAttributes } from "../../guest/lower/mount-ca
 import { type MountOptions, sortMountOptions } from "../../guest/lower/mount-flags";
 import { directoryInRoot, openInRoot } from "../../guest/lower/root";
 import { statusAt, statusOf, unlessNull } from "../../guest/lower/status";
+import { appArmorExecFile } from "../../linux/apparmor";
 import {
   AF_INET,
   AT_FDCWD,
@@ -41,10 +42,15 @@ export interface HostPlace {
   detach: boolean;
   /** Where its process waits for another command to start it; undefined: this one does. */
   listener?: number | undefined;
+  /** The process's profile of AppArmor. */
+  profile: string | undefined;
 }
 
 /** This host's ground for a container. */
-export function hostGround({ id, cgroups, waitsAtBirth, keyring, words, detach, listener }: HostPlace): Ground {
+export function hostGround(place: HostPlace): Ground {
+  const { id, cgroups, waitsAtBirth, keyring, words, detach, listener, profile } = place;
+  /** What a process that is yet to lose its host's /proc writes its profile to. */
+  let label: Register | undefined;
   return {
     cloned: ["pid", "uts", "ipc", "user", "network"],
     waitsAtBirth,
@@ -61,11 +67,13 @@ export function hostGround({ id, cgroups, waitsAtBirth, keyring, words, detach, 
         joinDirectory(p, subCgroup ? `${directory}/${subCgroup}` : directory, p.text("0"), 1);
       }
       if (keyring) joinKeyring(p, id);
+      if (profile !== undefined) applyProfile(p, profile, openLabel(p));
     },
     settle(p, { linux }) {
       const network = findNamespace(linux.namespaces, "network");
       if (network !== undefined && network.path === undefined) raiseLoopback(p);
       if (keyring) joinKeyring(p, id);
+      if (profile !== undefined) label = openLabel(p);
     },
     cgroup: cgroups.find(({ hierarchy }) => hierarchy.version === 2)?.directory ?? "",
     mountCgroups(p, root, mount, options) {
@@ -82,6 +90,8 @@ export function hostGround({ id, cgroups, waitsAtBirth, keyring, words, detach, 
     stdio: ({ terminal }) => (terminal ? Stdio.terminal : 0),
     lowerStreams: (p, process) => lowerStreams(p, process, detach),
     waitForStart(p) {
+      // As runc: createContainer hooks run without it, startContainer hooks with it.
+      if (profile !== undefined && label !== undefined) applyProfile(p, profile, label);
       p.stop();
       if (listener !== undefined) acceptStart(p, listener, words);
     },
@@ -203,6 +213,20 @@ function joinKeyring(p: Assembler, id: string): void {
   p.syscall("keyctl", [KEYCTL_SETPERM, keyring, keyringPermissions, 0, 0]);
   p.place(without);
   p.release(keyring);
+}
+
+/** Opens what a profile of AppArmor is written to, which is this host's and not to be had in the container. */
+function openLabel(p: Assembler): Register {
+  p.doing("open this process's attributes of AppArmor");
+  return p.value("openat", [AT_FDCWD, p.text(appArmorExecFile()), O_WRONLY | O_CLOEXEC]);
+}
+
+/** Has the command be confined by a profile: aa_change_onexec(2). */
+function applyProfile(p: Assembler, profile: string, label: Register): void {
+  p.doing(`apply the AppArmor profile ${profile}`);
+  const words = `exec ${profile}`;
+  p.syscall("write", [label, p.text(words), Buffer.byteLength(words)]);
+  close(p, label);
 }
 
 /** Waits for a command that connects, and speaks to it from then on. */

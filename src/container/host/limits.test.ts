@@ -47,6 +47,24 @@ test("version 1: a list of devices begins with all of them", () => {
   );
 });
 
+test("version 1: shares of realtime, marks of packets, RDMA", () => {
+  const files = ["cpu.rt_period_us", "cpu.rt_runtime_us", "net_cls.classid", "net_prio.ifpriomap", "rdma.max"];
+  const wanted = {
+    cpu: { realtimePeriod: 1_000_000, realtimeRuntime: 950_000 },
+    network: { classID: 1_048_577, priorities: [{ name: "eth0", priority: 5 }] },
+    rdma: { mlx5_1: { hcaHandles: 3 } },
+  };
+  expect(written(1, ["cpu", "net_cls", "net_prio", "rdma"], files, wanted)).toEqual({
+    "cpu.rt_period_us": "1000000",
+    "cpu.rt_runtime_us": "950000",
+    "net_cls.classid": "1048577",
+    "net_prio.ifpriomap": "eth0 5",
+    "rdma.max": "mlx5_1 hca_handle=3 hca_object=max",
+  });
+  expect(() => written(2, [], [], { network: { classID: 1 } })).toThrow("linux.resources.network.classID");
+  expect(() => written(2, [], [], { cpu: { realtimePeriod: 1 } })).toThrow("linux.resources.cpu.realtimePeriod");
+});
+
 test("version 2: the same limits in its words", () => {
   const files = ["memory.max", "memory.swap.max", "pids.max", "cpu.max"];
   const wanted = { memory: { limit: 4096, swap: 8192 }, pids: { limit: -1 }, cpu: { quota: 5, period: 10 } };

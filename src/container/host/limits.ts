@@ -57,18 +57,31 @@ function limitsIn({ version, controllers }: Hierarchy, directory: string, resour
   return byController.flatMap(([controller, limits]) => (controllers.includes(controller) ? limits : []));
 }
 
+/** Version 2 has no realtime limits and no marks of packets. */
 function unifiedLimits(resources: Resources): Limit[] {
+  const { cpu, network } = resources;
+  const missing = {
+    "cpu.realtimeRuntime": cpu?.realtimeRuntime,
+    "cpu.realtimePeriod": cpu?.realtimePeriod,
+    "network.classID": network?.classID,
+    "network.priorities": network?.priorities.length,
+  };
+  for (const [field, value] of Object.entries(missing)) {
+    if (!value) continue;
+    throw new RunvError("CONFIG_UNSUPPORTED", `linux.resources.${field}: this host has cgroups of version 2`);
+  }
   const files = cgroupFiles(resources).map(({ file, value, accept = [] }) => ({
     file,
     value,
     optional: accept.includes("ENOENT"),
   }));
-  return [...files, ...blockIoFiles(2, resources.blockIO).map(([file, value]) => ({ file, value }))];
+  const blocks = blockIoFiles(2, resources.blockIO).map(([file, value]) => ({ file, value }));
+  return [...files, ...blocks, ...rdmaLimits(resources)];
 }
 
 /** What version 1 has the limits in, by controller (Documentation/admin-guide/cgroup-v1). */
 function legacyLimits(resources: Resources, directory: string): Record<string, Limit[]> {
-  const { memory = {}, cpu = {}, pids, blockIO, hugepageLimits = [], unified = {} } = resources;
+  const { memory = {}, cpu = {}, pids, blockIO, hugepageLimits = [], network, unified = {} } = resources;
   if (Object.keys(unified).length > 0) {
     throw new RunvError("CONFIG_UNSUPPORTED", "linux.resources.unified: this host has cgroups of version 1");
   }
@@ -85,7 +98,8 @@ function legacyLimits(resources: Resources, directory: string): Record<string, L
     cpu: [
       ...set("cpu.shares", cpu.shares),
       ...(cpu.idle === undefined ? [] : [{ file: "cpu.idle", value: String(cpu.idle) }]),
-      ...quota(cpu, directory),
+      ...share(directory, ["cpu.cfs_period_us", cpu.period], ["cpu.cfs_quota_us", cpu.quota]),
+      ...share(directory, ["cpu.rt_period_us", cpu.realtimePeriod], ["cpu.rt_runtime_us", cpu.realtimeRuntime]),
       ...(cpu.burst === undefined ? [] : [{ file: "cpu.cfs_burst_us", value: String(cpu.burst) }]),
     ],
     cpuset: [...set("cpuset.cpus", cpu.cpus), ...set("cpuset.mems", cpu.mems)],
@@ -98,11 +112,25 @@ function legacyLimits(resources: Resources, directory: string): Record<string, L
       file: `hugetlb.${pageSize}.limit_in_bytes`,
       value: String(limit),
     })),
+    net_cls: set("net_cls.classid", network?.classID),
+    net_prio: (network?.priorities ?? []).map(({ name, priority }) => ({
+      file: "net_prio.ifpriomap",
+      value: `${name} ${priority}`,
+    })),
+    rdma: rdmaLimits(resources),
   };
 }
 
+/** The same in both versions (Documentation/admin-guide/cgroup-v1/rdma.rst). */
+function rdmaLimits({ rdma = {} }: Resources): Limit[] {
+  const max = (value: number | undefined) => value ?? "max";
+  return Object.entries(rdma).map(([device, { hcaHandles, hcaObjects }]) => ({
+    file: "rdma.max",
+    value: `${device} hca_handle=${max(hcaHandles)} hca_object=${max(hcaObjects)}`,
+  }));
+}
+
 type Memory = NonNullable<Resources["memory"]>;
-type Cpu = NonNullable<Resources["cpu"]>;
 
 /** Memory and memory with swap must be possible together at each moment: who grows them sets the sum first. A host may count no swap. */
 function memorySizes({ limit = 0, swap = 0 }: Memory, directory: string): Limit[] {
@@ -123,13 +151,12 @@ function swappiness(value: number | bigint | undefined): Limit[] {
   return value === undefined || BigInt(value) > 100n ? [] : [{ file: "memory.swappiness", value: String(value) }];
 }
 
-/** A quota must be possible with its period at each moment: a period that shrinks comes after it. */
-function quota({ quota = 0, period = 0 }: Cpu, directory: string): Limit[] {
-  const files = [
-    ...(period === 0 ? [] : [{ file: "cpu.cfs_period_us", value: String(period) }]),
-    ...(quota === 0 ? [] : [{ file: "cpu.cfs_quota_us", value: String(quota) }]),
-  ];
-  return Number(period) < Number(read(`${directory}/cpu.cfs_period_us`) ?? 0) ? files.reverse() : files;
+/** A share of each period must be possible at each moment: a period that shrinks comes after it. */
+function share(directory: string, ...files: [name: string, value: number | undefined][]): Limit[] {
+  const [period] = files as [[string, number | undefined]];
+  const shrinks = (period[1] ?? 0) < Number(read(`${directory}/${period[0]}`) ?? 0);
+  const given = files.flatMap(([file, value]) => (value ? [{ file, value: String(value) }] : []));
+  return shrinks ? given.reverse() : given;
 }
 
 /** The weight belongs to the scheduler: a host has one of these files, or neither. */

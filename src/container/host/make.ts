@@ -38,6 +38,7 @@ import { hasEarlyHooks, programsOnHost } from "./plan";
 import { requirePreserved } from "./preserved";
 import { GivenDescriptors, HostProcess } from "./process";
 import { assertHostOptions, assertHostSupports } from "./refuse";
+import { openSources } from "./sources";
 
 /** A container that waits to be started. */
 export interface MadeOnHost {
@@ -126,6 +127,7 @@ class Making {
     try {
       const listener = this.#how.startedByAnother ? this.#listen(opened) : undefined;
       const joined = this.#openNamespaces(opened);
+      const sources = await openSources(this.#bundle, this.#given, opened);
       const config = {
         ...this.#bundle.config,
         process: sizedAsCaller(withEnvironment(this.#bundle.config.process, passwdOf(this.#bundle)), this.#how.detach),
@@ -136,7 +138,7 @@ class Making {
         cgroups: ownCgroups(this.#cgroupRequest()),
         settings: record.settings,
         given: this.#given,
-        ...{ joined, listener },
+        ...{ sources, joined, listener },
         detach: this.#how.detach,
         onlcr: keepsOnlcr(this.#how.detach),
         keyring: this.#options.noNewKeyring !== true,

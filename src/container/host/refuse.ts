@@ -1,11 +1,10 @@
 /** What a container of this host cannot have, or not yet: refused by the name of its field. */
 import { RunvError } from "../../base/error";
+import { hasAppArmor } from "../../linux/apparmor";
 import type { Config } from "../../oci/config";
 import { refusedOptions } from "../../oci/mount-options";
-import { isIdMapped } from "../../oci/mounts";
 import { findNamespace } from "../../oci/namespaces";
 import type { Process } from "../../oci/process";
-import type { Resources } from "../../oci/resources";
 import type { CreateOptions, ExecOptions } from "../options";
 
 /** @throws RunvError UNSUPPORTED, USAGE */
@@ -36,9 +35,8 @@ export function assertHostOptions({ global, attended }: Pick<CreateOptions, "glo
 }
 
 /** Of the flags of `exec`. @throws RunvError UNSUPPORTED */
-export function assertHostExec({ processLabel, apparmor }: Pick<ExecOptions, "processLabel" | "apparmor">): void {
+export function assertHostExec({ processLabel }: Pick<ExecOptions, "processLabel">): void {
   if (processLabel !== undefined) refuse("UNSUPPORTED", "--process-label", labels);
-  if (apparmor !== undefined) refuse("UNSUPPORTED", "--apparmor", labels);
 }
 
 /** @throws RunvError CONFIG_UNSUPPORTED, the path of the field first */
@@ -46,9 +44,6 @@ export function assertHostSupports({ mounts, linux, process }: Config): void {
   for (const [index, mount] of mounts.entries()) {
     if (mount.options.some((option) => refusedOptions.includes(option))) {
       unsupported(`mounts[${index}].options`, "remount: every mount is a new one");
-    }
-    if (isIdMapped(mount) || mount.uidMappings !== undefined) {
-      unsupported(`mounts[${index}]`, "id-mapped mounts are not supported by the driver host yet");
     }
   }
   assertHostProcess(process, "process");
@@ -72,27 +67,19 @@ export function assertHostSupports({ mounts, linux, process }: Config): void {
       `joining a ${type} namespace is not supported by the driver host yet`,
     );
   }
-  if (linux.resources !== undefined) assertHostResources(linux.resources, "linux.resources");
-}
-
-/** Of limits. @param where the path of their field @throws RunvError CONFIG_UNSUPPORTED */
-export function assertHostResources({ cpu, network, rdma }: Resources, where: string): void {
-  if (cpu?.realtimeRuntime) unsupported(`${where}.cpu.realtimeRuntime`, notYet);
-  if (cpu?.realtimePeriod) unsupported(`${where}.cpu.realtimePeriod`, notYet);
-  if (network?.classID) unsupported(`${where}.network.classID`, notYet);
-  if ((network?.priorities ?? []).length > 0) unsupported(`${where}.network.priorities`, notYet);
-  if (Object.keys(rdma ?? {}).length > 0) unsupported(`${where}.rdma`, notYet);
 }
 
 /** Of a process. @param where the path of its field @throws RunvError CONFIG_UNSUPPORTED */
 export function assertHostProcess({ apparmorProfile, selinuxLabel }: Process, where: string): void {
-  if (apparmorProfile !== undefined) unsupported(`${where}.apparmorProfile`, labels);
+  if (apparmorProfile !== undefined && !hasAppArmor()) {
+    unsupported(`${where}.apparmorProfile`, `${JSON.stringify(apparmorProfile)}: this host has no AppArmor`);
+  }
   if (selinuxLabel !== undefined) unsupported(`${where}.selinuxLabel`, labels);
 }
 
 const notYet = "is not supported by the driver host yet";
 const labels =
-  "the driver host sets no labels of security modules yet, and without them the container would be less confined than asked for";
+  "the driver host sets no labels of SELinux yet, and without them the container would be less confined than asked for";
 
 function unsupported(path: string, says: string): never {
   refuse("CONFIG_UNSUPPORTED", path, says);

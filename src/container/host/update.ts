@@ -10,12 +10,10 @@ import { withLock } from "../record/lock";
 import { openContainer } from "../record/open-record";
 import { changeRecord } from "../record/store";
 import { setLimits } from "./limits";
-import { assertHostResources } from "./refuse";
 
 /** `runv update` of a container on this host: all limits are changed, or none. @returns the exit code @throws RunvError CGROUP, CONFIG_UNSUPPORTED */
 export async function updateOnHost({ global: { root }, id, file, limits }: UpdateOptions): Promise<number> {
   const wanted = file === undefined ? readDocument(resources, limits) : loadResources(file);
-  assertHostResources(wanted, "resources");
   if (wanted.memory?.kernel || wanted.memory?.kernelTCP) {
     log.warn("Kernel memory settings are ignored and will be removed");
   }

@@ -19,14 +19,14 @@ import { SystemError, syscall } from "../../linux/local";
 import { mountOf, mountsBelow, readMountInfo } from "../../linux/mounts";
 import type { Bundle } from "../../oci/bundle";
 import type { Config } from "../../oci/config";
-import { idMapOptions } from "../../oci/mount-options";
-import { isBind, isIdMapped, type Mount } from "../../oci/mounts";
+import { isBind, type Mount } from "../../oci/mounts";
 import type { SandboxClient } from "../../sandbox/client";
-import { type IdMap, idMapNamespace, mapIds } from "../../share/id-map";
+import { idMapNamespace, servers } from "../../share/id-map";
 import { detachedOverlay } from "../../share/overlay";
 import { openTree, type TreeAttributes, unchanged } from "../../share/tree";
 import type { RootView } from "../shim/root-view";
 import { sourceInRoot } from "./earlier-mounts";
+import { idMapOf, type MountIdMap, mapTree } from "./id-map";
 import { sharedMemory } from "./shared-memory";
 
 /**
@@ -53,7 +53,7 @@ export interface SharedTree {
   /** What it is on the host, whatever the guest makes of it. */
   attributes: TreeAttributes;
   /** Its owners are mapped: by a user namespace, once there is one. */
-  idMap?: { map: IdMap; recursive: boolean; namespace?: number };
+  idMap?: MountIdMap & { namespace?: number };
   /** What it is, for errors: `mounts[3].source`. */
   field: string;
 }
@@ -130,19 +130,7 @@ function rootOf(id: string, { rootfs }: Bundle, mountinfo: string): SharedTree {
 
 /** Makes the user namespaces by which ids are mapped. @throws RunvError MOUNT_IDMAP */
 export async function prepareIdMaps(trees: readonly SharedTree[]): Promise<void> {
-  for (const { idMap } of trees) if (idMap !== undefined) idMap.namespace = await idMapNamespace(idMap.map);
-}
-
-/** The owners that a mount is to show: its own mappings, or with an option those of the container. @throws RunvError CONFIG_UNSUPPORTED */
-function idMapOf({ linux }: Config, index: number, mount: Mount): SharedTree["idMap"] {
-  const { uidMappings, gidMappings } = mount.uidMappings === undefined ? linux : mount;
-  if (mount.uidMappings === undefined && !isIdMapped(mount)) return undefined;
-  if (uidMappings === undefined || gidMappings === undefined) {
-    const what = "idmap without mappings takes those of the container's user namespace, which has none";
-    throw new RunvError("CONFIG_UNSUPPORTED", `mounts[${index}].options: ${what}`);
-  }
-  const recursive = mount.options.findLast((option) => idMapOptions.includes(option)) === "ridmap";
-  return { map: { uids: uidMappings, gids: gidMappings }, recursive };
+  for (const { idMap } of trees) if (idMap !== undefined) idMap.namespace = await idMapNamespace(idMap.map, [servers]);
 }
 
 function boundTree(id: string, { bundle, config }: Bundle, index: number, mountinfo: string): SharedTree {
@@ -279,18 +267,6 @@ export async function makeMemories(
 ): Promise<void> {
   for (const { memory, path } of trees) {
     if (memory !== undefined) await sandbox.memory({ container, memory, from: path });
-  }
-}
-
-function mapTree(tree: number, namespace: number, recursive: boolean, what: string): void {
-  try {
-    mapIds(tree, namespace, recursive);
-  } catch (error) {
-    if (!(error instanceof SystemError)) throw error;
-    throw new RunvError("MOUNT_IDMAP", `${what}: map its ids: ${error.message}`, {
-      cause: error,
-      hint: "its file system cannot have that (an overlay, a network's), or it has mapped ids already",
-    });
   }
 }
 

@@ -22,6 +22,8 @@ export interface BoundSource {
   path: string;
   /** Of what is in the root: undefined. It is seen when it is there. */
   directory?: boolean;
+  /** The descriptor, in the container's first process, of a detached mount that stands for it. */
+  given?: number;
   /** It is a path in the container's root, where an earlier mount has made it. */
   inRoot?: true;
   /** Options of the host's mount that the bind mount has, too, unless its own say otherwise: `nosuid`. */
@@ -92,7 +94,12 @@ function bindInRoot(p: Assembler, root: Register, path: string, options: MountOp
 
 const cloned = (recursive: boolean): number => OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
 
-function takeTrees(p: Assembler, { path, below = [] }: BoundSource, recursive: boolean) {
+function takeTrees(p: Assembler, { path, given, below = [] }: BoundSource, recursive: boolean) {
+  if (given !== undefined) {
+    const top = p.register();
+    p.set(top, given);
+    return { top, below: [] };
+  }
   return { top: openTree(p, path, recursive), below: below.map((mount) => openTreeBelow(p, `${path}/${mount.path}`)) };
 }
 
