@@ -56,6 +56,14 @@ test("trimming drops what debuggers read and keeps the rest under its number", (
   expect(Buffer.from(trimmed).includes("types for debuggers")).toBe(false);
 });
 
+test("what a module reads when it is loaded stays, whatever its name begins with", () => {
+  const kept = [".BTF_ids", ".comments", ".debugfs"];
+  const dropped = [".BTF", ".comment", ".debug_info", ".rela.debug_info", ".note.GNU-stack"];
+  const all = madeUpElf({ sections: [...kept, ...dropped].map((name) => ({ name, data: name })) });
+  const names = readElf(trimModule(all, "it"), "trimmed").sections.map(({ name }) => name);
+  expect(names.filter((name) => name !== "")).toEqual([...kept, ".shstrtab"]);
+});
+
 test("trimming leaves the module as it was, be it a Buffer", () => {
   const before = Buffer.from(module);
   trimModule(before, "it");

@@ -9,7 +9,8 @@ const headerSize = 64;
 const sectionHeaderSize = 64;
 const signatureMark = Buffer.from("~Module signature appended~\n");
 const signatureHeaderSize = 12;
-const useless = /^\.(BTF|comment|debug_|rela\.debug_|note\.GNU-stack)/;
+/** `.BTF_ids` is none of them: modules with functions for BPF programs read it when they are loaded. */
+const useless = /^\.(BTF|comment|note\.GNU-stack|(rela\.)?debug_.*)$/;
 
 /** The module without its signature. */
 export function withoutSignature(module: Uint8Array): Uint8Array {
