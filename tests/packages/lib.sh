@@ -37,7 +37,7 @@ quietly() {
 files() {
   find /etc /opt /run /srv /usr /var -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/rpm -o -path /usr/lib/sysimage -o -path /var/cache \
     -o -path /var/log -o -path /etc/ld.so.cache -o -path /etc/libvirt -o -path '/run/docker*' -o -path /run/containerd -o -path '/run/containers' -o -path /run/libpod \
-    -o -path /run/lock -o -path /run/systemd -o -path /run/netns -o -path /run/xtables.lock -o -path /var/lib/cni \) -prune -o -print | sort
+    -o -path /run/lock -o -path /run/systemd -o -path /run/netns -o -path /run/xtables.lock -o -path /run/needrestart -o -path /var/lib/cni \) -prune -o -print | sort
 }
 
 # Processes of runv's and of its hypervisors.
