@@ -114,7 +114,7 @@ const table: Readonly<Record<string, Load>> = {
   checkpoint: async () => {
     const perform = () => import("../container/checkpoint");
     return (await import("./checkpoint")).checkpoint(
-      async (o) => (await perform()).checkpointContainer(o),
+      ofMachines("checkpoint", async () => (await perform()).checkpointContainer),
       async (directory) => (await perform()).showCheckpoint(directory),
     );
   },

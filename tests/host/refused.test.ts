@@ -1,5 +1,6 @@
 /** What a container without a virtual machine does not have is refused by its name, and leaves nothing. */
 import { expect } from "bun:test";
+import { join } from "node:path";
 import { hasAppArmor } from "../../src/linux/apparmor";
 import type { Config } from "../support/bundle";
 import { hostTest } from "../support/rig";
@@ -55,7 +56,7 @@ hostTest("commands that are about a machine", async (rig) => {
   const { runv, id } = rig;
   const bundle = await rig.bundle({ args: ["sleep", "1000"] });
   await runv(["run", "-d", "-b", bundle, id("one")]);
-  for (const args of [["console"], ["interface", "ls"]]) {
+  for (const args of [["console"], ["interface", "ls"], ["checkpoint", "--image-path", join(rig.directory, "image")]]) {
     const { code, stderr } = await runv([...args, id("one")]);
     expect([code, stderr]).toEqual([1, expect.stringContaining("has no virtual machine")]);
   }
