@@ -1,4 +1,4 @@
-import { RunvError, unpackError } from "../base/error";
+import { type PackedError, RunvError, unpackError } from "../base/error";
 import type { GuestDisk } from "../guest/disks";
 import { Guest } from "../guest/guest";
 import type { GuestProcess, ProcessListener } from "../guest/process";
@@ -52,7 +52,7 @@ export class SandboxClient {
   static async connect(source: SocketSource): Promise<SandboxClient> {
     const client = await SandboxClient.open(source);
     await Promise.race([client.#welcomed.promise, client.closed]);
-    if (client.#guest === undefined) throw gone();
+    if (client.#guest === undefined) throw client.#gone ?? gone();
     return client;
   }
 
@@ -263,6 +263,7 @@ export class SandboxClient {
   #take(frame: Frame): void {
     if (frame.type === ControlType.reply) this.#answer(frame);
     else if (frame.type === ControlType.welcome) this.#welcome(decodeU32(frame.payload) ?? 0);
+    else if (frame.type === ControlType.failed) this.giveUp(unpackError(decodeJson(frame.payload) as PackedError));
     else this.#guest?.take(frame);
   }
 
@@ -280,7 +281,7 @@ export class SandboxClient {
   }
 
   #lost(): void {
-    this.giveUp(gone());
+    if (this.#gone === undefined) this.giveUp(gone());
     this.#closed.resolve();
   }
 }

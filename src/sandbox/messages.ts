@@ -28,6 +28,8 @@ export const ControlType = {
   request: 65,
   /** JSON: `Reply`. */
   reply: 66,
+  /** JSON: `PackedError`: why the monitor cannot begin. */
+  failed: 67,
 } as const;
 
 /** What the virtual machine is made of. */

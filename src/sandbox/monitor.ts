@@ -6,6 +6,7 @@
 
 import { messageOf, packError, RunvError } from "../base/error";
 import { log, openLog } from "../base/log";
+import { surviveStrayErrors } from "../base/stray-errors";
 import { span, traceAs, traceOn } from "../base/trace";
 import { trimWhenSettled } from "../base/trim";
 import type { GuestDisk } from "../guest/disks";
@@ -70,6 +71,7 @@ interface MonitorClient extends Client {
  */
 export async function runMonitor(creator: number): Promise<void> {
   traceAs("monitor");
+  surviveStrayErrors();
   const begun = Promise.withResolvers<Monitor | undefined>();
   await connectFrames({ fd: creator }, maxToGuest, (stream) => {
     let handlers: FrameHandlers = {
@@ -79,6 +81,7 @@ export async function runMonitor(creator: number): Promise<void> {
           handlers = monitor.accept(stream, true);
           begun.resolve(monitor);
         } catch (error) {
+          stream.sendJson(ControlType.failed, packError(error, "SANDBOX_GONE"));
           begun.reject(error);
         }
       },
@@ -493,16 +496,19 @@ class Monitor {
   async #end(lost?: string): Promise<void> {
     if (this.#ending) return;
     this.#ending = true;
-    if (this.#sandbox !== undefined && !this.#parked && !this.#asSaved) {
-      const written = await (this.#written ?? this.#writeBack());
-      if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
+    try {
+      if (this.#sandbox !== undefined && !this.#parked && !this.#asSaved) {
+        const written = await (this.#written ?? this.#writeBack());
+        if (!written) log.warn("the virtual machine ended before it had written back what it held of its files");
+      }
+      const exit = await span("hypervisor: end", () => this.#machine?.kill());
+      if (lost !== undefined && exit !== undefined) {
+        log.warn(`the virtual machine is lost: ${lost}; the hypervisor's end: ${wordsOf(exit)}`);
+      }
+      this.#networks?.close();
+    } finally {
+      this.#ended.resolve();
     }
-    const exit = await span("hypervisor: end", () => this.#machine?.kill());
-    if (lost !== undefined && exit !== undefined) {
-      log.warn(`the virtual machine is lost: ${lost}; the hypervisor's end: ${wordsOf(exit)}`);
-    }
-    this.#networks?.close();
-    this.#ended.resolve();
   }
 
   /** @returns whether all was written */
