@@ -47,11 +47,10 @@ test("who says this machine's own architecture means the same as who says none; 
     return settings(global, { driverOptions: { qemu: "/q" } });
   };
   expect(of(own)).toEqual(of());
-  expect(of().driverOptions).toMatchObject({ qemu: "/q" });
-  expect(of().driverOptions).not.toHaveProperty("arch");
+  expect(of().driverOptions).toEqual({ qemu: "/q" });
   const foreign = of(other);
   expect(foreign.architecture).toBe(architectureWords[other]!);
-  expect(foreign.driverOptions).toMatchObject({ qemu: "/q", arch: architectureWords[other]! });
+  expect(foreign.driverOptions).toEqual({ qemu: "/q", arch: architectureWords[other]! });
   expect(foreign.kernel).toEndWith(`/${other}/kernel`);
 });
 
@@ -63,5 +62,5 @@ test("a share that is chosen by the guest's kernel is chosen here", () => {
   expect(of({}, { share: "auto" })).toEqual({ usualShare: "9p" });
   expect(of({ share: "fuse" }, { share: "auto" })).toEqual({ share: "fuse" });
   expect(of({ share: "auto" }, { share: "fuse" })).toEqual({ usualShare: "9p" });
-  expect(of({}, {})).toEqual({ usualShare: "9p" });
+  expect(of({}, {})).toEqual({});
 });

@@ -43,11 +43,9 @@ export function settings(global: GlobalOptions, config: Config = readConfig(driv
   };
 }
 
-/** Has `share = "auto"`, the default, be what it comes to: once, for all that have a part in a machine, as its monitor, a pool's keeper and a template's process have. */
-function withShare(
-  { share = "auto", ...others }: Settings["driverOptions"],
-  initrd: string,
-): Settings["driverOptions"] {
+/** Has `share = "auto"` be what it comes to: once, for all that have a part in a machine, as its monitor, a pool's keeper and a template's process have. */
+function withShare({ share, ...others }: Settings["driverOptions"], initrd: string): Settings["driverOptions"] {
+  if (share === undefined) return others;
   return share === "auto" ? { ...others, usualShare: usualShare(others, initrd).share } : { ...others, share };
 }
 

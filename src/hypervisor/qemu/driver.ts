@@ -33,10 +33,10 @@ export const qemu: DriverFamily = {
     {
       key: "share",
       kind: "text",
-      choices: ["auto", "9p", "fuse", "virtiofs"],
+      choices: ["9p", "fuse", "virtiofs", "auto"],
       flag: "share",
       usage:
-        "how files reach a guest: '9p', of QEMU, 'fuse', of runv, 'virtiofs', of virtiofsd, or 'auto' (default): one of the first two, by the guest's kernel",
+        "how files reach a guest: '9p' (default), of QEMU, 'fuse', of runv, 'virtiofs', of virtiofsd, or 'auto': by the guest's kernel",
     },
     { key: "virtiofsd", kind: "path", usage: "the program that serves files over virtiofs" },
     {
