@@ -1,5 +1,18 @@
 /** What an update changes of a container's limits. */
-import type { Resources } from "../oci/resources";
+import { log } from "../base/log";
+import { loadResources } from "../oci/bundle";
+import { readDocument } from "../oci/mismatch";
+import { type Resources, resources } from "../oci/resources";
+import type { UpdateOptions } from "./options";
+
+/** What an update asks for. @throws RunvError as `loadBundle` */
+export function wantedLimits({ file, limits }: Pick<UpdateOptions, "file" | "limits">): Resources {
+  const wanted = file === undefined ? readDocument(resources, limits) : loadResources(file);
+  if (wanted.memory?.kernel || wanted.memory?.kernelTCP) {
+    log.warn("Kernel memory settings are ignored and will be removed");
+  }
+  return wanted;
+}
 
 /**
  * The limits that are to be written: what is 0, empty or absent in an update is left as it is. A quota is nothing without its

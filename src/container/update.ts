@@ -1,14 +1,11 @@
 import { RunvError } from "../base/error";
-import { log } from "../base/log";
 import { cgroupFiles } from "../guest/lower/resources";
 import { updateCgroup } from "../guest/update-cgroup";
-import { loadResources } from "../oci/bundle";
-import { readDocument } from "../oci/mismatch";
-import { type Resources, resources } from "../oci/resources";
+import type { Resources } from "../oci/resources";
 import type { SandboxClient } from "../sandbox/client";
 import { shapeFor } from "../sandbox/shape";
 import { changeHostLimits } from "./cgroup/host-limits";
-import { changedLimits, mergedLimits } from "./changed-limits";
+import { changedLimits, mergedLimits, wantedLimits } from "./changed-limits";
 import { othersIn } from "./making/pod";
 import type { UpdateOptions } from "./options";
 import { withLock } from "./record/lock";
@@ -20,11 +17,9 @@ import { type ContainerRecord, changeRecord } from "./record/store";
  * of them are changed, or none.
  * @returns the exit code
  */
-export async function updateContainer({ global, id, file, limits }: UpdateOptions): Promise<number> {
-  const wanted = file === undefined ? readDocument(resources, limits) : loadResources(file);
-  if (wanted.memory?.kernel || wanted.memory?.kernelTCP) {
-    log.warn("Kernel memory settings are ignored and will be removed");
-  }
+export async function updateContainer(options: UpdateOptions): Promise<number> {
+  const { global, id } = options;
+  const wanted = wantedLimits(options);
   await withLock(global.root, id, async () => {
     const { record, status } = openContainer(global.root, id);
     if (status === "stopped" || status === "creating") {

@@ -59,12 +59,13 @@ function isDirectory(path: string, field: string): boolean {
 async function mappedTree(path: string, recursive: boolean, idMap: MountIdMap, field: string): Promise<number> {
   const namespace = await idMapNamespace(idMap.map, []);
   const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  const tree = syscall("open_tree", AT_FDCWD, path, flags);
+  let tree: number | undefined;
   try {
+    tree = syscall("open_tree", AT_FDCWD, path, flags);
     mapTree(tree, namespace, idMap.recursive, field);
     return tree;
   } catch (error) {
-    closeSync(tree);
+    if (tree !== undefined) closeSync(tree);
     throw error;
   } finally {
     closeSync(namespace);

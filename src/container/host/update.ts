@@ -1,10 +1,6 @@
 import { RunvError } from "../../base/error";
-import { log } from "../../base/log";
-import { loadResources } from "../../oci/bundle";
-import { readDocument } from "../../oci/mismatch";
-import { resources } from "../../oci/resources";
 import { cgroupsOf } from "../cgroup/host-cgroup";
-import { changedLimits, mergedLimits } from "../changed-limits";
+import { changedLimits, mergedLimits, wantedLimits } from "../changed-limits";
 import type { UpdateOptions } from "../options";
 import { withLock } from "../record/lock";
 import { openContainer } from "../record/open-record";
@@ -12,11 +8,12 @@ import { changeRecord } from "../record/store";
 import { setLimits } from "./limits";
 
 /** `runv update` of a container on this host: all limits are changed, or none. @returns the exit code @throws RunvError CGROUP, CONFIG_UNSUPPORTED */
-export async function updateOnHost({ global: { root }, id, file, limits }: UpdateOptions): Promise<number> {
-  const wanted = file === undefined ? readDocument(resources, limits) : loadResources(file);
-  if (wanted.memory?.kernel || wanted.memory?.kernelTCP) {
-    log.warn("Kernel memory settings are ignored and will be removed");
-  }
+export async function updateOnHost(options: UpdateOptions): Promise<number> {
+  const {
+    global: { root },
+    id,
+  } = options;
+  const wanted = wantedLimits(options);
   await withLock(root, id, async () => {
     const { record, status } = openContainer(root, id);
     if (status === "stopped" || status === "creating") {
